@@ -1,0 +1,1 @@
+"""The wallet orchestration backend: one wallet over fiat and crypto."""

@@ -1,0 +1,429 @@
+"""Every refusal of the product, on one tree.
+
+A domain error knows its stable ``code``, its ``kind`` and the facts of the case, and builds its own sentence. It
+knows nothing of HTTP; the edge renders a kind as a status in one place (``app/api/problems.py``).
+
+    WalletError
+    ├── Malformed          the request cannot be read                    400
+    ├── Unauthenticated    we do not know who asks                       401
+    ├── Forbidden          we know, and they may not                     403
+    ├── Missing            not there, or not theirs                      404
+    ├── Conflict           the state it meets does not allow it          409
+    ├── TooLarge           more bytes than we read                       413
+    ├── Unacceptable       readable, but its content is wrong            422
+    ├── TooMany            too often                                     429
+    └── Busy               not now: full, down, or outcome unknown       503
+"""
+
+from enum import Enum
+from typing import ClassVar
+
+Fact = str | int | bool | None
+
+
+class Kind(Enum):
+    """What sort of refusal it is."""
+
+    MALFORMED = "malformed"
+    UNAUTHENTICATED = "unauthenticated"
+    FORBIDDEN = "forbidden"
+    MISSING = "missing"
+    CONFLICT = "conflict"
+    TOO_LARGE = "too-large"
+    UNACCEPTABLE = "unacceptable"
+    TOO_MANY = "too-many"
+    BUSY = "busy"
+
+
+class WalletError(Exception):
+    """A refusal with a name. ``facts`` may be shown to the caller, so they hold no secret and no personal data."""
+
+    code: ClassVar[str]
+    kind: ClassVar[Kind]
+
+    def __init__(self, sentence: str, **facts: Fact) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.facts = facts
+
+
+class Malformed(WalletError):
+    """The request cannot be read."""
+
+    code = "malformed-request"
+    kind = Kind.MALFORMED
+
+
+class IdempotencyKeyMissing(Malformed):
+    """A request that moves money came without its key."""
+
+    code = "idempotency-key-missing"
+
+    def __init__(self) -> None:
+        super().__init__("This request needs an Idempotency-Key header: 1 to 255 visible characters, a UUID is usual.")
+
+
+class IdempotencyKeyMalformed(Malformed):
+    """The key is not 1 to 255 visible ASCII characters."""
+
+    code = "idempotency-key-malformed"
+
+    def __init__(self) -> None:
+        super().__init__("Idempotency-Key must be 1 to 255 visible ASCII characters.")
+
+
+class Unauthenticated(WalletError):
+    """We do not know who asks."""
+
+    code = "unauthenticated"
+    kind = Kind.UNAUTHENTICATED
+
+
+class TokenMissing(Unauthenticated):
+    """No bearer token."""
+
+    code = "token-missing"
+
+    def __init__(self) -> None:
+        super().__init__("This request needs an Authorization header with a bearer token.")
+
+
+class TokenInvalid(Unauthenticated):
+    """The token failed a check; which one is told without repeating the token."""
+
+    code = "token-invalid"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The bearer token was not accepted: {reason}.", reason=reason)
+
+
+class SignatureInvalid(Unauthenticated):
+    """A webhook whose signature does not fit its bytes."""
+
+    code = "signature-invalid"
+
+    def __init__(self, provider: str) -> None:
+        super().__init__(f"The {provider} signature does not fit the body.", provider=provider)
+
+
+class Forbidden(WalletError):
+    """We know who asks, and they may not."""
+
+    code = "forbidden"
+    kind = Kind.FORBIDDEN
+
+
+class PermissionDenied(Forbidden):
+    """The token lacks a permission."""
+
+    code = "permission-denied"
+
+    def __init__(self, permission: str) -> None:
+        super().__init__(f"This needs the permission {permission}.", permission=permission)
+
+
+class KycRequired(Forbidden):
+    """Money moves only for verified people."""
+
+    code = "kyc-required"
+
+    def __init__(self, level: str) -> None:
+        super().__init__(
+            "Identity verification comes first: POST /v1/kyc/sessions starts or resumes it.", compliance_level=level
+        )
+
+
+class ApprovalRefused(Forbidden):
+    """A pending chain transaction that no approved operation of ours explains."""
+
+    code = "approval-refused"
+
+    def __init__(self) -> None:
+        super().__init__("No operation of ours explains this pending transaction.")
+
+
+class Missing(WalletError):
+    """Not there, or not the caller's: the two are told alike, on purpose."""
+
+    code = "not-found"
+    kind = Kind.MISSING
+
+    def __init__(self, what: str = "resource") -> None:
+        super().__init__(f"There is no such {what}.", what=what)
+
+
+class AccountNotFound(Missing):
+    """The account is not there, or not the caller's."""
+
+    code = "account-not-found"
+
+    def __init__(self) -> None:
+        super().__init__("account")
+
+
+class DestinationNotFound(Missing):
+    """The receiving account is not there, not open, or its owner is not verified."""
+
+    code = "destination-not-found"
+
+    def __init__(self) -> None:
+        super().__init__("destination account")
+
+
+class Conflict(WalletError):
+    """The state it meets does not allow it."""
+
+    code = "conflict"
+    kind = Kind.CONFLICT
+
+
+class InsufficientFunds(Conflict):
+    """The available balance would fall below its floor."""
+
+    code = "insufficient-funds"
+
+    def __init__(self, account_id: str, available: str, needed: str, currency: str) -> None:
+        super().__init__(
+            f"{available} {currency} are available, {needed} {currency} are needed.",
+            account_id=account_id,
+            available=available,
+            needed=needed,
+            currency=currency,
+        )
+
+
+class AccountFrozen(Conflict):
+    """A frozen account takes part in no request."""
+
+    code = "account-frozen"
+
+    def __init__(self, account_id: str) -> None:
+        super().__init__("The account is frozen.", account_id=account_id)
+
+
+class AccountClosed(Conflict):
+    """A closed account takes part in no request."""
+
+    code = "account-closed"
+
+    def __init__(self, account_id: str) -> None:
+        super().__init__("The account is closed.", account_id=account_id)
+
+
+class HoldUnavailable(Conflict):
+    """The hold is not there, is used up, or holds less than asked."""
+
+    code = "hold-unavailable"
+
+    def __init__(self, hold_id: str) -> None:
+        super().__init__("The hold is not there, or holds less than asked.", hold_id=hold_id)
+
+
+class AlreadyReversed(Conflict):
+    """A transaction is reversed whole and once."""
+
+    code = "already-reversed"
+
+    def __init__(self, transaction_id: str) -> None:
+        super().__init__("The transaction has been reversed already.", transaction_id=transaction_id)
+
+
+class NotReversible(Conflict):
+    """A pending transaction, a reversal, or a posting that a saga owns."""
+
+    code = "not-reversible"
+
+    def __init__(self, transaction_id: str, reason: str) -> None:
+        super().__init__(f"The transaction cannot be reversed: {reason}.", transaction_id=transaction_id, reason=reason)
+
+
+class StaleGuard(Conflict):
+    """A document has moved on since it was read; whoever read it decides again."""
+
+    code = "stale"
+
+    def __init__(self, collection: str, document_id: str) -> None:
+        super().__init__("It has changed since it was read.", collection=collection, document_id=document_id)
+        self.collection = collection
+        self.document_id = document_id
+
+
+class QuoteExpired(Conflict):
+    """A quote holds for its lifetime only."""
+
+    code = "quote-expired"
+
+    def __init__(self, quote_id: str) -> None:
+        super().__init__("The quote has expired; ask for a new one.", quote_id=quote_id)
+
+
+class QuoteUsed(Conflict):
+    """A quote is used once."""
+
+    code = "quote-used"
+
+    def __init__(self, quote_id: str) -> None:
+        super().__init__("The quote has been used already; ask for a new one.", quote_id=quote_id)
+
+
+class IdempotencyInProgress(Conflict):
+    """The first request with this key is still running."""
+
+    code = "idempotency-in-progress"
+
+    def __init__(self, retry_after_s: int = 1) -> None:
+        super().__init__("A request with this Idempotency-Key is still running; ask again shortly.")
+        self.retry_after_s = retry_after_s
+
+
+class TooLarge(WalletError):
+    """More bytes than we read."""
+
+    code = "body-too-large"
+    kind = Kind.TOO_LARGE
+
+    def __init__(self, bytes_max: int) -> None:
+        super().__init__(f"The body is larger than {bytes_max} bytes.", bytes_max=bytes_max)
+
+
+class Unacceptable(WalletError):
+    """Readable, but its content is wrong."""
+
+    code = "invalid-request"
+    kind = Kind.UNACCEPTABLE
+
+
+class InvalidAmount(Unacceptable):
+    """Not an amount of this currency."""
+
+    code = "invalid-amount"
+
+    def __init__(self, currency: str, reason: str) -> None:
+        super().__init__(f"Not an amount of {currency}: {reason}.", currency=currency)
+
+
+class AmountOutOfBounds(InvalidAmount):
+    """Larger than any balance may become."""
+
+    def __init__(self, currency: str) -> None:
+        super().__init__(currency, "it is larger than any balance may be")
+
+
+class UnknownCurrency(Unacceptable):
+    """No such asset in the registry."""
+
+    code = "unknown-currency"
+
+    def __init__(self, currency: str) -> None:
+        shown = currency if len(currency) <= 12 and currency.isascii() and currency.isalnum() else "that"
+        super().__init__(f"There is no currency {shown} here.")
+
+
+class CurrencyMismatch(Unacceptable):
+    """Two different currencies where one belongs."""
+
+    code = "currency-mismatch"
+
+    def __init__(self, expected: str, given: str) -> None:
+        super().__init__(f"{expected} is expected here, not {given}.", expected=expected, given=given)
+
+
+class SameAccount(Unacceptable):
+    """Money does not move from an account to itself."""
+
+    code = "same-account"
+
+    def __init__(self, account_id: str) -> None:
+        super().__init__("Source and destination are the same account.", account_id=account_id)
+
+
+class Unbalanced(Unacceptable):
+    """Debits and credits differ, or there are too few legs: such a transaction cannot be built."""
+
+    code = "unbalanced"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The transaction does not balance: {reason}.", reason=reason)
+
+
+class MetadataInvalid(Unacceptable):
+    """Metadata is flat, bounded and scalar."""
+
+    code = "invalid-metadata"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The metadata cannot be kept: {reason}.", reason=reason)
+
+
+class QuoteMismatch(Unacceptable):
+    """The quote is for something else."""
+
+    code = "quote-mismatch"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The quote does not fit this request: {reason}.", reason=reason)
+
+
+class InvalidAddress(Unacceptable):
+    """Not an address of that chain and network."""
+
+    code = "invalid-address"
+
+    def __init__(self, chain: str) -> None:
+        super().__init__(f"Not an address of {chain} on this network.", chain=chain)
+
+
+class IdempotencyKeyReused(Unacceptable):
+    """The key belongs to a request with other content; ``field`` names the first difference where it is known."""
+
+    code = "idempotency-key-reused"
+
+    def __init__(self, field: str | None = None) -> None:
+        differs = f" ({field} differs)" if field else ""
+        super().__init__(f"This Idempotency-Key belongs to a request with other content{differs}.", field=field)
+
+
+class TooMany(WalletError):
+    """Too often."""
+
+    code = "rate-limited"
+    kind = Kind.TOO_MANY
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__("Too many requests; ask again later.")
+        self.retry_after_s = retry_after_s
+
+
+class Busy(WalletError):
+    """Not now."""
+
+    code = "unavailable"
+    kind = Kind.BUSY
+    retry_after_s = 1
+
+
+class Overloaded(Busy):
+    """The queue is full, or the deadline passed before the work began: definitely not done."""
+
+    code = "overloaded"
+
+    def __init__(self) -> None:
+        super().__init__("Too much is waiting; nothing was done. Ask again shortly.")
+
+
+class ProviderUnavailable(Busy):
+    """A third party cannot be reached: definitely not done."""
+
+    code = "provider-unavailable"
+
+    def __init__(self, provider: str) -> None:
+        super().__init__(f"{provider} cannot be reached; nothing was done. Ask again shortly.", provider=provider)
+
+
+class OutcomeUnresolved(Busy):
+    """The deadline passed inside a commit: it may or may not be done, and the same request again will tell."""
+
+    code = "outcome-unknown"
+
+    def __init__(self) -> None:
+        super().__init__("The outcome is not known yet; send the same request with the same key again.")

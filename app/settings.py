@@ -1,0 +1,111 @@
+"""Everything that can be configured, read from the environment in this one place."""
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any, Self
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Environment(StrEnum):
+    """Where the product runs. ``sandbox`` is generous and talks to simulators; ``production`` is neither."""
+
+    SANDBOX = "sandbox"
+    STAGING = "staging"
+    PRODUCTION = "production"
+
+
+_SANDBOX = "http://127.0.0.1:8001"
+
+_SANDBOX_TIMINGS = {
+    "provider_timeout_s": 1.0,
+    "quiet_period_s": 1.5,
+    "lease_s": 3.0,
+    "poll_s": 0.5,
+    "refund_hold_s": 0.0,
+}
+_REAL_TIMINGS = {
+    "provider_timeout_s": 60.0,  # Unit recommends 60 s for creating payments
+    "quiet_period_s": 90.0,
+    "lease_s": 90.0,
+    "poll_s": 5.0,
+    "refund_hold_s": 2 * 86_400.0,  # the two-banking-day ACH return window
+}
+
+
+class Settings(BaseSettings):
+    """The product's settings. Names in the environment are these in capitals, behind ``WALLET_``."""
+
+    model_config = SettingsConfigDict(env_prefix="WALLET_", frozen=True, extra="ignore")
+
+    env: Environment = Environment.SANDBOX
+    mongodb_uri: SecretStr = SecretStr("")
+    mongodb_database: str = "wallet"
+    redis_url: SecretStr = SecretStr("")
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=1, le=65535)
+    metrics_port: int = Field(default=0, ge=0, le=65535)
+    """0: no metrics listener."""
+
+    auth_issuer: str = f"{_SANDBOX}/auth0/"
+    auth_audience: str = "https://api.wallet.example"
+    auth_tenant_claim: str = ""
+    """Absent: every caller belongs to the tenant ``default``; refused in production."""
+
+    unit_base_url: str = f"{_SANDBOX}/unit"
+    unit_token: SecretStr = SecretStr("sandbox-unit-token")
+    unit_webhook_secret: SecretStr = SecretStr("sandbox-unit-webhook-secret")
+    unit_account_id: str = "10"
+    """The deposit account at Unit that customers' dollars settle into."""
+
+    tatum_base_url: str = f"{_SANDBOX}/tatum"
+    tatum_api_key: SecretStr = SecretStr("sandbox-tatum-key")
+    tatum_webhook_secret: SecretStr = SecretStr("sandbox-tatum-webhook-secret")
+    tatum_signature_id: str = "26d3883e-4e17-48b3-a0ee-09a3e484ac83"
+    """The KMS handle of the treasury wallet. The private key itself never exists in this product."""
+    tatum_treasury_address: str = "tb1qw508d6qejxtdg4y5r3zarvary0c5xw7kxpjzsx"
+
+    sumsub_base_url: str = f"{_SANDBOX}/sumsub"
+    sumsub_app_token: SecretStr = SecretStr("sbx:sandbox-sumsub-token")
+    sumsub_secret: SecretStr = SecretStr("sandbox-sumsub-secret")
+    sumsub_webhook_secret: SecretStr = SecretStr("sandbox-sumsub-webhook-secret")
+    sumsub_level: str = "basic-kyc-level"
+
+    plaid_base_url: str = f"{_SANDBOX}/plaid"
+    plaid_client_id: str = "sandbox-client"
+    plaid_secret: SecretStr = SecretStr("sandbox-plaid-secret")
+
+    sealing_key: SecretStr = SecretStr("c2FuZGJveC1zZWFsaW5nLWtleS0wMTIzNDU2Nzg5YWI=")
+    """32 bytes in base64: seals bank-link tokens at rest (AES-GCM)."""
+
+    provider_timeout_s: float = Field(gt=0)
+    quiet_period_s: float = Field(gt=0)
+    lease_s: float = Field(gt=0)
+    poll_s: float = Field(gt=0)
+    refund_hold_s: float = Field(ge=0)
+    quote_lifetime_s: float = Field(default=60.0, gt=0)
+    purchase_fee_bps: int = Field(default=150, ge=0, le=10_000)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_timings(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Simulators answer at once, so the sandbox waits seconds where real vendors need minutes."""
+        timings = _SANDBOX_TIMINGS if given.get("env", Environment.SANDBOX) == Environment.SANDBOX else _REAL_TIMINGS
+        return {**timings, **given}
+
+    @model_validator(mode="after")
+    def _timings_fit(self) -> Self:
+        """A lease must outlive the request it covers, and the quiet period the request's last echo (design rule)."""
+        margin_s = min(5.0, self.provider_timeout_s)
+        if self.lease_s < self.provider_timeout_s + margin_s:
+            raise ValueError("WALLET_LEASE_S must exceed WALLET_PROVIDER_TIMEOUT_S by a margin")
+        if self.quiet_period_s <= self.provider_timeout_s:
+            raise ValueError("WALLET_QUIET_PERIOD_S must exceed WALLET_PROVIDER_TIMEOUT_S")
+        return self
+
+    @property
+    def refund_hold(self) -> timedelta:
+        """How long a settled pull must rest before its money may be sent back."""
+        return timedelta(seconds=self.refund_hold_s)
