@@ -1,0 +1,1 @@
+"""Pipes without business words: the drivers' clients, collections, logging, embedded servers."""

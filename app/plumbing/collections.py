@@ -1,0 +1,46 @@
+"""Collections as data: each room declares its own, and start-up makes them true before any transaction runs.
+
+Collections made implicitly inside a transaction fail other transactions with SnapshotUnavailable, so none is.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pymongo import IndexModel
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import CollectionInvalid, OperationFailure
+
+_NAMESPACE_EXISTS = 48
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionSpec:
+    """A collection, its indexes beside ``_id``, and the JSON schema that the server enforces on every write."""
+
+    name: str
+    indexes: tuple[IndexModel, ...] = ()
+    schema: Mapping[str, Any] | None = None
+
+
+async def ensure_collections(database: AsyncDatabase[dict[str, Any]], specs: Iterable[CollectionSpec]) -> None:
+    """Create what is absent, and bring validators and indexes up to date. Safe to run in several processes at once."""
+    present = set(await database.list_collection_names())
+    for spec in specs:
+        validator = {"$jsonSchema": spec.schema} if spec.schema else {}
+        if spec.name not in present:
+            await _create(database, spec.name, validator)
+        else:
+            await database.command("collMod", spec.name, validator=validator)
+        if spec.indexes:
+            await database[spec.name].create_indexes(list(spec.indexes))
+
+
+async def _create(database: AsyncDatabase[dict[str, Any]], name: str, validator: Mapping[str, Any]) -> None:
+    try:
+        await database.create_collection(name, validator=validator)
+    except CollectionInvalid:
+        return
+    except OperationFailure as failure:
+        if failure.code != _NAMESPACE_EXISTS:
+            raise
