@@ -1,0 +1,44 @@
+"""The three words in which every provider answers when a call did not simply succeed.
+
+    ProviderOutcome
+    ├── Declined         a definite no: nothing happened, and asking again would not help
+    ├── Unavailable      definitely not done: the same call may be made again later
+    └── OutcomeUnknown   sent, and no intelligible answer: look it up by our reference, never resend blindly
+
+They are not refusals of ours, so they stand outside the tree of app/errors.py; whoever drives a saga turns them into
+its next state. ``reason`` is a code of the vendor's or ours, never a sentence and never personal data.
+"""
+
+import re
+
+_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+
+
+def code_of(value: object, otherwise: str) -> str:
+    """The vendor's code if it is shaped like one, else ``otherwise``: free text may carry personal data."""
+    return value if isinstance(value, str) and _CODE.fullmatch(value) else otherwise
+
+
+class ProviderOutcome(Exception):
+    """A provider call that did not simply succeed."""
+
+    def __init__(self, provider: str, reason: str) -> None:
+        super().__init__(f"{provider}: {reason}")
+        self.provider = provider
+        self.reason = reason
+
+
+class Declined(ProviderOutcome):
+    """A definite no: nothing happened, and a retry would not help."""
+
+
+class Unavailable(ProviderOutcome):
+    """Definitely not done. ``retry_after_s`` is the vendor's own wish, in seconds, where it uttered one."""
+
+    def __init__(self, provider: str, reason: str, retry_after_s: float | None = None) -> None:
+        super().__init__(provider, reason)
+        self.retry_after_s = retry_after_s
+
+
+class OutcomeUnknown(ProviderOutcome):
+    """Sent, without an intelligible answer; it must be looked up."""

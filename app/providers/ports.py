@@ -1,0 +1,212 @@
+"""What the product needs from third parties: one small Protocol per capability, in our words.
+
+Every method may raise Declined, Unavailable or OutcomeUnknown (app/providers/outcomes.py); methods that only read
+never raise OutcomeUnknown for a lost answer, because asking again is harmless. ``None`` means the vendor says that
+there is no such thing.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Literal, Protocol
+
+from pydantic import SecretStr
+
+from app.money import Asset, Money
+
+Direction = Literal["Debit", "Credit"]
+"""Debit pulls money from the customer's bank, Credit pushes money to it (NACHA's view of the receiver)."""
+
+
+class PaymentStatus(StrEnum):
+    """Where an ACH payment stands. SENT is not final: RETURNED may follow for up to 60 days."""
+
+    PENDING = "pending"
+    PENDING_REVIEW = "pending-review"
+    CLEARING = "clearing"
+    SENT = "sent"
+    RETURNED = "returned"
+    REJECTED = "rejected"
+    CANCELED = "canceled"
+    UNRECOGNISED = "unrecognised"
+
+
+@dataclass(frozen=True, slots=True)
+class AchOrder:
+    """A payment to be made. ``reference`` is our effect's id; ``description`` has at most 10 characters (NACHA)."""
+
+    direction: Direction
+    amount: Money
+    processor_token: SecretStr
+    counterparty_name: str
+    reference: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class AchPayment:
+    """A payment as the bank sees it. ``reason`` is told when it was rejected or returned."""
+
+    id: str
+    direction: Direction
+    amount: Money
+    status: PaymentStatus
+    reason: str | None
+    reference: str | None
+
+
+class MovesAch(Protocol):
+    """Pulls dollars from, and pushes dollars to, a linked bank account."""
+
+    async def create_payment(self, order: AchOrder, *, key: str) -> AchPayment:
+        """Make the payment, once per ``key`` within the key's lifetime; one rejected at birth raises Declined."""
+        ...
+
+    async def payment(self, payment_id: str) -> AchPayment | None: ...
+
+    async def find_payment(self, reference: str) -> AchPayment | None:
+        """The payment that carries our reference."""
+        ...
+
+    async def cancel_payment(self, payment_id: str) -> AchPayment:
+        """Cancel it; possible only while it is pending, else Declined."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CoinOrder:
+    """Coins to be sent from the treasury to one address."""
+
+    chain: str
+    to: str
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True)
+class PendingSend:
+    """A send in the key daemon's queue, decoded from what it is about to sign. ``tx_id`` once broadcast."""
+
+    id: str
+    chain: str
+    to: str
+    amount: Money
+    tx_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChainTransaction:
+    """A transaction as the chain sees it. One block deep is one confirmation; ``to_amounts`` lists every output."""
+
+    tx_id: str
+    status: Literal["pending", "mined", "reverted"]
+    block_number: int | None
+    confirmations: int
+    fee: Money
+    to_amounts: tuple[tuple[str, Money], ...]
+
+
+class SendsCoins(Protocol):
+    """Sends coins on chain through a key daemon that asks for approval before it signs."""
+
+    async def send(self, order: CoinOrder) -> str:
+        """Queue a send and return the id of the pending operation. There is no idempotency: twice is two sends."""
+        ...
+
+    async def pending_send(self, pending_id: str) -> PendingSend | None: ...
+
+    async def pending_sends(self, chain: str) -> tuple[PendingSend, ...]:
+        """The chain's queue, as far as it can be decoded."""
+        ...
+
+    async def cancel_send(self, pending_id: str) -> None:
+        """Delete the pending operation; one that is gone already is no error."""
+        ...
+
+    async def transaction(self, chain: str, tx_id: str) -> ChainTransaction | None: ...
+
+
+class QuotesRates(Protocol):
+    """Prices and network fees."""
+
+    async def rate(self, base: Asset, quote: Asset) -> Decimal:
+        """The price of one whole ``base`` in whole ``quote``."""
+        ...
+
+    async def network_fee(self, chain: str, to: str | None) -> Money:
+        """What one send is expected to cost, in the chain's native coin."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Applicant:
+    """A person at the verification vendor; ``external_user_id`` is our user's id there."""
+
+    id: str
+    external_user_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """How far the verification of a person has come."""
+
+    applicant_id: str
+    external_user_id: str
+    level: Literal["none", "pending", "verified", "rejected"]
+    reviewed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class SdkToken:
+    """What the mobile SDK needs to show the verification."""
+
+    token: SecretStr
+    expires_at: datetime
+
+
+class VerifiesPeople(Protocol):
+    """Knows who a person is."""
+
+    async def applicant_for(self, external_user_id: str) -> Applicant:
+        """The applicant of that user, created on first sight."""
+        ...
+
+    async def sdk_token(self, external_user_id: str) -> SdkToken: ...
+
+    async def review(self, applicant_id: str) -> Review | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class BankItem:
+    """A login at a bank that a customer has linked. The access token is kept sealed."""
+
+    access_token: SecretStr
+    item_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class BankAccount:
+    """One account of a linked login; of its number only the mask is known here."""
+
+    account_id: str
+    mask: str
+    name: str
+    subtype: str
+
+
+class LinksBanks(Protocol):
+    """Links a customer's bank account without their credentials ever reaching us."""
+
+    async def link_token(self, user_ref: str) -> tuple[SecretStr, datetime]:
+        """A token that opens the vendor's dialogue, and when it expires."""
+        ...
+
+    async def exchange(self, public_token: str) -> BankItem:
+        """Spend the dialogue's public token, once; if the answer is lost the customer links again."""
+        ...
+
+    async def accounts(self, access_token: SecretStr) -> tuple[BankAccount, ...]: ...
+
+    async def processor_token(self, access_token: SecretStr, account_id: str) -> SecretStr:
+        """A token with which the payments bank, and nobody else, may reach that account."""
+        ...
