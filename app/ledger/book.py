@@ -1,0 +1,310 @@
+"""The rules. Changes are judged in order against the loaded state; later ones see what earlier ones did.
+
+Pure: no I/O, no clock. A refused change leaves no trace: it works on an overlay that is dropped whole.
+
+A change meets these refusals in this order: IdempotencyKeyReused, StaleGuard, then for each of its transactions
+AccountNotFound or DestinationNotFound, CurrencyMismatch, SameAccount, AccountClosed, AccountFrozen, HoldUnavailable,
+InsufficientFunds, AmountOutOfBounds. Facts skip those that concern money; see ``diversion.py``.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from app.errors import (
+    AccountClosed,
+    AccountFrozen,
+    AccountNotFound,
+    AmountOutOfBounds,
+    CurrencyMismatch,
+    DestinationNotFound,
+    HoldUnavailable,
+    IdempotencyKeyReused,
+    InsufficientFunds,
+    SameAccount,
+    StaleGuard,
+    WalletError,
+)
+from app.ids import derived_id, public_id, stored_id
+from app.ledger.accounts import Account, AccountStatus
+from app.ledger.changes import ABSENT, Change, Companion, Document, Duplicate, Posted
+from app.ledger.diversion import divert
+from app.ledger.documents import diversion_case, entry_document, transaction_document
+from app.ledger.transactions import Hold, Leg, Side, Status, Transaction
+from app.money import MINOR_BOUND, Money
+
+Verdict = Posted | Duplicate | WalletError
+
+
+@dataclass(slots=True)
+class State:
+    """What a batch was loaded with; absent documents are absent keys.
+
+    ``head`` is the number of the last batch of the stream, ``head_token`` the mark of the attempt that wrote it.
+    """
+
+    head: int = 0
+    head_token: str = ""
+    accounts: dict[str, Account] = field(default_factory=dict)
+    transactions: dict[str, Document] = field(default_factory=dict)
+    holds: dict[str, Hold] = field(default_factory=dict)
+    companions: dict[tuple[str, str], Document] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Overlay:
+    """What one change would do, until it is accepted or dropped."""
+
+    accounts: dict[str, Account] = field(default_factory=dict)
+    holds: dict[str, Hold] = field(default_factory=dict)
+    transactions: list[Document] = field(default_factory=list)
+    entries: list[Document] = field(default_factory=list)
+    cases: list[Document] = field(default_factory=list)
+    companions: list[Companion] = field(default_factory=list)
+
+
+class Book:
+    """The state of one batch: what was loaded, and what the accepted changes made of it."""
+
+    def __init__(self, loaded: State, stream: str, *, at: datetime) -> None:
+        self._loaded = loaded
+        self._stream = stream
+        self.number = loaded.head + 1
+        self._at = at
+        self._accounts = dict(loaded.accounts)
+        self._holds = dict(loaded.holds)
+        self._documents = dict(loaded.companions)
+        self._known = dict(loaded.transactions)
+        self.transactions: list[Document] = []
+        self.entries: list[Document] = []
+        self.cases: list[Document] = []
+        self._companions: dict[tuple[str, str], Companion] = {}
+
+    def judge(self, change: Change) -> Verdict:
+        """The verdict on one change; accepted, it is part of what the batch will write."""
+        try:
+            duplicate = self._find_duplicate(change)
+            if duplicate is not None:
+                return duplicate
+            overlay = _Overlay()
+            self._apply_companions(change.companions, overlay)
+            for account in change.openings:
+                self._open(account, overlay)
+            for transaction in change.transactions:
+                self._apply(transaction, change, overlay)
+        except WalletError as refusal:
+            return refusal
+        self._accept(overlay)
+        return Posted(tuple(overlay.transactions), overlay.accounts)
+
+    @property
+    def changed_accounts(self) -> Iterator[tuple[Account | None, Account]]:
+        """Each account that changed, as loaded (None: opened here) and as it is now."""
+        for account_id, account in self._accounts.items():
+            before = self._loaded.accounts.get(account_id)
+            if before is not account:
+                yield before, account
+
+    @property
+    def changed_holds(self) -> Iterator[tuple[Hold | None, Hold]]:
+        """Each hold that changed, as loaded (None: placed here) and as it is now."""
+        for hold_id, hold in self._holds.items():
+            before = self._loaded.holds.get(hold_id)
+            if before is not hold:
+                yield before, hold
+
+    @property
+    def companions(self) -> Iterable[Companion]:
+        """Each companion to write: the guard of its first writer, the document of its last."""
+        return self._companions.values()
+
+    # Identity, then guards.
+
+    def _find_duplicate(self, change: Change) -> Duplicate | None:
+        known = [self._known.get(transaction.id) for transaction in change.transactions]
+        found = [document for document in known if document is not None]
+        if not found:
+            return None
+        for transaction, document in zip(change.transactions, known, strict=True):
+            if document is None or document["fingerprint"] != transaction.fingerprint:
+                raise IdempotencyKeyReused(_first_difference(transaction, document))
+        return Duplicate(tuple(found))
+
+    def _apply_companions(self, companions: Iterable[Companion], overlay: _Overlay) -> None:
+        for companion in companions:
+            current = self._documents.get((companion.collection, companion.id))
+            if not _guard_holds(companion.guard, current):
+                raise StaleGuard(companion.collection, companion.id)
+            overlay.companions.append(companion)
+
+    # Money.
+
+    def _open(self, account: Account, overlay: _Overlay) -> Account:
+        present = overlay.accounts.get(account.id) or self._accounts.get(account.id)
+        if present is None:
+            present = replace(account, version=1, updated_at=self._at)
+            overlay.accounts[account.id] = present
+        return present
+
+    def _account(self, leg: Leg, overlay: _Overlay) -> Account:
+        account = overlay.accounts.get(leg.account_id) or self._accounts.get(leg.account_id)
+        if account is None and leg.opening is not None:
+            account = self._open(leg.opening, overlay)
+        if account is None:
+            raise AccountNotFound if leg.side is Side.DEBIT else DestinationNotFound
+        if account.asset != leg.amount.asset:
+            raise CurrencyMismatch(expected=account.asset.code, given=leg.amount.asset.code)
+        return account
+
+    def _apply(self, transaction: Transaction, change: Change, overlay: _Overlay) -> None:
+        accounts = {leg.account_id: self._account(leg, overlay) for leg in transaction.legs}
+        if transaction.first_debit.account_id == transaction.first_credit.account_id:
+            raise SameAccount(public_id(transaction.first_debit.account_id))
+        if not change.fact:
+            for account in accounts.values():
+                _require_open(account)
+        freed = self._draw_on_hold(transaction, overlay)
+        legs = transaction.legs
+        if change.fact and transaction.status is Status.POSTED:
+            legs = self._divert(transaction, accounts, freed, overlay)
+        if transaction.status is Status.POSTED:
+            self._post(transaction, legs, freed, change, overlay)
+        elif transaction.hold_id is None:
+            self._place_hold(transaction, overlay)
+        else:
+            self._free(freed, overlay)
+        position = {"stream": self._stream, "n": self.number, "i": len(self.transactions) + len(overlay.transactions)}
+        overlay.transactions.append(transaction_document(transaction, legs, position, self._at))
+
+    def _divert(
+        self, transaction: Transaction, accounts: Mapping[str, Account], freed: Mapping[str, int], overlay: _Overlay
+    ) -> tuple[Leg, ...]:
+        landed: list[Leg] = []
+        left = {
+            account_id: replace(account, held=account.held - freed.get(account_id, 0))
+            for account_id, account in accounts.items()
+        }
+        for number, leg in enumerate(transaction.legs):
+            account = left[leg.account_id]
+            for part in divert(leg, account, transaction.book):
+                landed.append(part)
+                if part.account_id == leg.account_id:
+                    left[leg.account_id] = replace(account, balance=account.balance + part.delta)
+                    continue
+                case_id = stored_id(transaction.book, derived_id("cas", transaction.id, str(number)))
+                overlay.cases.append(diversion_case(transaction.book, case_id, transaction.id, leg, part, self._at))
+        return tuple(landed)
+
+    def _post(
+        self, transaction: Transaction, legs: Iterable[Leg], freed: Mapping[str, int], change: Change, overlay: _Overlay
+    ) -> None:
+        debited: set[str] = set()
+        for leg in legs:
+            account = self._account(leg, overlay)
+            account = self._moved(
+                account,
+                balance=account.balance + leg.delta,
+                seq=account.seq + 1,
+                last_transaction_id=transaction.id,
+            )
+            overlay.accounts[account.id] = account
+            overlay.entries.append(entry_document(transaction.id, leg, account, self._at))
+            if leg.side is Side.DEBIT:
+                debited.add(account.id)
+        self._free(freed, overlay)
+        if not change.fact:
+            for account_id in debited:
+                self._require_funds(account_id, overlay)
+
+    def _place_hold(self, transaction: Transaction, overlay: _Overlay) -> None:
+        leg = transaction.first_debit
+        account = self._account(leg, overlay)
+        overlay.accounts[account.id] = self._moved(account, held=account.held + leg.amount.minor)
+        self._require_funds(account.id, overlay)
+        overlay.holds[transaction.id] = Hold(transaction.id, account.id, leg.amount.minor, version=1)
+
+    def _free(self, freed: Mapping[str, int], overlay: _Overlay) -> None:
+        for account_id, amount in freed.items():
+            account = overlay.accounts.get(account_id) or self._accounts[account_id]
+            overlay.accounts[account_id] = self._moved(account, held=account.held - amount)
+
+    def _draw_on_hold(self, transaction: Transaction, overlay: _Overlay) -> dict[str, int]:
+        """Use a hold up by what the transaction takes (whole, if it closes the hold); says what that frees, where."""
+        if transaction.hold_id is None:
+            return {}
+        hold = overlay.holds.get(transaction.hold_id) or self._holds.get(transaction.hold_id)
+        if hold is None:
+            raise HoldUnavailable(public_id(transaction.hold_id))
+        side = Side.CREDIT if transaction.status is Status.PENDING else Side.DEBIT
+        taken = sum(
+            leg.amount.minor for leg in transaction.legs if leg.account_id == hold.account_id and leg.side is side
+        )
+        if not 0 < taken <= hold.remaining or (transaction.status is Status.PENDING and taken != hold.remaining):
+            raise HoldUnavailable(public_id(hold.id))
+        freed = hold.remaining if transaction.closes_hold else taken
+        overlay.holds[hold.id] = replace(hold, remaining=hold.remaining - freed, version=hold.version + 1)
+        return {hold.account_id: freed}
+
+    def _moved(self, account: Account, **fields: Any) -> Account:
+        moved = replace(account, version=account.version + 1, updated_at=self._at, **fields)
+        if abs(moved.balance) >= MINOR_BOUND or abs(moved.held) >= MINOR_BOUND:
+            raise AmountOutOfBounds(account.asset.code)
+        return moved
+
+    def _require_funds(self, account_id: str, overlay: _Overlay) -> None:
+        account = overlay.accounts[account_id]
+        if account.min_available is None or account.available >= account.min_available:
+            return
+        before = self._accounts.get(account_id, replace(account, balance=0, held=0))
+        raise InsufficientFunds(
+            public_id(account_id),
+            available=str(Money(max(0, before.available - account.min_available), account.asset)),
+            needed=str(Money(before.available - account.available, account.asset)),
+            currency=account.asset.code,
+        )
+
+    def _accept(self, overlay: _Overlay) -> None:
+        self._accounts.update(overlay.accounts)
+        self._holds.update(overlay.holds)
+        self.transactions.extend(overlay.transactions)
+        self.entries.extend(overlay.entries)
+        self.cases.extend(overlay.cases)
+        self._known.update({document["_id"]: document for document in overlay.transactions})
+        for companion in overlay.companions:
+            key = (companion.collection, companion.id)
+            self._documents[key] = {**self._documents.get(key, {}), **companion.document}
+            first = self._companions.get(key, companion)
+            self._companions[key] = replace(first, document={**first.document, **companion.document})
+
+
+def _guard_holds(guard: Mapping[str, str | int], current: Document | None) -> bool:
+    if guard == ABSENT:
+        return current is None
+    return current is not None and all(current.get(name) == value for name, value in guard.items())
+
+
+def _require_open(account: Account) -> None:
+    if account.status is AccountStatus.CLOSED:
+        raise AccountClosed(public_id(account.id))
+    if account.status is AccountStatus.FROZEN:
+        raise AccountFrozen(public_id(account.id))
+
+
+def _first_difference(transaction: Transaction, document: Document | None) -> str | None:
+    """The first field in which a request differs from the one that owns its id, for the refusal to name."""
+    if document is None:
+        return "transactions"
+    debit, credit = transaction.first_debit, transaction.first_credit
+    asked: dict[str, Any] = {
+        "kind": transaction.kind,
+        "currency": debit.amount.asset.code,
+        "source_account_id": debit.account_id,
+        "dest_account_id": credit.account_id,
+        "metadata": dict(transaction.metadata),
+        "hold_id": transaction.hold_id,
+    }
+    for name, value in asked.items():
+        if document[name] != value:
+            return name
+    return "amount"

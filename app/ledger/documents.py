@@ -1,0 +1,161 @@
+"""How the ledger's nouns look in MongoDB, both ways. Pure; field names are the schema's."""
+
+from datetime import datetime
+from typing import Any
+
+from app.ids import book_of
+from app.ledger.accounts import Account, AccountStatus
+from app.ledger.changes import Document
+from app.ledger.transactions import Hold, Leg, Side, Status, Transaction
+from app.money import Money, asset
+from app.plumbing.decimals import from_decimal128, to_decimal128
+
+
+def account_document(account: Account) -> Document:
+    """An account as stored."""
+    floor = account.min_available
+    return {
+        "_id": account.id,
+        "book": book_of(account.id),
+        "user_id": account.user_id,
+        "name": account.name,
+        "role": account.role,
+        "currency": account.asset.code,
+        "balance": to_decimal128(account.balance),
+        "held": to_decimal128(account.held),
+        "limits": {"min_available": None if floor is None else to_decimal128(floor)},
+        "status": account.status.value,
+        "seq": account.seq,
+        "version": account.version,
+        "last_transaction_id": account.last_transaction_id,
+        "updated_at": account.updated_at,
+    }
+
+
+def account_from(document: Document) -> Account:
+    """An account as read. Raises ValueError where a money field is damaged."""
+    floor = document["limits"]["min_available"]
+    return Account(
+        id=document["_id"],
+        asset=asset(document["currency"]),
+        role=document["role"],
+        user_id=document["user_id"],
+        name=document["name"],
+        min_available=None if floor is None else from_decimal128(floor),
+        status=AccountStatus(document["status"]),
+        balance=from_decimal128(document["balance"]),
+        held=from_decimal128(document["held"]),
+        seq=document["seq"],
+        version=document["version"],
+        last_transaction_id=document["last_transaction_id"],
+        updated_at=document["updated_at"],
+    )
+
+
+def transaction_document(
+    transaction: Transaction, legs: tuple[Leg, ...], position: dict[str, Any], at: datetime
+) -> Document:
+    """A transaction as stored: ``legs`` are where it landed, the fingerprint is of what was asked for."""
+    source = next(leg for leg in legs if leg.side is Side.DEBIT)
+    destination = next(leg for leg in legs if leg.side is Side.CREDIT)
+    return {
+        "_id": transaction.id,
+        "book": transaction.book,
+        "kind": transaction.kind,
+        "status": transaction.status.value,
+        "source_account_id": source.account_id,
+        "dest_account_id": destination.account_id,
+        "amount": to_decimal128(source.amount.minor),
+        "currency": source.amount.asset.code,
+        "legs": [_leg_document(leg) for leg in legs],
+        "hold_id": transaction.hold_id,
+        "closes_hold": transaction.closes_hold,
+        "reverses": transaction.reverses,
+        "saga_id": transaction.saga_id,
+        "metadata": dict(transaction.metadata),
+        "fingerprint": transaction.fingerprint,
+        "position": position,
+        "timestamp": at,
+    }
+
+
+def transaction_from(document: Document) -> Transaction:
+    """A transaction as read, with the legs where it landed."""
+    return Transaction(
+        id=document["_id"],
+        kind=document["kind"],
+        legs=tuple(leg_from(leg) for leg in document["legs"]),
+        status=Status(document["status"]),
+        hold_id=document["hold_id"],
+        closes_hold=document["closes_hold"],
+        reverses=document["reverses"],
+        saga_id=document["saga_id"],
+        metadata=document["metadata"],
+    )
+
+
+def leg_from(document: Document) -> Leg:
+    """A leg as read."""
+    amount = Money(from_decimal128(document["amount"]), asset(document["currency"]))
+    return Leg(document["account_id"], Side(document["side"]), amount)
+
+
+def _leg_document(leg: Leg) -> Document:
+    return {
+        "account_id": leg.account_id,
+        "side": leg.side.value,
+        "amount": to_decimal128(leg.amount.minor),
+        "currency": leg.amount.asset.code,
+    }
+
+
+def entry_id(account_id: str, seq: int) -> str:
+    """An entry's id: its account and its number there, so that ids sort as the entries happened."""
+    return f"{account_id}#{seq:012d}"
+
+
+def entry_document(transaction_id: str, leg: Leg, account: Account, at: datetime) -> Document:
+    """One posted leg; ``account`` is the account as this leg leaves it."""
+    return {
+        "_id": entry_id(account.id, account.seq),
+        "transaction_id": transaction_id,
+        "account_id": account.id,
+        "direction": leg.side.value,
+        "amount_snapshot": to_decimal128(leg.amount.minor),
+        "seq": account.seq,
+        "balance_after": to_decimal128(account.balance),
+        "timestamp": at,
+    }
+
+
+def hold_document(hold: Hold) -> Document:
+    """A hold as stored."""
+    return {
+        "_id": hold.id,
+        "account_id": hold.account_id,
+        "remaining": to_decimal128(hold.remaining),
+        "version": hold.version,
+    }
+
+
+def hold_from(document: Document) -> Hold:
+    """A hold as read."""
+    remaining = from_decimal128(document["remaining"])
+    return Hold(document["_id"], document["account_id"], remaining, document["version"])
+
+
+def diversion_case(book: str, case_id: str, transaction_id: str, asked: Leg, landed: Leg, at: datetime) -> Document:
+    """The case that opens when a fact lands elsewhere than asked."""
+    return {
+        "_id": case_id,
+        "book": book,
+        "kind": "diverted-leg",
+        "transaction_id": transaction_id,
+        "account_id": asked.account_id,
+        "landed_on": landed.account_id,
+        "amount": to_decimal128(landed.amount.minor),
+        "currency": landed.amount.asset.code,
+        "status": "open",
+        "opened_at": at,
+        "version": 1,
+    }

@@ -1,0 +1,180 @@
+"""Are the books what the transactions say? Everything is derived again and compared; each difference is named.
+
+Two passes over streams, in memory proportional to the accounts: the transactions give every account's balance, held
+amount and the digest of its entries; then entries, holds and accounts are read and compared with that. The digest is
+a sum, so it does not depend on order, and tells which account to look at.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import AsyncIterable, Iterator
+from dataclasses import dataclass, field
+
+from app.errors import WalletError
+from app.ids import public_id
+from app.ledger.accounts import Account
+from app.ledger.changes import Document
+from app.ledger.documents import account_from, entry_id, hold_from, transaction_from
+from app.ledger.transactions import Hold, Leg, Side, Status, Transaction
+from app.plumbing.decimals import from_decimal128
+
+TRANSIT_ROLES = ("pending", "in_doubt", "clearing", "delivery")
+"""Roles of accounts that a finished saga leaves at zero: the word before the first dot."""
+
+_DIGEST_MODULUS = 1 << 128
+
+
+@dataclass(slots=True)
+class _Derived:
+    """One account, as its transactions alone make it."""
+
+    balance: int = 0
+    held: int = 0
+    entries: int = 0
+    digest: int = 0
+
+
+@dataclass(slots=True)
+class Audit:
+    """What was counted, and every break that was found."""
+
+    transactions: int = 0
+    entries: int = 0
+    currencies: set[str] = field(default_factory=set)
+    breaks: list[str] = field(default_factory=list)
+    transit: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(int)))
+    """Per saga, what it left on each transit account."""
+    _accounts: dict[str, _Derived] = field(default_factory=lambda: defaultdict(_Derived))
+    _holds: dict[str, tuple[str, int]] = field(default_factory=dict)
+    _draws: dict[str, list[Leg]] = field(default_factory=lambda: defaultdict(list))
+    _closed_holds: set[str] = field(default_factory=set)
+    _last_entry: dict[str, tuple[int, str]] = field(default_factory=dict)
+
+    def line(self) -> str:
+        """The audit in one quiet line."""
+        return (
+            f"{self.transactions:,} transactions, {self.entries:,} entries, "
+            f"{len(self.currencies)} assets, {len(self.breaks)} breaks"
+        )
+
+    async def read_transactions(self, documents: AsyncIterable[Document]) -> None:
+        """Derive everything from the transactions."""
+        async for document in documents:
+            self.transactions += 1
+            try:
+                transaction = transaction_from(document)
+            except (WalletError, ValueError, KeyError, TypeError) as damage:
+                self.breaks.append(f"transaction {public_id(document['_id'])} is damaged: {damage}")
+                continue
+            self._check_headline(transaction, document)
+            if transaction.status is Status.PENDING and transaction.hold_id is None:
+                leg = transaction.first_debit
+                self._holds[transaction.id] = (leg.account_id, leg.amount.minor)
+            elif transaction.hold_id is not None:
+                self._note_draw(transaction)
+            if transaction.status is Status.POSTED:
+                self._note_legs(transaction)
+
+    async def read_entries(self, documents: AsyncIterable[Document]) -> None:
+        """Check that entries, read in order of their ids, are dense, add up, and are those of the transactions."""
+        account_id, seq, balance, digest = "", 0, 0, 0
+        async for entry in documents:
+            self.entries += 1
+            if entry["account_id"] != account_id:
+                self._check_entries(account_id, seq, digest)
+                account_id, seq, balance, digest = entry["account_id"], 0, 0, 0
+            seq += 1
+            side = Side(entry["direction"])
+            amount = from_decimal128(entry["amount_snapshot"])
+            balance += amount if side is Side.CREDIT else -amount
+            digest += _entry_digest(entry["transaction_id"], account_id, side, amount)
+            if entry["_id"] != entry_id(account_id, seq) or entry["seq"] != seq:
+                self.breaks.append(f"account {public_id(account_id)}: entry {seq} is missing or misnumbered")
+                seq = entry["seq"]
+            if from_decimal128(entry["balance_after"]) != balance:
+                self.breaks.append(f"account {public_id(account_id)}: entry {seq} has a wrong balance_after")
+                balance = from_decimal128(entry["balance_after"])
+            self._last_entry[account_id] = (seq, entry["transaction_id"])
+        self._check_entries(account_id, seq, digest)
+
+    async def read_holds(self, documents: AsyncIterable[Document]) -> None:
+        """Check what each hold still reserves, and derive what is held on each account."""
+        stored: dict[str, Hold] = {document["_id"]: hold_from(document) async for document in documents}
+        for hold_id, (account_id, amount) in self._holds.items():
+            drawn = sum(leg.amount.minor for leg in self._draws[hold_id] if leg.account_id == account_id)
+            remaining = 0 if hold_id in self._closed_holds else amount - drawn
+            self._accounts[account_id].held += remaining
+            if stored.pop(hold_id, Hold(hold_id, account_id, -1, 0)).remaining != remaining:
+                self.breaks.append(f"hold {public_id(hold_id)}: {remaining} should remain")
+        self.breaks.extend(f"hold {public_id(hold_id)} has no transaction" for hold_id in stored)
+
+    async def read_accounts(self, documents: AsyncIterable[Document]) -> None:
+        """Check the snapshots, and that every currency sums to zero."""
+        sums: defaultdict[str, int] = defaultdict(int)
+        known: set[str] = set()
+        async for document in documents:
+            try:
+                account = account_from(document)
+            except (WalletError, ValueError, KeyError, TypeError) as damage:
+                self.breaks.append(f"account {public_id(document['_id'])} is damaged: {damage}")
+                continue
+            known.add(account.id)
+            sums[account.asset.code] += account.balance
+            self.breaks.extend(self._account_breaks(account))
+        self.breaks.extend(f"account {public_id(lost)} is missing" for lost in self._accounts.keys() - known)
+        self.breaks.extend(f"{code} does not sum to zero: {total}" for code, total in sums.items() if total)
+
+    def _check_headline(self, transaction: Transaction, document: Document) -> None:
+        debit, credit = transaction.first_debit, transaction.first_credit
+        told = (document["source_account_id"], document["dest_account_id"], document["currency"])
+        if told != (debit.account_id, credit.account_id, debit.amount.asset.code) or (
+            from_decimal128(document["amount"]) != debit.amount.minor
+        ):
+            self.breaks.append(f"transaction {public_id(transaction.id)}: its headline differs from its legs")
+
+    def _note_draw(self, transaction: Transaction) -> None:
+        hold_id = str(transaction.hold_id)
+        side = Side.CREDIT if transaction.status is Status.PENDING else Side.DEBIT
+        self._draws[hold_id].extend(leg for leg in transaction.legs if leg.side is side)
+        if transaction.closes_hold:
+            self._closed_holds.add(hold_id)
+
+    def _note_legs(self, transaction: Transaction) -> None:
+        for leg in transaction.legs:
+            self.currencies.add(leg.amount.asset.code)
+            derived = self._accounts[leg.account_id]
+            derived.balance += leg.delta
+            derived.entries += 1
+            derived.digest += _entry_digest(transaction.id, leg.account_id, leg.side, leg.amount.minor)
+            if transaction.saga_id and _is_transit(leg):
+                self.transit[transaction.saga_id][leg.account_id] += leg.delta
+
+    def _check_entries(self, account_id: str, seq: int, digest: int) -> None:
+        if not account_id:
+            return
+        derived = self._accounts[account_id]
+        if (derived.entries, derived.digest % _DIGEST_MODULUS) != (seq, digest % _DIGEST_MODULUS):
+            self.breaks.append(f"account {public_id(account_id)}: its entries are not those of its transactions")
+
+    def _account_breaks(self, account: Account) -> Iterator[str]:
+        derived = self._accounts[account.id]
+        seq, last = self._last_entry.get(account.id, (0, None))
+        for name, stored, expected in (
+            ("balance", account.balance, derived.balance),
+            ("held", account.held, derived.held),
+            ("seq", account.seq, derived.entries),
+            ("number of entries", seq, derived.entries),
+            ("last_transaction_id", account.last_transaction_id, last),
+        ):
+            if stored != expected:
+                yield f"account {public_id(account.id)}: {name} is {stored}, its transactions say {expected}"
+
+
+def _is_transit(leg: Leg) -> bool:
+    role = public_id(leg.account_id).removeprefix("acc_").partition("-")[0]
+    return role.partition(".")[0] in TRANSIT_ROLES
+
+
+def _entry_digest(transaction_id: str, account_id: str, side: Side, amount: int) -> int:
+    text = f"{transaction_id}|{account_id}|{side}|{amount}"
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], "big")
