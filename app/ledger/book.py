@@ -164,13 +164,13 @@ class Book:
         if not change.fact:
             for account in accounts.values():
                 _require_open(account)
-        freed = self._draw_on_hold(transaction, overlay)
+        freed = self._draw_on_holds(transaction, overlay)
         legs = transaction.legs
         if change.fact and transaction.status is Status.POSTED:
             legs = self._divert(transaction, accounts, freed, overlay)
         if transaction.status is Status.POSTED:
             self._post(transaction, legs, freed, change, overlay)
-        elif transaction.hold_id is None:
+        elif not transaction.hold_ids:
             self._place_hold(transaction, overlay)
         else:
             self._free(freed, overlay)
@@ -229,22 +229,23 @@ class Book:
             account = overlay.accounts.get(account_id) or self._accounts[account_id]
             overlay.accounts[account_id] = self._moved(account, held=account.held - amount)
 
-    def _draw_on_hold(self, transaction: Transaction, overlay: _Overlay) -> dict[str, int]:
-        """Use a hold up by what the transaction takes (whole, if it closes the hold); says what that frees, where."""
-        if transaction.hold_id is None:
-            return {}
-        hold = overlay.holds.get(transaction.hold_id) or self._holds.get(transaction.hold_id)
-        if hold is None:
-            raise HoldUnavailable(public_id(transaction.hold_id))
+    def _draw_on_holds(self, transaction: Transaction, overlay: _Overlay) -> dict[str, int]:
+        """Use holds up by what the transaction takes (whole, if it closes them); says what that frees, by account."""
+        freed: dict[str, int] = {}
         side = Side.CREDIT if transaction.status is Status.PENDING else Side.DEBIT
-        taken = sum(
-            leg.amount.minor for leg in transaction.legs if leg.account_id == hold.account_id and leg.side is side
-        )
-        if not 0 < taken <= hold.remaining or (transaction.status is Status.PENDING and taken != hold.remaining):
-            raise HoldUnavailable(public_id(hold.id))
-        freed = hold.remaining if transaction.closes_hold else taken
-        overlay.holds[hold.id] = replace(hold, remaining=hold.remaining - freed, version=hold.version + 1)
-        return {hold.account_id: freed}
+        for hold_id in transaction.hold_ids:
+            hold = overlay.holds.get(hold_id) or self._holds.get(hold_id)
+            if hold is None or hold.account_id in freed:
+                raise HoldUnavailable(public_id(hold_id))
+            taken = sum(
+                leg.amount.minor for leg in transaction.legs if leg.account_id == hold.account_id and leg.side is side
+            )
+            if not 0 < taken <= hold.remaining or (transaction.status is Status.PENDING and taken != hold.remaining):
+                raise HoldUnavailable(public_id(hold_id))
+            freed[hold.account_id] = hold.remaining if transaction.closes_holds else taken
+            left = hold.remaining - freed[hold.account_id]
+            overlay.holds[hold_id] = replace(hold, remaining=left, version=hold.version + 1)
+        return freed
 
     def _moved(self, account: Account, **fields: Any) -> Account:
         moved = replace(account, version=account.version + 1, updated_at=self._at, **fields)
@@ -302,7 +303,7 @@ def _first_difference(transaction: Transaction, document: Document | None) -> st
         "source_account_id": debit.account_id,
         "dest_account_id": credit.account_id,
         "metadata": dict(transaction.metadata),
-        "hold_id": transaction.hold_id,
+        "hold_ids": list(transaction.hold_ids),
     }
     for name, value in asked.items():
         if document[name] != value:

@@ -248,7 +248,7 @@ def _wanted(changes: Iterable[Change]) -> _Wanted:
         for transaction in change.transactions:
             wanted.transactions.add(transaction.id)
             wanted.accounts.update(leg.account_id for leg in transaction.legs)
-            wanted.holds.add(transaction.hold_id or transaction.id)
+            wanted.holds.update(transaction.hold_ids or (transaction.id,))
         for companion in change.companions:
             wanted.companions[companion.collection].add(companion.id)
     return wanted

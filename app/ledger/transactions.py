@@ -77,7 +77,8 @@ def _leg(account: Account | str, side: Side, amount: Money) -> Leg:
 class Transaction:
     """Two or more legs that balance in every currency, or it cannot be built.
 
-    ``hold_id`` names the hold that a capture or release draws on; ``closes_hold`` frees what it leaves. Raises
+    ``hold_ids`` names the holds, one an account, that a capture or release draws on; ``closes_holds`` frees what it
+    leaves of them. Raises
     Unbalanced, then MetadataInvalid.
     """
 
@@ -85,8 +86,8 @@ class Transaction:
     kind: str
     legs: tuple[Leg, ...]
     status: Status = Status.POSTED
-    hold_id: str | None = None
-    closes_hold: bool = False
+    hold_ids: tuple[str, ...] = ()
+    closes_holds: bool = False
     reverses: str | None = None
     saga_id: str | None = None
     metadata: Mapping[str, MetadataValue] = field(default_factory=dict)
@@ -118,8 +119,8 @@ class Transaction:
             self.kind,
             self.status,
             [[leg.account_id, leg.side, str(leg.amount.minor), leg.amount.asset.code] for leg in self.legs],
-            self.hold_id,
-            self.closes_hold,
+            self.hold_ids,
+            self.closes_holds,
             self.reverses,
             self.saga_id,
             sorted(self.metadata.items()),
@@ -178,8 +179,8 @@ def release(transaction_id: str, held: Transaction, amount: Money) -> Transactio
         "release",
         legs,
         Status.PENDING,
-        hold_id=held.id,
-        closes_hold=True,
+        hold_ids=(held.id,),
+        closes_holds=True,
         saga_id=held.saga_id,
     )
 

@@ -67,11 +67,10 @@ class Audit:
                 self.breaks.append(f"transaction {public_id(document['_id'])} is damaged: {damage}")
                 continue
             self._check_headline(transaction, document)
-            if transaction.status is Status.PENDING and transaction.hold_id is None:
+            if transaction.status is Status.PENDING and not transaction.hold_ids:
                 leg = transaction.first_debit
                 self._holds[transaction.id] = (leg.account_id, leg.amount.minor)
-            elif transaction.hold_id is not None:
-                self._note_draw(transaction)
+            self._note_draws(transaction)
             if transaction.status is Status.POSTED:
                 self._note_legs(transaction)
 
@@ -132,12 +131,12 @@ class Audit:
         ):
             self.breaks.append(f"transaction {public_id(transaction.id)}: its headline differs from its legs")
 
-    def _note_draw(self, transaction: Transaction) -> None:
-        hold_id = str(transaction.hold_id)
+    def _note_draws(self, transaction: Transaction) -> None:
         side = Side.CREDIT if transaction.status is Status.PENDING else Side.DEBIT
-        self._draws[hold_id].extend(leg for leg in transaction.legs if leg.side is side)
-        if transaction.closes_hold:
-            self._closed_holds.add(hold_id)
+        for hold_id in transaction.hold_ids:
+            self._draws[hold_id].extend(leg for leg in transaction.legs if leg.side is side)
+            if transaction.closes_holds:
+                self._closed_holds.add(hold_id)
 
     def _note_legs(self, transaction: Transaction) -> None:
         for leg in transaction.legs:
