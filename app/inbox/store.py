@@ -1,0 +1,72 @@
+"""The inbox in MongoDB. Inserting is one of the two writes that do not pass the ledger's door."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any
+
+from pymongo import ASCENDING, IndexModel
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import DuplicateKeyError
+from pymongo.write_concern import WriteConcern
+
+from app.inbox.messages import Document
+from app.plumbing.collections import CollectionSpec
+
+_WRITE_TIMEOUT_MS = 5_000
+
+COLLECTIONS: tuple[CollectionSpec, ...] = (
+    CollectionSpec(
+        "inbox",
+        indexes=(
+            IndexModel([("status", ASCENDING), ("due_at", ASCENDING)]),
+            IndexModel([("refs", ASCENDING)]),
+        ),
+        schema={
+            "bsonType": "object",
+            "required": ["provider", "event_id", "type", "refs", "payload", "status", "attempts", "due_at", "version"],
+            "properties": {
+                "provider": {"bsonType": "string"},
+                "event_id": {"bsonType": "string"},
+                "type": {"bsonType": "string"},
+                "refs": {"bsonType": "array", "items": {"bsonType": "string"}},
+                "payload": {"bsonType": "object"},
+                "status": {"enum": ["received", "done", "parked"]},
+                "attempts": {"bsonType": ["int", "long"], "minimum": 0},
+                "due_at": {"bsonType": "date"},
+                "received_at": {"bsonType": "date"},
+                "settled_at": {"bsonType": ["date", "null"]},
+                "version": {"bsonType": ["int", "long"], "minimum": 1},
+            },
+        },
+    ),
+)
+
+
+class InboxStore:
+    """The inbox collection."""
+
+    def __init__(self, database: AsyncDatabase[dict[str, Any]]) -> None:
+        durable = WriteConcern(w="majority", j=True, wtimeout=_WRITE_TIMEOUT_MS)
+        self._inbox = database["inbox"].with_options(write_concern=durable)
+
+    async def insert(self, document: Mapping[str, Any]) -> bool:
+        """Keep a new event, durably on a majority. False: it has been here before."""
+        try:
+            await self._inbox.insert_one(dict(document))
+        except DuplicateKeyError:
+            return False
+        return True
+
+    async def due(self, now: datetime, limit: int) -> list[Document]:
+        """The events whose turn has come, the longest due first."""
+        cursor = self._inbox.find({"status": "received", "due_at": {"$lte": now}}).sort("due_at", ASCENDING)
+        return await cursor.limit(limit).to_list()
+
+    async def by_id(self, document_id: str) -> Document | None:
+        """The event of that id."""
+        return await self._inbox.find_one({"_id": document_id})
+
+    async def about(self, refs: Collection[str], limit: int) -> list[Document]:
+        """The events not yet applied that concern any of these objects, the earliest first."""
+        query = {"refs": {"$in": list(refs)}, "status": "received"}
+        return await self._inbox.find(query).sort("received_at", ASCENDING).limit(limit).to_list()
