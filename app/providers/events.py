@@ -1,7 +1,8 @@
 """What a vendor's webhook says, in our words."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,3 +19,19 @@ class WebhookEvent:
     type: str
     refs: tuple[str, ...]
     payload: dict[str, Any]
+
+
+_TEXT_CHARACTERS_MAX = 256
+_INT64 = range(-(2**63), 2**63)
+
+
+def kept(source: Mapping[str, Any], *names: str) -> dict[str, str | int | bool]:
+    """The named fields, as far as they are short scalars that MongoDB stores exactly; all others are dropped."""
+    found = {name: source.get(name) for name in names}
+    return {name: value for name, value in found.items() if _is_storable(value)}
+
+
+def _is_storable(value: object) -> TypeGuard[str | int | bool]:
+    if isinstance(value, str):
+        return len(value) <= _TEXT_CHARACTERS_MAX
+    return isinstance(value, int) and value in _INT64

@@ -42,3 +42,36 @@ class Unavailable(ProviderOutcome):
 
 class OutcomeUnknown(ProviderOutcome):
     """Sent, without an intelligible answer; it must be looked up."""
+
+
+_RETRY_AFTER_S_MAX = 3600.0
+
+
+def refusal_of(
+    provider: str, status: int, *, code: str | None, safe: bool, retry_after: str | None = None
+) -> ProviderOutcome:
+    """The outcome that an HTTP status other than success means, for vendors without a rule of their own.
+
+    ``code`` is the vendor's error code, or None where the body is not an error of the vendor's making: then some
+    box on the way has answered, and nobody knows what happened behind it. ``safe`` calls may be made again without
+    harm, so for them not knowing is the same as not done.
+    """
+    if status == 429:
+        return Unavailable(provider, "rate-limited", _seconds(retry_after))
+    if status in {401, 403}:
+        return Unavailable(provider, "unauthorized")
+    if 400 <= status < 500 and status != 408 and code is not None:
+        return Declined(provider, code)
+    return lost(provider, f"http-{status}", safe=safe, retry_after_s=_seconds(retry_after))
+
+
+def lost(provider: str, reason: str, *, safe: bool, retry_after_s: float | None = None) -> ProviderOutcome:
+    """The outcome of a call that was sent and not intelligibly answered."""
+    return Unavailable(provider, reason, retry_after_s) if safe else OutcomeUnknown(provider, reason)
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    """Retry-After in seconds, bounded; its other form, a date, is not worth a clock."""
+    if retry_after is None or not retry_after.isascii() or not retry_after.isdigit():
+        return None
+    return min(float(retry_after[:6]), _RETRY_AFTER_S_MAX)

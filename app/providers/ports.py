@@ -19,6 +19,10 @@ Direction = Literal["Debit", "Credit"]
 """Debit pulls money from the customer's bank, Credit pushes money to it (NACHA's view of the receiver)."""
 
 
+ACH_DESCRIPTION_CHARACTERS_MAX = 10
+"""The length of NACHA's company entry description."""
+
+
 class PaymentStatus(StrEnum):
     """Where an ACH payment stands. SENT is not final: RETURNED may follow for up to 60 days."""
 
@@ -34,7 +38,7 @@ class PaymentStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AchOrder:
-    """A payment to be made. ``reference`` is our effect's id; ``description`` has at most 10 characters (NACHA)."""
+    """A payment to be made. ``reference`` is our effect's id; the receiver reads ``description`` on a statement."""
 
     direction: Direction
     amount: Money
@@ -42,6 +46,12 @@ class AchOrder:
     counterparty_name: str
     reference: str
     description: str
+
+    def __post_init__(self) -> None:
+        if self.amount.minor <= 0:
+            raise ValueError("a payment moves something")
+        if not 0 < len(self.description) <= ACH_DESCRIPTION_CHARACTERS_MAX:
+            raise ValueError(f"a description has 1 to {ACH_DESCRIPTION_CHARACTERS_MAX} characters")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +91,10 @@ class CoinOrder:
     chain: str
     to: str
     amount: Money
+
+    def __post_init__(self) -> None:
+        if self.amount.minor <= 0:
+            raise ValueError("a send moves something")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Plaid: linking a customer's bank account."""

@@ -1,0 +1,102 @@
+"""Which vendor does what: the adapters by the port they satisfy."""
+
+from dataclasses import dataclass
+
+from app.clock import Clock
+from app.providers.plaid import adapter as plaid
+from app.providers.plaid import wire as plaid_wire
+from app.providers.ports import LinksBanks, MovesAch, QuotesRates, SendsCoins, VerifiesPeople
+from app.providers.sumsub import adapter as sumsub
+from app.providers.sumsub import wire as sumsub_wire
+from app.providers.sumsub.signing import signer
+from app.providers.tatum import adapter as tatum
+from app.providers.tatum import wire as tatum_wire
+from app.providers.tatum.chains import Network
+from app.providers.transport import Transport
+from app.providers.unit import adapter as unit
+from app.providers.unit import wire as unit_wire
+from app.settings import Environment, Settings
+
+_TATUM_CONCURRENCY = 5
+"""The smallest plan allows five requests a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Providers:
+    """The third parties, each by what it does for us."""
+
+    ach: MovesAch
+    coins: SendsCoins
+    rates: QuotesRates
+    people: VerifiesPeople
+    banks: LinksBanks
+    network: Network
+    transports: tuple[Transport, ...]
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        for transport in self.transports:
+            await transport.aclose()
+
+
+async def open_providers(settings: Settings, clock: Clock) -> Providers:
+    """The adapters on lines of their own. Nothing is sent yet; the lines belong to the running event loop."""
+    network: Network = "mainnet" if settings.env is Environment.PRODUCTION else "testnet"
+    unit_line, tatum_line = _unit_line(settings), _tatum_line(settings)
+    sumsub_line, plaid_line = _sumsub_line(settings, clock), _plaid_line(settings)
+    chains = tatum.TatumAdapter(
+        tatum_line,
+        network=network,
+        signature_id=settings.tatum_signature_id,
+        treasury_address=settings.tatum_treasury_address,
+    )
+    return Providers(
+        ach=unit.UnitAdapter(unit_line, account_id=settings.unit_account_id),
+        coins=chains,
+        rates=chains,
+        people=sumsub.SumsubAdapter(sumsub_line, level=settings.sumsub_level, clock=clock),
+        banks=plaid.PlaidAdapter(plaid_line),
+        network=network,
+        transports=(unit_line, tatum_line, sumsub_line, plaid_line),
+    )
+
+
+def _unit_line(settings: Settings) -> Transport:
+    return Transport(
+        unit.PROVIDER,
+        base_url=settings.unit_base_url,
+        timeout_s=settings.provider_timeout_s,
+        error_code=unit_wire.error_code,
+        headers=unit.request_headers(settings.unit_token),
+    )
+
+
+def _tatum_line(settings: Settings) -> Transport:
+    return Transport(
+        tatum.PROVIDER,
+        base_url=settings.tatum_base_url,
+        timeout_s=settings.provider_timeout_s,
+        error_code=tatum_wire.error_code,
+        headers=tatum.request_headers(settings.tatum_api_key),
+        concurrency=_TATUM_CONCURRENCY,
+    )
+
+
+def _sumsub_line(settings: Settings, clock: Clock) -> Transport:
+    return Transport(
+        sumsub.PROVIDER,
+        base_url=settings.sumsub_base_url,
+        timeout_s=settings.provider_timeout_s,
+        error_code=sumsub_wire.error_code,
+        sign=signer(settings.sumsub_app_token, settings.sumsub_secret, clock),
+    )
+
+
+def _plaid_line(settings: Settings) -> Transport:
+    return Transport(
+        plaid.PROVIDER,
+        base_url=settings.plaid_base_url,
+        timeout_s=settings.provider_timeout_s,
+        error_code=plaid_wire.error_code,
+        headers=plaid.request_headers(settings.plaid_client_id, settings.plaid_secret),
+    )

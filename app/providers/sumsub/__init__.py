@@ -1,0 +1,1 @@
+"""Sumsub: who a person is."""

@@ -1,0 +1,80 @@
+"""Sumsub's JSON in our words: pure translations and the table of review states in full."""
+
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from pydantic import SecretStr
+
+from app.providers.ports import Applicant, Review
+
+Level = Literal["none", "pending", "verified", "rejected"]
+
+UNFINISHED: dict[str, Level] = {
+    "init": "none",
+    "pending": "pending",
+    "queued": "pending",
+    "prechecked": "pending",
+    "awaitingUser": "pending",
+    "awaitingService": "pending",
+    "onHold": "pending",
+}
+"""Only a completed review has a result worth reading; a state that is not here grants nothing and is pending."""
+
+_DATE = "%Y-%m-%d %H:%M:%S"
+
+
+def applicant(body: Any) -> Applicant:
+    """The applicant of a response."""
+    return Applicant(id=_text(body["id"]), external_user_id=_text(body["externalUserId"]))
+
+
+def review(body: Any, *, level: str) -> Review:
+    """How far an applicant has come at the verification level we ask for."""
+    found = body.get("review") or {}
+    return Review(
+        applicant_id=_text(body["id"]),
+        external_user_id=_text(body["externalUserId"]),
+        level=review_level(found, level=level),
+        reviewed_at=_moment(found.get("reviewDate")),
+    )
+
+
+def review_level(found: Any, *, level: str) -> Level:
+    """Verified is a completed GREEN at our own level, and nothing else.
+
+    RED with RETRY is pending: the person is asked for better pictures and may still pass, so no verdict has been
+    given, and no permission either. Every other RED is a rejection.
+    """
+    status = found.get("reviewStatus", "init")
+    if status != "completed":
+        return UNFINISHED.get(status, "pending")
+    result = found.get("reviewResult") or {}
+    answer = result.get("reviewAnswer")
+    if answer == "GREEN" and found.get("levelName", level) == level:
+        return "verified"
+    if answer == "RED" and result.get("reviewRejectType") != "RETRY":
+        return "rejected"
+    return "pending"
+
+
+def sdk_token(body: Any) -> SecretStr:
+    """The token of a response."""
+    return SecretStr(_text(body["token"]))
+
+
+def error_code(body: Any) -> object:
+    """The error's name where it has one, else its number; None when the body is not Sumsub's."""
+    if not isinstance(body, dict) or "code" not in body:
+        return None
+    return body.get("errorName") or f"code-{body['code']}"
+
+
+def _moment(text: Any) -> datetime | None:
+    """Dates come without a zone and mean UTC; some carry ``+0000``."""
+    return None if text is None else datetime.strptime(text[:19], _DATE).replace(tzinfo=UTC)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise TypeError("text is expected")
+    return value

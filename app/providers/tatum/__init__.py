@@ -1,0 +1,1 @@
+"""Tatum: chains, rates and the queue of the key daemon."""

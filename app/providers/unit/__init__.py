@@ -1,0 +1,1 @@
+"""Unit: bank accounts and ACH."""
