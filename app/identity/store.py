@@ -1,0 +1,118 @@
+"""Users in MongoDB."""
+
+from datetime import datetime
+from typing import Any
+
+from pymongo import IndexModel, ReturnDocument
+from pymongo.asynchronous.database import AsyncDatabase
+
+from app.clock import Clock
+from app.errors import Missing
+from app.identity.principals import Principal
+from app.identity.users import ComplianceLevel, User
+from app.ids import stored_id
+from app.plumbing.collections import CollectionSpec
+
+COLLECTIONS = (
+    CollectionSpec(
+        "users",
+        indexes=(
+            IndexModel("applicant_id", unique=True, partialFilterExpression={"applicant_id": {"$type": "string"}}),
+        ),
+        schema={
+            "bsonType": "object",
+            "required": ["tenant", "user_id", "issuer", "subject", "compliance_level", "created_at", "version"],
+            "properties": {
+                "tenant": {"bsonType": "string"},
+                "user_id": {"bsonType": "string"},
+                "compliance_level": {"enum": ["none", "pending", "verified", "rejected"]},
+                "applicant_id": {"bsonType": ["string", "null"]},
+                "level_at": {"bsonType": ["date", "null"]},
+                "created_at": {"bsonType": "date"},
+            },
+        },
+    ),
+)
+
+
+class Users:
+    """The users collection."""
+
+    def __init__(self, database: AsyncDatabase[dict[str, Any]], clock: Clock) -> None:
+        self._users = database["users"]
+        self._clock = clock
+
+    async def get_or_create(self, principal: Principal) -> User:
+        """The caller's user, made on their first request."""
+        found = await self.get(principal.tenant, principal.user_id)
+        return found or await self._create(principal)
+
+    async def get(self, tenant: str, user_id: str) -> User | None:
+        """The user of that tenant and public id."""
+        return await self.by_id(stored_id(tenant, user_id))
+
+    async def by_id(self, stored_user_id: str) -> User | None:
+        """The user of that stored id."""
+        return _user(await self._users.find_one({"_id": stored_user_id}))
+
+    async def by_applicant(self, applicant_id: str) -> User | None:
+        """The user whom the verification vendor knows by that id."""
+        return _user(await self._users.find_one({"applicant_id": applicant_id}))
+
+    async def start_verification(self, stored_user_id: str, applicant_id: str) -> User:
+        """Note the applicant; a user with no level yet becomes ``pending``, any other keeps theirs.
+
+        Raises Missing when there is no such user.
+        """
+        pending_at_least = {"$cond": [{"$eq": ["$compliance_level", "none"]}, "pending", "$compliance_level"]}
+        noted = {
+            "applicant_id": {"$literal": applicant_id},
+            "compliance_level": pending_at_least,
+            "version": {"$add": ["$version", 1]},
+        }
+        document = await self._users.find_one_and_update(
+            {"_id": stored_user_id}, [{"$set": noted}], return_document=ReturnDocument.AFTER
+        )
+        return _present(document)
+
+    async def set_level(self, stored_user_id: str, level: ComplianceLevel, at: datetime) -> User:
+        """Set the level as decided at that moment, unless a later decision is known already.
+
+        Raises Missing when there is no such user.
+        """
+        not_later = {"$or": [{"level_at": None}, {"level_at": {"$lte": at}}]}
+        await self._users.update_one(
+            {"_id": stored_user_id, **not_later},
+            {"$set": {"compliance_level": level, "level_at": at}, "$inc": {"version": 1}},
+        )
+        return _present(await self._users.find_one({"_id": stored_user_id}))
+
+    async def _create(self, principal: Principal) -> User:
+        user = {
+            "tenant": principal.tenant,
+            "user_id": principal.user_id,
+            "issuer": principal.issuer,
+            "subject": principal.subject,
+            "compliance_level": "none",
+            "applicant_id": None,
+            "level_at": None,
+            "created_at": self._clock.now(),
+            "version": 1,
+        }
+        document = await self._users.find_one_and_update(
+            {"_id": principal.stored_user_id},
+            {"$setOnInsert": user},
+            upsert=True,
+            return_document=ReturnDocument.AFTER,
+        )
+        return _present(document)
+
+
+def _user(document: dict[str, Any] | None) -> User | None:
+    return _present(document) if document else None
+
+
+def _present(document: dict[str, Any] | None) -> User:
+    if document is None:
+        raise Missing("user")
+    return User(**{name: value for name, value in document.items() if name != "_id"})

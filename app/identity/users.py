@@ -1,0 +1,40 @@
+"""Our side of a person: their id here and how far their verification has come."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from app.ids import is_book, is_public_id, stored_id
+
+ComplianceLevel = Literal["none", "pending", "verified", "rejected"]
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A person of a tenant. ``level_at`` is when the verification vendor decided the level, not when we heard."""
+
+    tenant: str
+    user_id: str
+    issuer: str
+    subject: str
+    compliance_level: ComplianceLevel
+    applicant_id: str | None
+    level_at: datetime | None
+    created_at: datetime
+    version: int
+
+    @property
+    def stored_id(self) -> str:
+        """The id under which the user is stored."""
+        return stored_id(self.tenant, self.user_id)
+
+    @property
+    def reference(self) -> str:
+        """The name by which vendors know the user: safe in a URL path, and another one in every tenant."""
+        return f"{self.tenant}.{self.user_id}"
+
+
+def stored_id_of(reference: str) -> str | None:
+    """The stored id of the user whom vendors know by that reference; None if it is not shaped like one."""
+    tenant, _, user_id = reference.partition(".")
+    return stored_id(tenant, user_id) if is_book(tenant) and is_public_id(user_id, "usr") else None
