@@ -1,0 +1,32 @@
+"""What makes two requests the same request."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+
+def fingerprint(
+    method: str, template: str, path_params: Mapping[str, str], query: Sequence[tuple[str, str]], body: bytes
+) -> str:
+    """A digest of the request: its route and parameters, and its body with keys sorted and strings exact.
+
+    A body that is no JSON counts byte for byte.
+    """
+    target = json.dumps([method, template, sorted(path_params.items()), sorted(query)])
+    return hashlib.sha256(target.encode() + b"\n" + _canonical(body)).hexdigest()
+
+
+def _canonical(body: bytes) -> bytes:
+    try:
+        content = json.loads(body, parse_float=Decimal, object_pairs_hook=_pairs)
+    except (ValueError, RecursionError):
+        return body
+    return json.dumps(content, default=repr, separators=(",", ":")).encode()
+
+
+def _pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Keys in order; a body that names one twice is refused later, so here it only must not equal another body."""
+    if len(dict(pairs)) != len(pairs):
+        raise ValueError
+    return dict(sorted(pairs))
