@@ -411,6 +411,15 @@ class Overloaded(Busy):
         super().__init__("Too much is waiting; nothing was done. Ask again shortly.")
 
 
+class NotReady(Busy):
+    """A server that we cannot do without is away."""
+
+    code = "not-ready"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"Not ready: {reason}.", reason=reason)
+
+
 class ProviderUnavailable(Busy):
     """A third party cannot be reached: definitely not done."""
 

@@ -1,0 +1,1 @@
+"""The HTTP resources: one router each, and what they share."""

@@ -1,0 +1,62 @@
+"""What request bodies are made of. Nothing is coerced: a number is no string, an unknown field is an error."""
+
+from collections.abc import Callable, Mapping
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+from app.api.problems import refused
+from app.errors import InvalidAmount, UnknownCurrency
+from app.ids import is_public_id
+from app.money import asset
+
+_NUMBER_MAX = 2**53 - 1
+"""What every JSON reader keeps exact (RFC 8259, section 6)."""
+
+
+class Body(BaseModel):
+    """A request body."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+def _amount_text(given: object) -> object:
+    if not isinstance(given, str):
+        raise refused(InvalidAmount("money", 'it must be a string, as in "12.34"'))
+    return given
+
+
+def _currency(code: str) -> str:
+    try:
+        return asset(code).code
+    except UnknownCurrency as unknown:
+        raise refused(unknown) from None
+
+
+def _shaped_like(kind: str) -> Callable[[str], str]:
+    def check(given: str) -> str:
+        if not is_public_id(given, kind):
+            raise ValueError(f"it must be an id that begins with {kind}_")
+        return given
+
+    return check
+
+
+def id_of(kind: str) -> tuple[AfterValidator, object]:
+    """The annotations of a public id of that kind, for ``Annotated[str, *id_of("acc")]``."""
+    return AfterValidator(_shaped_like(kind)), Field(max_length=80, examples=[f"{kind}_..."])
+
+
+AmountText = Annotated[str, BeforeValidator(_amount_text), Field(max_length=80, examples=["12.34"])]
+"""An amount in major units; ``Money.parse`` reads it once the currency is known."""
+
+CurrencyCode = Annotated[str, AfterValidator(_currency), Field(max_length=12, examples=["USD"])]
+"""The code of a registered asset."""
+
+AccountId = Annotated[str, *id_of("acc")]
+
+MetadataKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
+MetadataText = Annotated[str, StringConstraints(max_length=255)]
+MetadataNumber = Annotated[int, Field(ge=-_NUMBER_MAX, le=_NUMBER_MAX)]
+Metadata = Annotated[Mapping[MetadataKey, MetadataText | MetadataNumber | bool | None], Field(max_length=20)]
+"""The caller's own notes: flat, at most 20 names with scalar values."""

@@ -1,0 +1,64 @@
+"""The caller themselves: who they are here, and the verification that lets them move money."""
+
+from datetime import datetime
+from typing import Annotated, Self
+
+from fastapi import APIRouter
+from pydantic import BaseModel, PlainSerializer
+
+from app.api.deps import AllUsers, People, Reader
+from app.api.problems import problems
+from app.api.strict import StrictRoute
+from app.clock import rfc3339
+from app.compliance import kyc
+from app.errors import ProviderUnavailable
+from app.identity.permissions import Permission
+from app.identity.principals import Principal
+from app.identity.users import ComplianceLevel, User
+from app.providers.ports import SdkToken
+
+router = APIRouter(prefix="/v1", tags=["me"], route_class=StrictRoute)
+
+
+class Me(BaseModel):
+    """The caller."""
+
+    user_id: str
+    tenant_id: str
+    compliance_level: ComplianceLevel
+    permissions: list[Permission]
+
+    @classmethod
+    def of(cls, caller: Principal, user: User) -> Self:
+        return cls(
+            user_id=user.user_id,
+            tenant_id=user.tenant,
+            compliance_level=user.compliance_level,
+            permissions=sorted(caller.permissions),
+        )
+
+
+class KycSession(BaseModel):
+    """What the mobile SDK needs to show the verification."""
+
+    applicant_id: str | None
+    sdk_token: str
+    expires_at: Annotated[datetime, PlainSerializer(rfc3339)]
+
+    @classmethod
+    def of(cls, user: User, token: SdkToken) -> Self:
+        return cls(
+            applicant_id=user.applicant_id, sdk_token=token.token.get_secret_value(), expires_at=token.expires_at
+        )
+
+
+@router.get("/me")
+async def show_me(caller: Reader, users: AllUsers) -> Me:
+    """Who you are here, and what you may do."""
+    return Me.of(caller, await users.get_or_create(caller))
+
+
+@router.post("/kyc/sessions", responses=problems(ProviderUnavailable))
+async def start_kyc_session(caller: Reader, users: AllUsers, people: People) -> KycSession:
+    """Start or resume your identity verification."""
+    return KycSession.of(*await kyc.start_session(caller, users, people))

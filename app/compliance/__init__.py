@@ -1,0 +1,1 @@
+"""Who may move money, and how we came to know them."""

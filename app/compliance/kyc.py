@@ -1,0 +1,42 @@
+"""Identity verification: started by the customer, decided by the vendor, required before money moves."""
+
+from app.errors import KycRequired, ProviderUnavailable
+from app.identity.principals import Principal
+from app.identity.store import Users
+from app.identity.users import User, stored_id_of
+from app.providers.outcomes import ProviderOutcome
+from app.providers.ports import Review, SdkToken, VerifiesPeople
+
+
+async def start_session(principal: Principal, users: Users, people: VerifiesPeople) -> tuple[User, SdkToken]:
+    """Start or resume the caller's verification: the user with their applicant, and a token for the mobile SDK.
+
+    Doing it again is harmless: the vendor finds the applicant by our reference. Raises ProviderUnavailable.
+    """
+    user = await users.get_or_create(principal)
+    try:
+        applicant = await people.applicant_for(user.reference)
+        token = await people.sdk_token(user.reference)
+    except ProviderOutcome as outcome:
+        raise ProviderUnavailable(outcome.provider) from outcome
+    return await users.start_verification(user.stored_id, applicant.id), token
+
+
+async def apply_review(review: Review, users: Users) -> User | None:
+    """Note the vendor's decision, unless a later one is known. None if the reference is no user of ours.
+
+    A review that decides nothing yet changes nothing: who is verified stays so while the vendor looks again.
+    """
+    stored_id = stored_id_of(review.external_user_id)
+    user = await users.by_id(stored_id) if stored_id else None
+    if user is None or review.reviewed_at is None:
+        return user
+    if user.applicant_id is None:
+        await users.start_verification(user.stored_id, review.applicant_id)
+    return await users.set_level(user.stored_id, review.level, review.reviewed_at)
+
+
+def require_verified(user: User) -> None:
+    """Raise KycRequired unless the person is verified."""
+    if user.compliance_level != "verified":
+        raise KycRequired(user.compliance_level)

@@ -1,0 +1,98 @@
+"""The HTTP edge: layers, routers, and the server around them."""
+
+import signal
+
+import uvicorn
+from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
+from starlette.middleware import Middleware
+
+from app.api import health, home, me, openapi, problems
+from app.middleware.access_log import AccessLog
+from app.middleware.authentication import Authentication
+from app.middleware.authorisation import Authorisation
+from app.middleware.body_limit import BodyLimit
+from app.middleware.correlation import Correlation
+from app.middleware.idempotency import Idempotency
+from app.middleware.problems import Problems
+from app.middleware.route_match import RouteMatch
+from app.middleware.route_table import RouteTable
+from app.plumbing.logging import configure_logging
+from app.runtime import Runtime, open_runtime
+from app.settings import Settings
+
+ROUTERS = (home.router, health.router, me.router)
+
+_NO_TELEMETRY: TelemetryConfig = {
+    "tracing": False,  # spans keep the query string
+    "metrics": False,
+    "logs": False,  # exception logs keep messages, and messages quote values
+    "operation_spans": False,
+    "auto_configure": False,
+}
+_CONNECTIONS_MAX = 1_024
+_HEAD_BYTES_MAX = 32 * 1_024
+_GRACE_S = 5
+
+
+def create_app(runtime: Runtime) -> FastAPI:
+    """The application over an open runtime."""
+    app = FastAPI(
+        title="Wallet orchestration",
+        description="One wallet over fiat and crypto.",
+        version="0.1.0",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        telemetry=_NO_TELEMETRY,
+    )
+    app.state.runtime = runtime
+    for router in ROUTERS:
+        app.include_router(router)
+    problems.install(app)
+    routes = RouteTable.of(app.routes)
+    app.user_middleware.extend(_layers(runtime, routes))
+    description = openapi.describe(app, routes)
+    app.openapi = lambda: description  # type: ignore[method-assign]  # FastAPI's documented way to extend it
+    return app
+
+
+def _layers(runtime: Runtime, routes: RouteTable) -> list[Middleware]:
+    """Outermost first. A layer may rely on those before it."""
+    return [
+        Middleware(Correlation),
+        Middleware(RouteMatch, routes=routes),
+        Middleware(AccessLog),
+        Middleware(Problems, render=problems.render_problem),
+        Middleware(BodyLimit),
+        Middleware(Authentication, tokens=runtime.tokens),
+        Middleware(Authorisation),
+        Middleware(Idempotency, claims=runtime.claims),
+    ]
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until SIGINT or SIGTERM, then let running requests end and close the runtime."""
+    configure_logging()
+    _outlive_signals()
+    async with open_runtime(settings) as runtime:
+        config = uvicorn.Config(
+            create_app(runtime),
+            host=settings.host,
+            port=settings.port,
+            http="h11",  # the other parser has no limit on the size of a request's head
+            h11_max_incomplete_event_size=_HEAD_BYTES_MAX,
+            limit_concurrency=_CONNECTIONS_MAX,
+            timeout_graceful_shutdown=_GRACE_S,
+            server_header=False,
+            access_log=False,
+            log_level="warning",
+            lifespan="off",
+        )
+        await uvicorn.Server(config).serve()
+
+
+def _outlive_signals() -> None:
+    """Uvicorn raises the signal again once it has shut down; without this the runtime would not be closed."""
+    for signal_number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signal_number, lambda *_: None)

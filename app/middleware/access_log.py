@@ -1,0 +1,49 @@
+"""One line per request: which route, by whom, how it ended, how long it took. No query, header or body."""
+
+from time import perf_counter
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.middleware.state import state_of
+
+_log = structlog.get_logger()
+_DROPPED = 499
+"""No answer was begun: the caller went away, or the process is stopping."""
+
+
+class AccessLog:
+    """Outside the layer that answers unexpected errors, so that it sees their status too."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        status = _DROPPED
+        started = perf_counter()
+
+        async def send_noting_status(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_noting_status)
+        finally:
+            self._write(scope, status, perf_counter() - started)
+
+    def _write(self, scope: Scope, status: int, duration_s: float) -> None:
+        state = state_of(scope)
+        _log.info(
+            "request",
+            method=state.route.method if state.route else "-",
+            route=state.route.template if state.route else "-",
+            status=status,
+            duration_ms=round(duration_s * 1_000, 1),
+            user_id=state.principal.user_id if state.principal else None,
+            tenant=state.principal.tenant if state.principal else None,
+        )

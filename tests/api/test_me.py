@@ -1,0 +1,62 @@
+from datetime import UTC, datetime
+
+import httpx2
+
+from app.compliance.kyc import apply_review
+from app.ids import derived_id
+from app.providers.ports import Review
+from app.runtime import Runtime
+from tests.issuer import ISSUER, TENANT_CLAIM, Issuer
+
+ALICE = derived_id("usr", ISSUER, "auth0|alice")
+
+
+async def test_a_caller_learns_who_they_are(client: httpx2.AsyncClient, issuer: Issuer) -> None:
+    answer = await client.get("/v1/me", headers=issuer.authorization(**{TENANT_CLAIM: "acme"}))
+
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "user_id": ALICE,
+        "tenant_id": "acme",
+        "compliance_level": "none",
+        "permissions": ["wallet:read", "wallet:transact"],
+    }
+
+
+async def test_a_kyc_session_is_started_once_and_resumed_ever_after(
+    client: httpx2.AsyncClient, issuer: Issuer, runtime: Runtime
+) -> None:
+    headers = issuer.authorization(**{TENANT_CLAIM: "acme"})
+
+    first = await client.post("/v1/kyc/sessions", headers=headers)
+    second = await client.post("/v1/kyc/sessions", headers=headers)
+
+    assert first.json() == {
+        "applicant_id": "applicant-1",
+        "sdk_token": f"sdk-acme.{ALICE}",
+        "expires_at": "2026-11-20T05:10:00.000Z",
+    }
+    assert second.json()["applicant_id"] == "applicant-1"
+    me = await client.get("/v1/me", headers=headers)
+    assert me.json()["compliance_level"] == "pending"
+
+
+async def test_a_review_decides_the_level_and_an_older_one_changes_nothing(
+    client: httpx2.AsyncClient, issuer: Issuer, runtime: Runtime
+) -> None:
+    headers = issuer.authorization(**{TENANT_CLAIM: "acme"})
+    await client.post("/v1/kyc/sessions", headers=headers)
+    noon, morning = datetime(2026, 11, 20, 12, tzinfo=UTC), datetime(2026, 11, 20, 8, tzinfo=UTC)
+
+    await apply_review(Review("applicant-1", f"acme.{ALICE}", "verified", noon), runtime.users)
+    await apply_review(Review("applicant-1", f"acme.{ALICE}", "rejected", morning), runtime.users)
+    await apply_review(Review("applicant-1", f"acme.{ALICE}", "pending", None), runtime.users)
+
+    me = await client.get("/v1/me", headers=headers)
+    assert me.json()["compliance_level"] == "verified"
+
+
+async def test_a_review_of_nobody_we_know_is_told_apart(runtime: Runtime) -> None:
+    when = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    for reference in ("acme.usr_nobody", "no reference of ours", ""):
+        assert await apply_review(Review("applicant-9", reference, "verified", when), runtime.users) is None
