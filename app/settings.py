@@ -1,5 +1,7 @@
 """Everything that can be configured, read from the environment in this one place."""
 
+import os
+from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Self
@@ -109,3 +111,24 @@ class Settings(BaseSettings):
     def refund_hold(self) -> timedelta:
         """How long a settled pull must rest before its money may be sent back."""
         return timedelta(seconds=self.refund_hold_s)
+
+
+def load(**given: Any) -> Settings:
+    """The settings of this process: what is given, then what its environment says."""
+    return Settings(**given)
+
+
+def sandbox_addresses(base_url: str) -> dict[str, str]:
+    """Every setting that points at the sandbox when nothing else is said, pointing at a sandbox that listens there."""
+    defaults = {name: field.default for name, field in Settings.model_fields.items()}
+    return {
+        name: default.replace(_SANDBOX, base_url)
+        for name, default in defaults.items()
+        if isinstance(default, str) and default.startswith(_SANDBOX)
+    }
+
+
+def child_environment(given: Mapping[str, str]) -> dict[str, str]:
+    """This process's environment, with these settings in place of its own: what a child process gets."""
+    settings = {f"WALLET_{name.upper()}": value for name, value in given.items()}
+    return {**os.environ, **settings}  # noqa: TID251 - this is the one door to the environment

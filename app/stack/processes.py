@@ -11,16 +11,25 @@ from contextlib import suppress
 from pathlib import Path
 
 _LOOK_S = 0.05
+_PROC = Path("/proc")  # Linux; slim images have no ps
 
 
 def is_alive(pid: int) -> bool:
     """Whether a process with this number exists, and has not merely stayed in the table after its end."""
-    return _described(pid, "stat").strip()[:1] not in {"", "Z"}
+    if _PROC.is_dir():
+        with suppress(FileNotFoundError, ProcessLookupError):
+            return (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        return False
+    return _described(pid, "stat")[:1] not in {"", "Z"}
 
 
 def command_line(pid: int) -> str:
     """How the process was started, or what it calls itself; empty when there is none."""
-    return _described(pid, "command").strip()
+    if _PROC.is_dir():
+        with suppress(FileNotFoundError, ProcessLookupError):
+            return (_PROC / str(pid) / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+        return ""
+    return _described(pid, "command")
 
 
 def end_leftover(pid_file: Path, marker: str, *, timeout_s: float = 15.0) -> bool:
@@ -58,4 +67,4 @@ def _recorded(pid_file: Path) -> int | None:
 
 def _described(pid: int, what: str) -> str:
     command = ["/bin/ps", "-ww", "-p", str(pid), "-o", f"{what}="]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout  # noqa: S603 - numbers only
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603 - numbers only

@@ -1,0 +1,194 @@
+"""The ``wallet`` command. What a command needs is imported when it runs, so that ``--help`` answers at once."""
+
+import asyncio
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from app.settings import Settings
+from app.stack.configured import configured
+from app.stack.folder import Folder
+from app.stack.problem import GaveUp, Problem
+from app.stack.telling import Teller
+
+app = typer.Typer(
+    name="wallet",
+    help="One wallet over fiat and crypto: run it, look into it, prove its books.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+_DATA_HELP = "The stack's folder."
+Data = Annotated[Path, typer.Option("--data", metavar="DIR", help=_DATA_HELP)]
+_DATA_DEFAULT = Path(".wallet")
+
+
+class Role(StrEnum):
+    """Whose permissions a token carries."""
+
+    CUSTOMER = "customer"
+    COMPLIANCE = "compliance"
+    OPERATOR = "operator"
+    AUDITOR = "auditor"
+
+
+def main() -> None:
+    """Run the command; what the user can mend is one sentence and exit code 2."""
+    try:
+        app()
+    except Problem as problem:
+        _say(problem.sentence)
+        sys.exit(2)
+    except GaveUp as failure:
+        _say(failure.sentence)
+        sys.exit(1)
+
+
+@app.command(epilog="Example: wallet up --once --data /tmp/wallet --port 8080")
+def up(
+    data: Data = _DATA_DEFAULT,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The API's port.")] = 8000,
+    sandbox_port: Annotated[int, typer.Option(min=1, max=65535, help="The sandbox's port.")] = 8001,
+    once: Annotated[bool, typer.Option("--once", help="Stop after the story; exit 0 only if all went well.")] = False,
+    no_demo: Annotated[bool, typer.Option("--no-demo", help="Only serve.")] = False,
+) -> None:
+    """Start everything on this machine, tell the main job, and serve until Ctrl-C."""
+    from app.stack.up import Options
+    from app.stack.up import up as run
+
+    if once and no_demo:
+        raise Problem("--once tells the story and --no-demo leaves it out: choose one of them.")
+    options = Options(data=data, port=port, sandbox_port=sandbox_port, once=once, demo=not no_demo)
+    raise typer.Exit(run(options, Teller(Console())))
+
+
+@app.command(epilog="Example: wallet api --data .wallet")
+def api(data: Data = _DATA_DEFAULT) -> None:
+    """Serve the HTTP API until SIGTERM."""
+    from app.main import serve
+
+    asyncio.run(serve(settings_for(data)))
+
+
+@app.command(epilog="Example: wallet worker --data .wallet")
+def worker(data: Data = _DATA_DEFAULT) -> None:
+    """Drive sagas, webhooks and notifications until SIGTERM."""
+    from app.worker import serve
+
+    asyncio.run(serve(settings_for(data)))
+
+
+@app.command(epilog="Example: wallet sandbox --port 8001 --api-url http://127.0.0.1:8000 --pace 0.2")
+def sandbox(
+    data: Data = _DATA_DEFAULT,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Where to listen on 127.0.0.1.")] = 8001,
+    api_url: Annotated[str, typer.Option(help="Where the wallet's API listens.")] = "http://127.0.0.1:8000",
+    pace: Annotated[float, typer.Option(min=0.0, help="Seconds until a payment settles or a block is mined.")] = 1.0,
+) -> None:
+    """Simulate the vendors until SIGTERM."""
+    from app.sandbox.config import SandboxConfig
+    from app.sandbox.serve import serve
+
+    settings = settings_for(data)
+    serve(
+        SandboxConfig(
+            mongodb_uri=settings.mongodb_uri.get_secret_value(),
+            database=f"{settings.mongodb_database}_sandbox",
+            port=port,
+            api_url=api_url,
+            audience=settings.auth_audience,
+            pace_s=pace,
+            unit_webhook_secret=settings.unit_webhook_secret.get_secret_value(),
+            tatum_webhook_secret=settings.tatum_webhook_secret.get_secret_value(),
+            sumsub_secret=settings.sumsub_secret.get_secret_value(),
+            sumsub_webhook_secret=settings.sumsub_webhook_secret.get_secret_value(),
+        )
+    )
+
+
+@app.command(epilog='Example: curl -H "Authorization: Bearer $(wallet token --user ada)" http://127.0.0.1:8000/v1/me')
+def token(
+    user: Annotated[str, typer.Option(help="Whose token.")],
+    role: Annotated[Role, typer.Option(help="Whose permissions.")] = Role.CUSTOMER,
+    tenant: Annotated[str, typer.Option(help="The tenant, where a tenant claim is configured.")] = "",
+    data: Data = _DATA_DEFAULT,
+) -> None:
+    """Print a bearer token from the sandbox's issuer, and nothing else."""
+    from app.stack.sandbox_client import SandboxClient
+
+    folder, settings = Folder.at(data), configured()
+    sandbox_url = folder.noted("sandbox.url") if folder.running() else ""
+    if not sandbox_url and "auth_issuer" not in settings.model_fields_set:
+        raise _not_running(folder)
+
+    async def ask() -> str:
+        async with SandboxClient(sandbox_url, "" if sandbox_url else settings.auth_issuer) as client:
+            return (await client.token(user, role=role.value, tenant=tenant)).value
+
+    typer.echo(asyncio.run(ask()))
+
+
+@app.command(epilog="Example: wallet doctor --data .wallet --port 8080")
+def doctor(
+    data: Data = _DATA_DEFAULT,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The API's port.")] = 8000,
+    sandbox_port: Annotated[int, typer.Option(min=1, max=65535, help="The sandbox's port.")] = 8001,
+) -> None:
+    """Check everything the stack needs of this machine; exit 2 if something is missing."""
+    from app.stack import machine, preflight
+
+    folder = Folder.at(data)
+    ports = {} if folder.running() else {"--port": port, "--sandbox-port": sandbox_port}
+    found = preflight.findings(machine.with_ports(machine.gather(folder.root), ports))
+    for finding in found:
+        typer.echo(f"{'ok     ' if finding.ok else 'problem'}  {finding.check:<11} {finding.sentence}")
+    raise typer.Exit(0 if preflight.first_problem(found) is None else 2)
+
+
+@app.command(epilog="Example: wallet reset --yes --data .wallet")
+def reset(
+    data: Data = _DATA_DEFAULT,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete a stopped stack's folder: its books, its logs, everything."""
+    folder = Folder.at(data)
+    if not folder.is_ours():
+        raise Problem(f"{folder.root} is not the folder of a stack: name one with --data.")
+    if not yes and not typer.confirm(f"Delete {folder.root} and every book in it?"):
+        raise Problem("Nothing was deleted.")
+    folder.delete()
+    typer.echo(f"{folder.root} is gone.")
+
+
+def settings_for(data: Path) -> Settings:
+    """The settings of the environment; servers that it does not name are those running in the folder.
+
+    Refuses with Problem when there are none.
+    """
+    settings, folder = configured(), Folder.at(data)
+    found: dict[str, str] = {}
+    for name, note in (("mongodb_uri", "mongodb.uri"), ("redis_url", "redis.url")):
+        if not getattr(settings, name).get_secret_value():
+            if not (folder.running() and (url := folder.noted(note))):
+                raise _not_running(folder)
+            found[name] = url
+    return configured(**found)
+
+
+def _not_running(folder: Folder) -> Problem:
+    remedy = "start one with ./scripts/run, name its folder with --data, or set WALLET_MONGODB_URI and WALLET_REDIS_URL"
+    return Problem(f"No stack is running in {folder.root}: {remedy}.")
+
+
+def _say(sentence: str) -> None:
+    typer.echo(sentence, err=True)
+
+
+if __name__ == "__main__":
+    main()
