@@ -71,17 +71,19 @@ def up(
 @app.command(epilog="Example: wallet api --data .wallet")
 def api(data: Data = _DATA_DEFAULT) -> None:
     """Serve the HTTP API until SIGTERM."""
+    settings = settings_for(data)
     from app.main import serve
 
-    asyncio.run(serve(settings_for(data)))
+    asyncio.run(serve(settings))
 
 
 @app.command(epilog="Example: wallet worker --data .wallet")
 def worker(data: Data = _DATA_DEFAULT) -> None:
     """Drive sagas, webhooks and notifications until SIGTERM."""
+    settings = settings_for(data)
     from app.worker import serve
 
-    asyncio.run(serve(settings_for(data)))
+    asyncio.run(serve(settings))
 
 
 @app.command(epilog="Example: wallet sandbox --port 8001 --api-url http://127.0.0.1:8000 --pace 0.2")
@@ -92,10 +94,10 @@ def sandbox(
     pace: Annotated[float, typer.Option(min=0.0, help="Seconds until a payment settles or a block is mined.")] = 1.0,
 ) -> None:
     """Simulate the vendors until SIGTERM."""
+    settings = settings_for(data)
     from app.sandbox.config import SandboxConfig
     from app.sandbox.serve import serve
 
-    settings = settings_for(data)
     serve(
         SandboxConfig(
             mongodb_uri=settings.mongodb_uri.get_secret_value(),
