@@ -1,8 +1,10 @@
 """Which vendor does what: the adapters by the port they satisfy."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from app.clock import Clock
+from app.money import Asset
 from app.providers.plaid import adapter as plaid
 from app.providers.plaid import wire as plaid_wire
 from app.providers.ports import LinksBanks, MovesAch, QuotesRates, SendsCoins, VerifiesPeople
@@ -11,11 +13,14 @@ from app.providers.sumsub import wire as sumsub_wire
 from app.providers.sumsub.signing import signer
 from app.providers.tatum import adapter as tatum
 from app.providers.tatum import wire as tatum_wire
-from app.providers.tatum.chains import Network
+from app.providers.tatum.chains import CHAINS, Network
 from app.providers.transport import Transport
 from app.providers.unit import adapter as unit
 from app.providers.unit import wire as unit_wire
 from app.settings import Environment, Settings
+
+CHAIN_COINS: Mapping[str, Asset] = {name: chain.coin for name, chain in CHAINS.items()}
+"""The chains that coins can be sent on, and the coin of each."""
 
 _TATUM_CONCURRENCY = 5
 """The smallest plan allows five requests a second."""

@@ -119,10 +119,12 @@ class Transport:
         await self._client.aclose()
 
     async def _take_slot(self, deadline: float) -> None:
-        if deadline <= asyncio.get_running_loop().time():
+        """Wait for a slot half of the time that is left, so that a call still has the other half to be answered in."""
+        now = asyncio.get_running_loop().time()
+        if deadline <= now:
             raise Unavailable(self.provider, "out-of-time")
         try:
-            async with asyncio.timeout_at(deadline):
+            async with asyncio.timeout_at((now + deadline) / 2):
                 await self._slots.acquire()
         except TimeoutError:
             raise Unavailable(self.provider, "saturated") from None

@@ -4,7 +4,7 @@ Its units differ by endpoint and its pages contradict each other, so every amoun
 a JSON integer counts satoshis; text, and a number with a point, counts whole coins. Nothing passes through a float.
 """
 
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
 from app.money import Asset, Money
@@ -86,7 +86,8 @@ def block_of(body: Any) -> int | None:
 def height(body: Any) -> int:
     """The newest block's number; the answer is the bare number or an object around it."""
     if isinstance(body, dict):
-        return _height(next(body[name] for name in ("blockNumber", "number", "height", "current") if name in body))
+        names = ("blockNumber", "number", "height", "current")
+        return _height(next((body[name] for name in names if name in body), None))
     return _height(body)
 
 
@@ -103,8 +104,7 @@ def network_fee(body: Any, chain: Chain) -> Money:
     per_byte = Decimal(body["medium"])
     if not 0 < per_byte <= _FEE_PER_BYTE_MAX:
         raise ValueError("not satoshis per byte")
-    minor = -int(-(per_byte * chain.send_bytes) // 1)
-    return Money(minor, chain.coin)
+    return Money(int((per_byte * chain.send_bytes).to_integral_value(ROUND_CEILING)), chain.coin)
 
 
 def amount(value: Any, coin: Asset) -> Money:
@@ -135,7 +135,7 @@ def _receivers(operation: Any) -> list[Any]:
 
 
 def _chain_of(symbol: str) -> Chain:
-    return next(chain for chain in CHAINS.values() if chain.symbol == symbol)
+    return {chain.symbol: chain for chain in CHAINS.values()}[symbol]
 
 
 def _is_paid(output: Any) -> bool:
