@@ -8,8 +8,9 @@ from fastapi.telemetry import TelemetryConfig
 from starlette.middleware import Middleware
 
 from app.api import health, home, me, openapi, problems
+from app.idempotency.claims import Claims
 from app.middleware.access_log import AccessLog
-from app.middleware.authentication import Authentication
+from app.middleware.authentication import Authentication, VerifiesTokens
 from app.middleware.authorisation import Authorisation
 from app.middleware.body_limit import BodyLimit
 from app.middleware.correlation import Correlation
@@ -49,26 +50,33 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.state.runtime = runtime
     for router in ROUTERS:
         app.include_router(router)
-    problems.install(app)
-    routes = RouteTable.of(app.routes)
-    app.user_middleware.extend(_layers(runtime, routes))
+    routes = add_layers(app, runtime.tokens, runtime.claims)
     description = openapi.describe(app, routes)
     app.openapi = lambda: description  # type: ignore[method-assign]  # FastAPI's documented way to extend it
     return app
 
 
-def _layers(runtime: Runtime, routes: RouteTable) -> list[Middleware]:
-    """Outermost first. A layer may rely on those before it."""
-    return [
-        Middleware(Correlation),
-        Middleware(RouteMatch, routes=routes),
-        Middleware(AccessLog),
-        Middleware(Problems, render=problems.render_problem),
-        Middleware(BodyLimit),
-        Middleware(Authentication, tokens=runtime.tokens),
-        Middleware(Authorisation),
-        Middleware(Idempotency, claims=runtime.claims),
-    ]
+def add_layers(app: FastAPI, tokens: VerifiesTokens, claims: Claims) -> RouteTable:
+    """Put the layers around an application whose routes are complete, outermost first.
+
+    A layer may rely on those before it: every answer is correlated and logged, nobody is asked for a permission
+    before we know who they are, and nothing is replayed to one who has lost theirs.
+    """
+    problems.install(app)
+    routes = RouteTable.of(app.routes)
+    app.user_middleware.extend(
+        [
+            Middleware(Correlation),
+            Middleware(RouteMatch, routes=routes),
+            Middleware(AccessLog),
+            Middleware(Problems, render=problems.render_problem),
+            Middleware(BodyLimit),
+            Middleware(Authentication, tokens=tokens),
+            Middleware(Authorisation),
+            Middleware(Idempotency, claims=claims),
+        ]
+    )
+    return routes
 
 
 async def serve(settings: Settings) -> None:

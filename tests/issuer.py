@@ -54,7 +54,7 @@ class Issuer:
         }
         return {name: value for name, value in claims.items() if value is not None}
 
-    def token(self, header: dict[str, Any] | None = None, **changes: Any) -> str:
+    def token(self, header: Any = None, **changes: Any) -> str:
         """A signed token with those claims and header members changed."""
         full = {"alg": "RS256", "typ": "JWT", "kid": self.current.kid, **(header or {})}
         stated = {name: value for name, value in full.items() if value is not None}

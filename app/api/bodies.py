@@ -3,15 +3,13 @@
 from collections.abc import Callable, Mapping
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from app.api.problems import refused
-from app.errors import InvalidAmount, UnknownCurrency
+from app.errors import InvalidAmount, MetadataInvalid, UnknownCurrency
 from app.ids import is_public_id
+from app.ledger.transactions import require_flat
 from app.money import asset
-
-_NUMBER_MAX = 2**53 - 1
-"""What every JSON reader keeps exact (RFC 8259, section 6)."""
 
 
 class Body(BaseModel):
@@ -31,6 +29,14 @@ def _currency(code: str) -> str:
         return asset(code).code
     except UnknownCurrency as unknown:
         raise refused(unknown) from None
+
+
+def _flat(given: object) -> object:
+    try:
+        require_flat(given if isinstance(given, dict) else {})
+    except MetadataInvalid as invalid:
+        raise refused(invalid) from None
+    return given
 
 
 def _shaped_like(kind: str) -> Callable[[str], str]:
@@ -55,8 +61,5 @@ CurrencyCode = Annotated[str, AfterValidator(_currency), Field(max_length=12, ex
 
 AccountId = Annotated[str, *id_of("acc")]
 
-MetadataKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
-MetadataText = Annotated[str, StringConstraints(max_length=255)]
-MetadataNumber = Annotated[int, Field(ge=-_NUMBER_MAX, le=_NUMBER_MAX)]
-Metadata = Annotated[Mapping[MetadataKey, MetadataText | MetadataNumber | bool | None], Field(max_length=20)]
+Metadata = Annotated[Mapping[str, str | int | bool | None], BeforeValidator(_flat), Field(max_length=20)]
 """The caller's own notes: flat, at most 20 names with scalar values."""

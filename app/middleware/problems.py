@@ -49,5 +49,5 @@ def _report(scope: Scope, error: Exception) -> None:
         "unexpected error",
         error_type=f"{type(error).__module__}.{type(error).__qualname__}",
         route=route.template if route else "-",
-        stack=[f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)],
+        frames=[f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)],
     )

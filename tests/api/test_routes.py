@@ -1,0 +1,93 @@
+"""The whole route table, pinned: a new route appears here with its permission, or the build fails."""
+
+from typing import Annotated
+
+import httpx2
+import pytest
+from fastapi import Depends, FastAPI
+from fastapi.routing import iter_route_contexts
+
+from app.api.deps import Reader, Transactor
+from app.api.strict import StrictRoute
+from app.errors import TokenMissing
+from app.identity.permissions import Permission
+from app.middleware.declarations import NeedsPermission
+from app.middleware.route_table import RouteTable
+
+ROUTES = {
+    # method and template: the permission, and whether an Idempotency-Key is needed or welcome
+    "GET /": (None, None),
+    "GET /docs": (None, None),
+    "GET /openapi.json": (None, None),
+    "HEAD /openapi.json": (None, None),
+    "GET /health/live": (None, None),
+    "GET /health/ready": (None, None),
+    "GET /v1/me": ("wallet:read", None),
+    "POST /v1/kyc/sessions": ("wallet:read", None),
+}
+
+
+def test_the_route_table_is_exactly_this(app: FastAPI) -> None:
+    table = {
+        f"{route.method} {route.template}": (
+            route.permission,
+            "needed" if route.needs_key else "welcome" if route.takes_key else None,
+        )
+        for route in RouteTable.of(app.routes)
+    }
+
+    assert table == ROUTES
+
+
+def test_every_customer_route_has_a_permission_and_reads_its_body_strictly(app: FastAPI) -> None:
+    for route in RouteTable.of(app.routes):
+        if route.template.startswith("/v1/"):
+            assert route.permission is not None, route
+    for context in iter_route_contexts(app.routes):
+        if (context.path or "").startswith("/v1/"):
+            assert isinstance(context.original_route, StrictRoute), context.path
+
+
+def test_the_framework_serves_no_pages_of_its_own(app: FastAPI) -> None:
+    assert app.docs_url is None
+    assert app.redoc_url is None
+    assert not app.router.redirect_slashes
+
+
+def test_a_route_with_two_permissions_cannot_be_served() -> None:
+    app = FastAPI()
+
+    @app.get("/v1/muddle")
+    async def muddle(reader: Reader, transactor: Transactor) -> None: ...
+
+    with pytest.raises(ValueError, match="several permissions"):
+        RouteTable.of(app.routes)
+
+
+def test_a_permission_declared_deeper_or_on_a_router_counts() -> None:
+    async def nested(caller: Reader) -> str:
+        return caller.user_id
+
+    app = FastAPI()
+
+    @app.get("/nested")
+    async def by_nesting(user_id: Annotated[str, Depends(nested)]) -> None: ...
+
+    @app.get("/listed", dependencies=[Depends(NeedsPermission(Permission.OPS_ACT))])
+    async def by_listing() -> None: ...
+
+    permissions = {route.template: route.permission for route in RouteTable.of(app.routes)}
+    assert permissions["/nested"] == Permission.WALLET_READ
+    assert permissions["/listed"] == Permission.OPS_ACT
+
+
+async def test_without_the_layers_the_signature_still_holds() -> None:
+    app = FastAPI()
+
+    @app.get("/v1/things")
+    async def things(caller: Reader) -> str:
+        return caller.user_id
+
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://wallet.test") as client:
+        with pytest.raises(TokenMissing):
+            await client.get("/v1/things")

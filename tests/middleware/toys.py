@@ -1,0 +1,96 @@
+"""A small application inside the real layers, so that a layer is tested as it is used."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import httpx2
+from fastapi import APIRouter, FastAPI
+from starlette.requests import Request
+
+from app.api.bodies import AmountText, Body, CurrencyCode, Metadata
+from app.api.deps import IdempotencyKey, OptionalIdempotencyKey, Reader, Transactor
+from app.api.strict import StrictRoute
+from app.errors import Busy, InsufficientFunds, KycRequired, OutcomeUnresolved, PermissionDenied, TokenInvalid
+from app.idempotency.claims import Claims
+from app.identity.permissions import Permission
+from app.identity.principals import Principal
+from app.main import add_layers
+
+VERDICTS: dict[str, Callable[[], Exception]] = {
+    "insufficient": lambda: InsufficientFunds("acc_1", "1.00", "2.00", "USD"),
+    "kyc": lambda: KycRequired("none"),
+    "busy": lambda: Busy("Not now."),
+    "unknown": OutcomeUnresolved,
+    "broken": lambda: ZeroDivisionError("the card number is 4242424242424242"),
+}
+
+
+class Payment(Body):
+    """What the toy's verb takes."""
+
+    amount: AmountText
+    currency: CurrencyCode = "USD"
+    metadata: Metadata | None = None
+
+
+class Names:
+    """Takes a token for what it says: ``alice`` or ``alice:wallet:read``."""
+
+    async def principal(self, token: str) -> Principal:
+        name, _, permission = token.partition(":")
+        if name == "nobody":
+            raise TokenInvalid("it names nobody")
+        permissions = frozenset({Permission(permission)} if permission else Permission)
+        return Principal(f"usr_{name}", "default", "https://issuer.test/", name, permissions)
+
+
+class Toy:
+    """``runs`` counts executions of the verb; while ``gate`` is shut they wait inside; ``verdict`` is how they end."""
+
+    def __init__(self, claims: Claims) -> None:
+        self.runs = 0
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.verdict = ""
+        self.app = FastAPI(openapi_url=None, redirect_slashes=False)
+        self.app.include_router(self._router())
+        add_layers(self.app, Names(), claims)
+
+    def client(self) -> httpx2.AsyncClient:
+        return httpx2.AsyncClient(transport=httpx2.ASGITransport(app=self.app), base_url="http://wallet.test")
+
+    def _router(self) -> APIRouter:
+        router = APIRouter(route_class=StrictRoute)
+        router.add_api_route("/v1/payments", self._pay, methods=["POST"], status_code=201)
+        router.add_api_route("/v1/notes", self._note, methods=["POST"])
+        router.add_api_route("/v1/things/{thing}", _show, methods=["GET"])
+        raw = APIRouter()
+        raw.add_api_route("/webhooks/bank", _count_bytes, methods=["POST"])
+        router.include_router(raw)
+        return router
+
+    async def _pay(self, body: Payment, caller: Transactor, key: IdempotencyKey) -> dict[str, Any]:
+        await self._run()
+        return {"paid": body.amount, "by": caller.user_id, "key": key, "run": self.runs}
+
+    async def _note(self, caller: Reader, key: OptionalIdempotencyKey) -> dict[str, Any]:
+        await self._run()
+        return {"by": caller.user_id, "key": key, "run": self.runs}
+
+    async def _run(self) -> None:
+        self.runs += 1
+        await self.gate.wait()
+        if self.verdict:
+            error = VERDICTS[self.verdict]()
+            raise error
+
+
+async def _show(thing: str, caller: Reader) -> dict[str, str]:
+    if caller.user_id == "usr_locked":
+        raise PermissionDenied(Permission.WALLET_READ)
+    return {"thing": thing}
+
+
+async def _count_bytes(request: Request) -> dict[str, int]:
+    return {"bytes": len(await request.body())}
