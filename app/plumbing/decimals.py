@@ -22,11 +22,14 @@ def to_decimal128(value: int) -> Decimal128:
     return Decimal128(cast("Any", halves))  # the driver takes the two halves; its annotation does not say so
 
 
-def from_decimal128(stored: Decimal128) -> int:
+def from_decimal128(stored: object) -> int:
     """The integer that ``to_decimal128`` stored.
 
-    Raises ValueError for anything else: a fraction, an exponent, NaN or infinity in a money field is damage.
+    Raises ValueError for anything else: another type, a fraction, an exponent, NaN or infinity in a money field is
+    damage.
     """
+    if not isinstance(stored, Decimal128):
+        raise ValueError(f"not an integer with exponent 0: {type(stored).__name__}")  # noqa: TRY004 - damage, not misuse
     bits = int.from_bytes(stored.bid, "little")
     high, low = bits >> 64, bits & _LOW
     if high & ~_SIGN & ~_HIGH_COEFFICIENT != _EXPONENT_ZERO:
