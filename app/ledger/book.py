@@ -33,6 +33,7 @@ from app.ledger.diversion import divert
 from app.ledger.documents import diversion_case, entry_document, transaction_document
 from app.ledger.transactions import Hold, Leg, Side, Status, Transaction
 from app.money import MINOR_BOUND, Money
+from app.plumbing.decimals import to_decimal128
 
 Verdict = Posted | Duplicate | WalletError
 
@@ -122,6 +123,8 @@ class Book:
     # Identity, then guards.
 
     def _find_duplicate(self, change: Change) -> Duplicate | None:
+        if len({transaction.id for transaction in change.transactions}) < len(change.transactions):
+            raise IdempotencyKeyReused("transactions")
         known = [self._known.get(transaction.id) for transaction in change.transactions]
         found = [document for document in known if document is not None]
         if not found:
@@ -143,7 +146,8 @@ class Book:
     def _open(self, account: Account, overlay: _Overlay) -> Account:
         present = overlay.accounts.get(account.id) or self._accounts.get(account.id)
         if present is None:
-            present = replace(account, version=1, updated_at=self._at)
+            empty = replace(account, balance=0, held=0, seq=0, last_transaction_id=None)
+            present = replace(empty, version=1, updated_at=self._at)
             overlay.accounts[account.id] = present
         return present
 
@@ -153,17 +157,15 @@ class Book:
             account = self._open(leg.opening, overlay)
         if account is None:
             raise AccountNotFound if leg.side is Side.DEBIT else DestinationNotFound
-        if account.asset != leg.amount.asset:
-            raise CurrencyMismatch(expected=account.asset.code, given=leg.amount.asset.code)
         return account
 
     def _apply(self, transaction: Transaction, change: Change, overlay: _Overlay) -> None:
         accounts = {leg.account_id: self._account(leg, overlay) for leg in transaction.legs}
+        _require_currencies(transaction, accounts)
         if transaction.first_debit.account_id == transaction.first_credit.account_id:
             raise SameAccount(public_id(transaction.first_debit.account_id))
         if not change.fact:
-            for account in accounts.values():
-                _require_open(account)
+            _require_open(accounts.values())
         freed = self._draw_on_holds(transaction, overlay)
         legs = transaction.legs
         if change.fact and transaction.status is Status.POSTED:
@@ -174,6 +176,7 @@ class Book:
             self._place_hold(transaction, overlay)
         else:
             self._free(freed, overlay)
+        _require_bounds(overlay.accounts.values())
         position = {"stream": self._stream, "n": self.number, "i": len(self.transactions) + len(overlay.transactions)}
         overlay.transactions.append(transaction_document(transaction, legs, position, self._at))
 
@@ -248,10 +251,7 @@ class Book:
         return freed
 
     def _moved(self, account: Account, **fields: Any) -> Account:
-        moved = replace(account, version=account.version + 1, updated_at=self._at, **fields)
-        if abs(moved.balance) >= MINOR_BOUND or abs(moved.held) >= MINOR_BOUND:
-            raise AmountOutOfBounds(account.asset.code)
-        return moved
+        return replace(account, version=account.version + 1, updated_at=self._at, **fields)
 
     def _require_funds(self, account_id: str, overlay: _Overlay) -> None:
         account = overlay.accounts[account_id]
@@ -285,11 +285,27 @@ def _guard_holds(guard: Mapping[str, str | int], current: Document | None) -> bo
     return current is not None and all(current.get(name) == value for name, value in guard.items())
 
 
-def _require_open(account: Account) -> None:
-    if account.status is AccountStatus.CLOSED:
-        raise AccountClosed(public_id(account.id))
-    if account.status is AccountStatus.FROZEN:
-        raise AccountFrozen(public_id(account.id))
+def _require_currencies(transaction: Transaction, accounts: Mapping[str, Account]) -> None:
+    for leg in transaction.legs:
+        expected, given = accounts[leg.account_id].asset, leg.amount.asset
+        if expected != given:
+            raise CurrencyMismatch(expected=expected.code, given=given.code)
+
+
+def _require_open(accounts: Iterable[Account]) -> None:
+    status_of = {account.id: account.status for account in accounts}
+    for account_id, status in status_of.items():
+        if status is AccountStatus.CLOSED:
+            raise AccountClosed(public_id(account_id))
+    for account_id, status in status_of.items():
+        if status is AccountStatus.FROZEN:
+            raise AccountFrozen(public_id(account_id))
+
+
+def _require_bounds(accounts: Iterable[Account]) -> None:
+    for account in accounts:
+        if abs(account.balance) >= MINOR_BOUND or abs(account.held) >= MINOR_BOUND:
+            raise AmountOutOfBounds(account.asset.code)
 
 
 def _first_difference(transaction: Transaction, document: Document | None) -> str | None:
@@ -299,13 +315,15 @@ def _first_difference(transaction: Transaction, document: Document | None) -> st
     debit, credit = transaction.first_debit, transaction.first_credit
     asked: dict[str, Any] = {
         "kind": transaction.kind,
+        "status": transaction.status,
         "currency": debit.amount.asset.code,
         "source_account_id": debit.account_id,
         "dest_account_id": credit.account_id,
+        "amount": to_decimal128(debit.amount.minor),
         "metadata": dict(transaction.metadata),
         "hold_ids": list(transaction.hold_ids),
+        "closes_holds": transaction.closes_holds,
+        "reverses": transaction.reverses,
+        "saga_id": transaction.saga_id,
     }
-    for name, value in asked.items():
-        if document[name] != value:
-            return name
-    return "amount"
+    return next((name for name, value in asked.items() if document[name] != value), "legs")

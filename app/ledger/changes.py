@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from app.ids import book_of
 from app.ledger.accounts import Account
 from app.ledger.transactions import Transaction
 
@@ -45,6 +46,11 @@ class Change:
     companions: tuple[Companion, ...] = ()
     openings: tuple[Account, ...] = ()
     fact: bool = False
+
+    def __post_init__(self) -> None:
+        ids = (*(transaction.id for transaction in self.transactions), *(account.id for account in self.openings))
+        if any(book_of(each) != self.book for each in ids):
+            raise ValueError("a change stays in its book")
 
 
 @dataclass(frozen=True, slots=True)

@@ -199,6 +199,8 @@ def require_flat(metadata: Mapping[str, object]) -> None:
             raise MetadataInvalid(f"{key} must be text, a whole number, true, false or null")
         if isinstance(value, str) and len(value) > _METADATA_TEXT_MAX:
             raise MetadataInvalid(f"{key} is longer than {_METADATA_TEXT_MAX} characters")
+        if isinstance(value, str) and any("\ud800" <= letter <= "\udfff" for letter in value):
+            raise MetadataInvalid(f"{key} holds half a character, which UTF-8 cannot")
         if isinstance(value, int) and not -(2**53) < value < 2**53:
             raise MetadataInvalid(f"{key} is larger than every client can read")
 

@@ -1,0 +1,322 @@
+"""The rules as a drawn table: a change, the accounts it meets, and the verdict.
+
+Every case starts with Alice at 100.00 of which 30.00 are held (``hold``), Bob at 0, Carol frozen at 50.00, Dave closed
+at 50.00, Erin frozen *and* holding bitcoin, and a bank without a floor. The last column is the expected verdict.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from app.errors import (
+    AccountClosed,
+    AccountFrozen,
+    AccountNotFound,
+    AmountOutOfBounds,
+    CurrencyMismatch,
+    DestinationNotFound,
+    HoldUnavailable,
+    IdempotencyKeyReused,
+    InsufficientFunds,
+    SameAccount,
+    StaleGuard,
+)
+from app.ledger.accounts import Account, AccountStatus, customer_account, receivable, suspense
+from app.ledger.book import Book, State
+from app.ledger.changes import ABSENT, Change, Companion, Duplicate, Posted
+from app.ledger.documents import transaction_document
+from app.ledger.transactions import Hold, Transaction, credit, debit, hold, release
+from app.money import BTC, MINOR_BOUND, USD
+from tests.ledger.given import ALICE, AT, BANK, BOB, BOOK, COINS, btc, capture, posting, transfer, txn, usd
+
+FROZEN, CLOSED = AccountStatus.FROZEN, AccountStatus.CLOSED
+CAROL = customer_account(f"{BOOK}/acc_carol", USD, "usr_carol")
+DAVE = customer_account(f"{BOOK}/acc_dave", USD, "usr_dave")
+ERIN = customer_account(f"{BOOK}/acc_erin", BTC, "usr_erin")
+RICH = customer_account(f"{BOOK}/acc_rich", USD, "usr_rich")
+NOBODY, NOWHERE = f"{BOOK}/acc_nobody", f"{BOOK}/acc_nowhere"
+
+LOADED = {
+    account.id: account
+    for account in (
+        replace(ALICE, balance=10_000, held=3_000, seq=2, version=5),
+        replace(BOB, version=1),
+        replace(CAROL, balance=5_000, status=FROZEN, version=1),
+        replace(DAVE, balance=5_000, status=CLOSED, version=1),
+        replace(ERIN, balance=5, status=FROZEN, version=1),
+        replace(RICH, balance=MINOR_BOUND - 10, version=1),
+        replace(BANK, balance=-20_000, version=1),
+    )
+}
+HOLD = Hold(txn("hold"), ALICE.id, 3_000, version=1)
+KNOWN = transfer("known", ALICE.id, BOB.id, 1)
+SAGA: dict[str, Any] = {"_id": "default/sag_one", "version": 3, "fence": 7}
+
+
+def book(*more: Account) -> Book:
+    known = transaction_document(KNOWN, KNOWN.legs, {"stream": "str_a", "n": 1, "i": 0}, AT)
+    state = State(
+        head=4,
+        accounts={**LOADED, **{account.id: account for account in more}},
+        transactions={KNOWN.id: known},
+        holds={HOLD.id: HOLD},
+        companions={("sagas", SAGA["_id"]): dict(SAGA)},
+    )
+    return Book(state, "str_test", at=AT)
+
+
+def request(*transactions: Transaction, companions: Iterable[Companion] = (), **fields: Any) -> Change:
+    return Change(BOOK, transactions, tuple(companions), **fields)
+
+
+def move(source: Account | str, destination: Account | str, minor: int, **fields: Any) -> Transaction:
+    return transfer("new", source, destination, minor, **fields)
+
+
+def guarded(**guard: int) -> Companion:
+    return Companion("sagas", "default/sag_one", guard, {"version": 4})
+
+
+STALE, FRESH = guarded(version=2), guarded(version=3)
+REUSED = transfer("known", ALICE.id, BOB.id, 2)
+HELD = hold(txn("hold"), ALICE, BOB, usd(3_000))
+
+TABLE = [
+    # what is asked                                                        the verdict
+    ("a transfer", request(move(ALICE, BOB, 7_000)), Posted),
+    ("nothing at all", request(), Posted),
+    ("the same again", request(KNOWN), Duplicate),
+    ("a key with other content", request(REUSED), IdempotencyKeyReused),
+    ("a key with more than before", request(KNOWN, move(ALICE, BOB, 1)), IdempotencyKeyReused),
+    ("one id twice in a change", request(move(ALICE, BOB, 1), move(ALICE, BOB, 1)), IdempotencyKeyReused),
+    ("a guard that holds", request(companions=[FRESH]), Posted),
+    ("a guard that moved on", request(companions=[STALE]), StaleGuard),
+    ("a guard of which one half moved on", request(companions=[guarded(version=3, fence=8)]), StaleGuard),
+    ("a new document that is there", request(companions=[replace(FRESH, guard=ABSENT)]), StaleGuard),
+    ("a guard on nothing", request(companions=[replace(FRESH, id="default/sag_two")]), StaleGuard),
+    ("an unknown source", request(move(NOBODY, BOB, 1)), AccountNotFound),
+    ("an unknown destination", request(move(ALICE, NOWHERE, 1)), DestinationNotFound),
+    ("another currency", request(posting("new", debit(ALICE, btc(1)), credit(COINS, btc(1)))), CurrencyMismatch),
+    ("from an account to itself", request(move(ALICE, ALICE, 1)), SameAccount),
+    ("from a closed account", request(move(DAVE, BOB, 1)), AccountClosed),
+    ("to a closed account", request(move(ALICE, DAVE, 1)), AccountClosed),
+    ("from a frozen account", request(move(CAROL, BOB, 1)), AccountFrozen),
+    ("to a frozen account", request(move(ALICE, CAROL, 1)), AccountFrozen),
+    ("a hold on a frozen account", request(hold(txn("new"), CAROL, BOB, usd(1))), AccountFrozen),
+    ("a hold toward a closed account", request(hold(txn("new"), ALICE, DAVE, usd(1))), AccountClosed),
+    ("a capture of no hold", request(capture("new", "none", ALICE, BOB, 1)), HoldUnavailable),
+    ("a capture of all that is held", request(capture("new", "hold", ALICE, BOB, 3_000)), Posted),
+    ("a capture of part", request(capture("new", "hold", ALICE, BOB, 1)), Posted),
+    ("a capture beyond the hold", request(capture("new", "hold", ALICE, BOB, 3_001)), HoldUnavailable),
+    ("a capture from another account", request(capture("new", "hold", RICH, BOB, 1)), HoldUnavailable),
+    (
+        "a hold named twice",
+        request(replace(capture("new", "hold", ALICE, BOB, 2), hold_ids=(HOLD.id,) * 2)),
+        HoldUnavailable,
+    ),
+    ("a release of all that is held", request(release(txn("new"), HELD, usd(3_000))), Posted),
+    ("a release of part", request(release(txn("new"), HELD, usd(2_999))), HoldUnavailable),
+    ("a release of more", request(release(txn("new"), HELD, usd(3_001))), HoldUnavailable),
+    ("more than there is", request(move(ALICE, BOB, 10_001)), InsufficientFunds),
+    ("what is held", request(move(ALICE, BOB, 7_001)), InsufficientFunds),
+    ("a hold beyond what is available", request(hold(txn("new"), ALICE, BOB, usd(7_001))), InsufficientFunds),
+    ("a hold of all that is available", request(hold(txn("new"), ALICE, BOB, usd(7_000))), Posted),
+    ("from an account without a floor", request(move(BANK, BOB, 10**9)), Posted),
+    ("beyond the bound", request(move(BANK, RICH, 10)), AmountOutOfBounds),
+    ("up to the bound", request(move(BANK, RICH, 9)), Posted),
+    # pairs that prove the order
+    ("reused before stale", request(REUSED, companions=[STALE]), IdempotencyKeyReused),
+    ("duplicate before stale", request(KNOWN, companions=[STALE]), Duplicate),
+    ("stale before unknown", request(move(NOBODY, BOB, 1), companions=[STALE]), StaleGuard),
+    (
+        "unknown before another currency",
+        request(posting("new", debit(ALICE, btc(1)), credit(NOWHERE, btc(1)))),
+        DestinationNotFound,
+    ),
+    (
+        "another currency before itself",
+        request(posting("new", debit(ALICE, btc(1)), credit(ALICE, btc(1)))),
+        CurrencyMismatch,
+    ),
+    ("another currency before frozen", request(move(ALICE, ERIN, 1)), CurrencyMismatch),
+    ("itself before closed", request(move(DAVE, DAVE, 1)), SameAccount),
+    ("closed before frozen, second", request(move(CAROL, DAVE, 1)), AccountClosed),
+    ("closed before frozen, first", request(move(DAVE, CAROL, 1)), AccountClosed),
+    ("frozen before no hold", request(capture("new", "none", CAROL, BOB, 1)), AccountFrozen),
+    ("no hold before no funds", request(capture("new", "none", BOB, ALICE, 1)), HoldUnavailable),
+    ("frozen before no funds", request(move(CAROL, BOB, 10**6)), AccountFrozen),
+    ("no funds before out of bounds", request(move(ALICE, RICH, 10_001)), InsufficientFunds),
+    ("the first transaction before the second", request(move(ALICE, BOB, 7_001), REUSED), IdempotencyKeyReused),
+]
+
+
+@pytest.mark.parametrize(("change", "verdict"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE])
+def test_every_change_meets_the_verdict_drawn_for_it(change: Change, verdict: type) -> None:
+    assert type(book().judge(change)) is verdict
+
+
+@pytest.mark.parametrize("change", [row[1] for row in TABLE if row[2] is not Posted], ids=lambda _: "")
+def test_whatever_is_not_posted_leaves_no_trace(change: Change) -> None:
+    judged = book()
+    judged.judge(change)
+    assert not list(judged.changed_accounts)
+    assert not list(judged.changed_holds)
+    assert not list(judged.companions)
+    assert not judged.transactions
+    assert not judged.entries
+    assert not judged.cases
+
+
+def test_the_refusal_for_funds_says_what_is_there_and_what_is_needed() -> None:
+    refusal = book().judge(request(move(ALICE, BOB, 7_001)))
+    assert isinstance(refusal, InsufficientFunds)
+    assert refusal.facts == {"account_id": "acc_alice", "available": "70.00", "needed": "70.01", "currency": "USD"}
+
+
+def test_a_later_transaction_of_a_change_may_spend_what_an_earlier_one_brings() -> None:
+    through = (transfer("in", BANK, BOB, 500), transfer("out", BOB, ALICE, 500))
+    assert isinstance(book().judge(request(*through)), Posted)
+    assert isinstance(book().judge(request(*reversed(through))), InsufficientFunds)
+
+
+def test_a_later_change_sees_the_earlier_ones_and_nothing_of_the_refused() -> None:
+    judged = book()
+    verdicts = [
+        judged.judge(request(transfer("one", ALICE, BOB, 7_000))),
+        judged.judge(request(transfer("two", ALICE, BOB, 1))),
+        judged.judge(request(transfer("three", BOB, ALICE, 7_000))),
+        judged.judge(request(transfer("three", BOB, ALICE, 7_000))),
+        judged.judge(request(transfer("two", ALICE, BOB, 1))),
+    ]
+    assert [type(verdict) for verdict in verdicts] == [Posted, InsufficientFunds, Posted, Duplicate, Posted]
+
+
+def test_a_later_change_sees_the_companions_of_an_earlier_one() -> None:
+    judged = book()
+    first = Companion("sagas", "default/sag_two", ABSENT, {"version": 1, "state": "new"})
+    second = Companion("sagas", "default/sag_two", {"version": 1}, {"version": 2})
+    verdicts = [judged.judge(request(companions=[each])) for each in (second, first, first, second)]
+    assert [type(verdict) for verdict in verdicts] == [StaleGuard, Posted, StaleGuard, Posted]
+    assert list(judged.companions) == [replace(first, document={"version": 2, "state": "new"})]
+
+
+def test_one_hold_cannot_be_captured_twice_over() -> None:
+    judged = book()
+    verdicts = [judged.judge(request(capture(f"c{n}", "hold", ALICE, BOB, 2_000))) for n in range(2)]
+    assert [type(verdict) for verdict in verdicts] == [Posted, HoldUnavailable]
+
+
+def test_an_opening_opens_an_empty_account_whatever_the_snapshot_says() -> None:
+    snapshot = replace(COINS, balance=10**9, held=5, seq=9, version=9, last_transaction_id="default/txn_old")
+    judged = book()
+    assert isinstance(judged.judge(request(openings=(snapshot,))), Posted)
+    [(before, opened)] = judged.changed_accounts
+    assert before is None
+    assert opened == replace(COINS, version=1, updated_at=AT)
+
+
+@pytest.mark.parametrize(
+    ("other", "field"),
+    [
+        ({"minor": 2}, "amount"),
+        ({"source": BANK.id}, "source_account_id"),
+        ({"destination": BANK.id}, "dest_account_id"),
+        ({"kind": "fee"}, "kind"),
+        ({"metadata": {"note": "x"}}, "metadata"),
+        ({"hold_ids": (HOLD.id,)}, "hold_ids"),
+        ({"closes_holds": True}, "closes_holds"),
+        ({"saga_id": "default/sag_one"}, "saga_id"),
+        ({"reverses": "default/txn_zero"}, "reverses"),
+    ],
+)
+def test_the_refusal_for_a_reused_key_names_the_field_that_differs(other: dict[str, Any], field: str) -> None:
+    fields = {"name": "known", "source": ALICE.id, "destination": BOB.id, "minor": 1, **other}
+    refusal = book().judge(request(transfer(**fields)))
+    assert isinstance(refusal, IdempotencyKeyReused)
+    assert refusal.facts == {"field": field}
+
+
+def test_a_further_leg_is_named_as_such() -> None:
+    legs = (debit(ALICE.id, usd(1)), credit(BOB.id, usd(1)), debit(BANK.id, usd(1)), credit(BOB.id, usd(1)))
+    refusal = book().judge(request(posting("known", *legs)))
+    assert isinstance(refusal, IdempotencyKeyReused)
+    assert refusal.facts == {"field": "legs"}
+
+
+OWED = receivable(BOOK, "usr_alice", USD).id
+SUSPENSE = suspense(BOOK, USD).id
+
+FACTS = [
+    # what happened                          where it landed (account, change), in order
+    ("a credit", move(BANK, ALICE, 5), [(BANK.id, -5), (ALICE.id, 5)]),
+    ("a debit that is covered", move(ALICE, BANK, 7_000), [(ALICE.id, -7_000), (BANK.id, 7_000)]),
+    ("a debit beyond", move(ALICE, BANK, 7_001), [(ALICE.id, -7_000), (OWED, -1), (BANK.id, 7_001)]),
+    ("a debit of nothing left", move(BOB, BANK, 9), [(receivable(BOOK, "usr_bob", USD).id, -9), (BANK.id, 9)]),
+    ("a debit of a frozen account", move(CAROL, BANK, 5_000), [(CAROL.id, -5_000), (BANK.id, 5_000)]),
+    ("a credit of a frozen account", move(BANK, CAROL, 5), [(BANK.id, -5), (CAROL.id, 5)]),
+    ("a debit of a closed account", move(DAVE, BANK, 5), [(SUSPENSE, -5), (BANK.id, 5)]),
+    ("a credit of a closed account", move(BANK, DAVE, 5), [(BANK.id, -5), (SUSPENSE, 5)]),
+    ("a debit of an account without a floor", move(BANK, ALICE, 10**9), [(BANK.id, -(10**9)), (ALICE.id, 10**9)]),
+    ("a capture", capture("new", "hold", ALICE, BANK, 3_000), [(ALICE.id, -3_000), (BANK.id, 3_000)]),
+    (
+        "two debits of one account",
+        posting("new", debit(ALICE, usd(6_000)), debit(ALICE, usd(6_000)), credit(BANK, usd(12_000))),
+        [(ALICE.id, -6_000), (ALICE.id, -1_000), (OWED, -5_000), (BANK.id, 12_000)],
+    ),
+    (
+        "a debit after a credit",
+        posting("new", debit(BANK, usd(1)), credit(BOB, usd(5)), debit(BOB, usd(4))),
+        [(BANK.id, -1), (BOB.id, 5), (BOB.id, -4)],
+    ),
+]
+
+
+@pytest.mark.parametrize(("transaction", "landed"), [row[1:] for row in FACTS], ids=[row[0] for row in FACTS])
+def test_a_fact_is_never_refused_for_money_and_lands_where_drawn(
+    transaction: Transaction, landed: list[tuple[str, int]]
+) -> None:
+    judged = book()
+    assert isinstance(judged.judge(request(transaction, fact=True)), Posted)
+    asked = [leg.account_id for leg in transaction.legs]
+    signed = [
+        (entry["account_id"], int(str(entry["amount_snapshot"])) * (1 if entry["direction"] == "CR" else -1))
+        for entry in judged.entries
+    ]
+    assert signed == landed
+    assert [case["landed_on"] for case in judged.cases] == [each for each, _ in landed if each not in asked]
+    assert all(account.available >= 0 for _, account in judged.changed_accounts if account.min_available == 0)
+
+
+def test_a_diverted_leg_opens_a_case_that_names_the_account_and_the_missing_amount() -> None:
+    judged = book()
+    judged.judge(request(move(ALICE, BANK, 7_300), fact=True))
+    [case] = judged.cases
+    assert (case["kind"], case["status"], case["account_id"], case["landed_on"]) == (
+        "diverted-leg",
+        "open",
+        ALICE.id,
+        OWED,
+    )
+    assert (case["transaction_id"], str(case["amount"]), case["currency"]) == (txn("new"), "300", "USD")
+
+
+def test_the_receivable_that_is_there_is_used_again() -> None:
+    owed = replace(receivable(BOOK, "usr_alice", USD), balance=-50, seq=1, version=2)
+    judged = book(owed)
+    judged.judge(request(move(ALICE, BANK, 7_300), fact=True))
+    assert next(after for before, after in judged.changed_accounts if before is owed).balance == -350
+
+
+def test_a_fact_with_a_reused_key_or_an_unknown_account_is_still_refused() -> None:
+    assert isinstance(book().judge(request(REUSED, fact=True)), IdempotencyKeyReused)
+    assert isinstance(book().judge(request(move(NOBODY, BANK, 1), fact=True)), AccountNotFound)
+    assert isinstance(book().judge(request(move(ALICE, BANK, 1), companions=[STALE], fact=True)), StaleGuard)
+
+
+def test_a_change_stays_in_its_book() -> None:
+    with pytest.raises(ValueError, match="book"):
+        Change("other", (move(ALICE, BOB, 1),))
+    with pytest.raises(ValueError, match="book"):
+        Change("other", openings=(ALICE,))
