@@ -7,6 +7,7 @@ from app.clock import Clock
 from app.money import Asset
 from app.providers.plaid import adapter as plaid
 from app.providers.plaid import wire as plaid_wire
+from app.providers.plaid.webhooks import PlaidWebhooks
 from app.providers.ports import LinksBanks, MovesAch, QuotesRates, SendsCoins, VerifiesPeople
 from app.providers.sumsub import adapter as sumsub
 from app.providers.sumsub import wire as sumsub_wire
@@ -35,6 +36,7 @@ class Providers:
     rates: QuotesRates
     people: VerifiesPeople
     banks: LinksBanks
+    plaid_webhooks: PlaidWebhooks
     network: Network
     transports: tuple[Transport, ...]
 
@@ -55,12 +57,14 @@ async def open_providers(settings: Settings, clock: Clock) -> Providers:
         signature_id=settings.tatum_signature_id,
         treasury_address=settings.tatum_treasury_address,
     )
+    banks = plaid.PlaidAdapter(plaid_line)
     return Providers(
         ach=unit.UnitAdapter(unit_line, account_id=settings.unit_account_id),
         coins=chains,
         rates=chains,
         people=sumsub.SumsubAdapter(sumsub_line, level=settings.sumsub_level, clock=clock),
-        banks=plaid.PlaidAdapter(plaid_line),
+        banks=banks,
+        plaid_webhooks=PlaidWebhooks(banks, clock),
         network=network,
         transports=(unit_line, tatum_line, sumsub_line, plaid_line),
     )

@@ -67,6 +67,11 @@ class PlaidAdapter:
         reply = await self._ask("create_processor_token", "/processor/token/create", body)
         return reply.read(wire.processor_token)
 
+    async def webhook_key(self, key_id: str) -> dict[str, str] | None:
+        """The public key, as a JWK, that signs webhooks under that id; None once it has expired."""
+        reply = await self._ask("get_webhook_key", "/webhook_verification_key/get", {"key_id": key_id})
+        return reply.read(wire.webhook_key)
+
     async def _ask(self, operation: str, path: str, body: dict[str, Any], *, safe: bool = True) -> Reply:
         reply = await self._transport.request(operation, "POST", path, json=body, safe=safe, accept={400})
         if reply.succeeded:

@@ -53,6 +53,14 @@ def processor_token(body: Any) -> SecretStr:
     return SecretStr(_text(body["processor_token"]))
 
 
+def webhook_key(body: Any) -> dict[str, str] | None:
+    """The public half of a key that signs webhooks; None once it has expired."""
+    key = body["key"]
+    if key.get("expired_at") is not None:
+        return None
+    return {name: _text(key[name]) for name in ("kty", "crv", "x", "y")}
+
+
 def error_code(body: Any) -> object:
     """The vendor's code; None when the body is not Plaid's."""
     return body.get("error_code") if isinstance(body, dict) else None
