@@ -89,7 +89,9 @@ def worker(data: Data = _DATA_DEFAULT) -> None:
 @app.command(epilog="Example: wallet sandbox --port 8001 --api-url http://127.0.0.1:8000 --pace 0.2")
 def sandbox(
     data: Data = _DATA_DEFAULT,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Where to listen on 127.0.0.1.")] = 8001,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port to listen on.")] = 8001,
+    public_url: Annotated[str, typer.Option(help="Where others reach it, if not there.")] = "",
     api_url: Annotated[str, typer.Option(help="Where the wallet's API listens.")] = "http://127.0.0.1:8000",
     pace: Annotated[float, typer.Option(min=0.0, help="Seconds until a payment settles or a block is mined.")] = 1.0,
 ) -> None:
@@ -102,7 +104,9 @@ def sandbox(
         SandboxConfig(
             mongodb_uri=settings.mongodb_uri.get_secret_value(),
             database=f"{settings.mongodb_database}_sandbox",
+            host=host,
             port=port,
+            public_url=public_url,
             api_url=api_url,
             audience=settings.auth_audience,
             pace_s=pace,
