@@ -47,7 +47,7 @@ async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
         client, database = connect(settings.mongodb_uri.get_secret_value(), settings.mongodb_database)
         await stack.enter_async_context(client)
         redis = await stack.enter_async_context(connect_redis(settings.redis_url.get_secret_value()))
-        http = await stack.enter_async_context(httpx2.AsyncClient())
+        http = await stack.enter_async_context(httpx2.AsyncClient(trust_env=False))
         providers = await open_providers(settings, clock)
         stack.push_async_callback(providers.aclose)
         await ensure_collections(database, COLLECTIONS)

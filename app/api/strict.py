@@ -1,4 +1,8 @@
-"""JSON as RFC 8259 means it: one value per name, finite numbers, UTF-8, and nothing rounded on the way in."""
+"""Requests taken literally: no unknown parameter is passed over, and JSON is what RFC 8259 means by it.
+
+One value per name, finite numbers, UTF-8, and nothing rounded on the way in. A query parameter that the route does not
+know is refused, because ignoring it may do the opposite of what was asked: think of ``dry_run=true``.
+"""
 
 import json
 from collections.abc import Callable, Coroutine
@@ -6,6 +10,8 @@ from decimal import Decimal
 from email.message import Message
 from typing import Any, NoReturn
 
+from fastapi.dependencies.utils import get_flat_params
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,13 +20,18 @@ from app.errors import Malformed
 
 
 class StrictRoute(APIRoute):
-    """A route that reads its body strictly. Raises Malformed before anything else looks at the request."""
+    """A route that reads query and body strictly, before anything else looks at the request.
+
+    Raises RequestValidationError for an unknown query parameter, then Malformed for a body that is no strict JSON.
+    """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
         has_body = self.body_field is not None
+        known = {parameter.alias for parameter in get_flat_params(self.dependant)}
 
         async def read_then_handle(request: Request) -> Response:
+            _refuse_unknown(request.query_params.keys() - known)
             if not has_body:
                 return await handle(request)
             strict = _StrictRequest(request.scope, request.receive)
@@ -28,6 +39,16 @@ class StrictRoute(APIRoute):
             return await handle(strict)
 
         return read_then_handle
+
+
+def _refuse_unknown(parameters: set[str]) -> None:
+    if parameters:
+        raise RequestValidationError(
+            [
+                {"type": "extra_forbidden", "loc": ("query", name), "msg": "There is no such parameter."}
+                for name in sorted(parameters)
+            ]
+        )
 
 
 class _StrictRequest(Request):

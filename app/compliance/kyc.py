@@ -4,7 +4,7 @@ from app.errors import KycRequired, ProviderUnavailable
 from app.identity.principals import Principal
 from app.identity.store import Users
 from app.identity.users import User, stored_id_of
-from app.providers.outcomes import ProviderOutcome
+from app.providers.outcomes import OutcomeUnknown, Unavailable
 from app.providers.ports import Review, SdkToken, VerifiesPeople
 
 
@@ -17,7 +17,7 @@ async def start_session(principal: Principal, users: Users, people: VerifiesPeop
     try:
         applicant = await people.applicant_for(user.reference)
         token = await people.sdk_token(user.reference)
-    except ProviderOutcome as outcome:
+    except (Unavailable, OutcomeUnknown) as outcome:
         raise ProviderUnavailable(outcome.provider) from outcome
     return await users.start_verification(user.stored_id, applicant.id), token
 

@@ -13,11 +13,13 @@ from tests.middleware.toys import Toy
 JSON = "application/json"
 
 
-async def post(redis: Redis, body: bytes | str, content_type: str = JSON) -> httpx2.Response:
+async def post(
+    redis: Redis, body: bytes | str, content_type: str = JSON, path: str = "/v1/payments"
+) -> httpx2.Response:
     toy = Toy(Claims(redis, ManualClock(datetime(2026, 11, 20, tzinfo=UTC))))
     sent = {"Authorization": "Bearer alice", "Idempotency-Key": "k-1", "Content-Type": content_type}
     async with toy.client() as client:
-        answer = await client.post("/v1/payments", content=body, headers=sent)
+        answer = await client.post(path, content=body, headers=sent)
     assert toy.runs == (answer.status_code == 201)
     return answer
 
@@ -49,6 +51,13 @@ async def test_json_must_be_called_json(content_type: str, redis: Redis) -> None
     answer = await post(redis, '{"amount": "1"}', content_type)
 
     assert (answer.status_code, answer.json()["code"]) == (400, "malformed-request")
+
+
+async def test_an_unknown_query_parameter_is_refused_rather_than_ignored(redis: Redis) -> None:
+    answer = await post(redis, '{"amount": "1"}', path="/v1/payments?dry_run=true")
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"] == [{"where": "query.dry_run", "problem": "There is no such parameter."}]
 
 
 async def test_a_charset_may_be_named(redis: Redis) -> None:

@@ -213,3 +213,19 @@ async def test_with_valkey_killed_requests_go_on_and_one_line_says_so(tmp_path: 
     assert [answer.status_code for answer in answers] == [201] * 5
     assert repeat.status_code == 201
     assert sum(line["event"] == "idempotency claims unavailable" for line in lines) == 1
+
+
+async def test_a_valkey_that_never_answers_costs_a_moment_once() -> None:
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    silent = await asyncio.start_server(listen, "127.0.0.1", 0)
+    port = silent.sockets[0].getsockname()[1]
+    clock = ManualClock(datetime(2026, 11, 20, tzinfo=UTC))
+    async with silent, connect_redis(f"redis://127.0.0.1:{port}") as valkey:
+        toy = Toy(Claims(valkey, clock))
+        async with toy.client() as client, asyncio.timeout(2.0):
+            answers = [await pay(client, key=f"k-{number}") for number in range(20)]
+
+    assert [answer.status_code for answer in answers] == [201] * 20

@@ -42,7 +42,7 @@ async def test_every_answer_is_correlated_and_problems_repeat_the_id(path: str, 
 
 async def test_one_line_per_request_names_the_route_and_nothing_private(client: httpx2.AsyncClient) -> None:
     with capture_logs() as lines:
-        await client.get("/v1/things/secret-thing?token=secret-query", headers={**ALICE, "X-Private": "secret-header"})
+        await client.get("/v1/things/secret-thing?q=secret-query", headers={**ALICE, "X-Private": "secret-header"})
 
     [line] = lines
     assert line["route"] == "/v1/things/{thing}"

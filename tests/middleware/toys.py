@@ -11,7 +11,7 @@ from starlette.requests import Request
 from app.api.bodies import AmountText, Body, CurrencyCode, Metadata
 from app.api.deps import IdempotencyKey, OptionalIdempotencyKey, Reader, Transactor
 from app.api.strict import StrictRoute
-from app.errors import Busy, InsufficientFunds, KycRequired, OutcomeUnresolved, PermissionDenied, TokenInvalid
+from app.errors import Busy, InsufficientFunds, KycRequired, OutcomeUnresolved, TokenInvalid
 from app.idempotency.claims import Claims
 from app.identity.permissions import Permission
 from app.identity.principals import Principal
@@ -86,10 +86,8 @@ class Toy:
             raise error
 
 
-async def _show(thing: str, caller: Reader) -> dict[str, str]:
-    if caller.user_id == "usr_locked":
-        raise PermissionDenied(Permission.WALLET_READ)
-    return {"thing": thing}
+async def _show(thing: str, caller: Reader, q: str = "") -> dict[str, str]:
+    return {"thing": thing, "for": caller.user_id, "q": q}
 
 
 async def _count_bytes(request: Request) -> dict[str, int]:
