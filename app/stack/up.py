@@ -1,6 +1,7 @@
 """``wallet up``: the whole product on one machine, from the first check to the last process ended."""
 
 import asyncio
+import shlex
 import signal
 import sys
 import time
@@ -152,8 +153,8 @@ class _Stack:
         async with SandboxClient(self._programs.sandbox_url) as sandbox:
             token = await sandbox.token("ada", role="customer")
         self._teller.line(f"Vendors         {self._programs.sandbox_url}/ (simulated)")
-        lifetime = f"good for {token.lifetime_s // 60} minutes"
-        self._teller.line(f"\nA customer's token, {lifetime} (more: .venv/bin/wallet token --user ada):")
+        more = f".venv/bin/wallet token --user ada --data {shlex.quote(str(self._options.data))}"
+        self._teller.line(f"\nA customer's token, good for {token.lifetime_s / 3600:g} hours (more: {more}):")
         self._teller.line(f"export TOKEN={token.value}")
         self._teller.line(f'curl -s -H "Authorization: Bearer $TOKEN" {api}/v1/accounts')
 
