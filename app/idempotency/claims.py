@@ -38,7 +38,7 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class KeyScope:
     """Whose key it is: the same key of another caller, or on another route, is another key."""
 
     tenant: str
@@ -80,7 +80,7 @@ class Claims:
         self._running_s = running_s
         self._away_until: datetime | None = None
 
-    async def claim(self, scope: Scope, fingerprint: str) -> Claim | Answer | None:
+    async def claim(self, scope: KeyScope, fingerprint: str) -> Claim | Answer | None:
         """A claim if the request is new, the answer if it was answered before, None if Redis is away.
 
         Raises IdempotencyInProgress while the first one runs, IdempotencyKeyReused when it had other content.

@@ -8,8 +8,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import IdempotencyKeyMalformed, IdempotencyKeyMissing, OutcomeUnresolved
-from app.idempotency.claims import Answer, Claim, Claims
-from app.idempotency.claims import Scope as KeyScope
+from app.idempotency.claims import Answer, Claim, Claims, KeyScope
 from app.idempotency.fingerprint import fingerprint
 from app.idempotency.keys import parse_key
 from app.middleware.routes import DeclaredRoute

@@ -105,6 +105,7 @@ FORGERIES: dict[str, Callable[[Issuer], str]] = {
     "exp passed": lambda issuer: issuer.token(exp=NOW_S - 61),
     "nbf ahead": lambda issuer: issuer.token(nbf=NOW_S + 61),
     "nbf as text": lambda issuer: issuer.token(nbf="0"),
+    "nbf as true": lambda issuer: issuer.token(nbf=True),
     "iat ahead": lambda issuer: issuer.token(iat=NOW_S + 61),
     "aud missing": lambda issuer: issuer.token(aud=None),
     "aud of another service": lambda issuer: issuer.token(aud="https://other.example"),

@@ -119,6 +119,7 @@ AFTERWARDS = {
     # the first answer, and whether a repeat with the same key runs again
     "insufficient": (409, False),
     "kyc": (403, True),
+    "racing": (409, True),
     "busy": (503, True),
     "broken": (500, True),
 }

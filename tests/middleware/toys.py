@@ -11,7 +11,7 @@ from starlette.requests import Request
 from app.api.bodies import AmountText, Body, CurrencyCode, Metadata
 from app.api.deps import IdempotencyKey, OptionalIdempotencyKey, Reader, Transactor
 from app.api.strict import StrictRoute
-from app.errors import Busy, InsufficientFunds, KycRequired, OutcomeUnresolved, TokenInvalid
+from app.errors import Busy, IdempotencyInProgress, InsufficientFunds, KycRequired, OutcomeUnresolved, TokenInvalid
 from app.idempotency.claims import Claims
 from app.identity.permissions import Permission
 from app.identity.principals import Principal
@@ -20,6 +20,7 @@ from app.main import add_layers
 VERDICTS: dict[str, Callable[[], Exception]] = {
     "insufficient": lambda: InsufficientFunds("acc_1", "1.00", "2.00", "USD"),
     "kyc": lambda: KycRequired("none"),
+    "racing": IdempotencyInProgress,
     "busy": lambda: Busy("Not now."),
     "unknown": OutcomeUnresolved,
     "broken": lambda: ZeroDivisionError("the card number is 4242424242424242"),
