@@ -8,12 +8,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from app.errors import Unbalanced
 from app.ids import book_of
 from app.ledger.accounts import Account
 from app.ledger.transactions import Transaction
 
 Document = dict[str, Any]
 Guard = Mapping[str, str | int]
+
+_FACT_LEGS_MAX = 64
+"""Half of what a transaction may have: each leg of a fact may land as two."""
 
 ABSENT: Guard = {}
 """The guard of a document that must not be there yet."""
@@ -51,6 +55,8 @@ class Change:
         ids = (*(transaction.id for transaction in self.transactions), *(account.id for account in self.openings))
         if any(book_of(each) != self.book for each in ids):
             raise ValueError("a change stays in its book")
+        if self.fact and any(len(transaction.legs) > _FACT_LEGS_MAX for transaction in self.transactions):
+            raise Unbalanced(f"a fact has 2 to {_FACT_LEGS_MAX} legs")
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from app.ledger.store import Batch, BatchPoisoned, BatchStale, BatchTransient, C
 _QUEUE_MAX = 4_096
 _CHANGES_MAX = 256
 _TRANSACTIONS_MAX = 1_000
+_STALE_MAX = 8
 _BUDGET_S = 15.0
 _PAUSE_S = 0.001
 _PAUSE_MAX_S = 0.1
@@ -54,6 +55,18 @@ class _Waiting:
             self.answer.set_exception(verdict)
         else:
             self.answer.set_result(verdict)
+
+    def withdraw(self) -> bool:
+        """Whether it was still queued, and so will not be done. Nobody waits for its answer any more."""
+        if self.stage is _Stage.COMMITTING:
+            self.answer.add_done_callback(_look_away)
+            return False
+        self.stage = _Stage.WITHDRAWN
+        return True
+
+
+class _Knotted(Exception):
+    """A batch that stays stale: two of its changes may stand in each other's way."""
 
 
 class Committer:
@@ -85,11 +98,10 @@ class Committer:
             async with asyncio.timeout(deadline_s):
                 return await asyncio.shield(waiting.answer)
         except TimeoutError:
-            if waiting.stage is _Stage.COMMITTING:
-                waiting.answer.add_done_callback(_look_away)
-                raise OutcomeUnresolved from None
-            waiting.stage = _Stage.WITHDRAWN
-            raise Overloaded from None
+            raise (Overloaded if waiting.withdraw() else OutcomeUnresolved) from None
+        except asyncio.CancelledError:
+            waiting.withdraw()
+            raise
 
     async def run(self) -> None:
         """Commit what arrives, until closed and drained."""
@@ -122,7 +134,7 @@ class Committer:
     async def _commit(self, batch: Sequence[_Waiting]) -> None:
         try:
             verdicts = await self._decide(batch)
-        except BatchPoisoned as error:
+        except (BatchPoisoned, _Knotted) as error:
             await self._isolate(batch, error)
         except Exception as error:
             log.exception("batch-failed", changes=len(batch))
@@ -133,7 +145,7 @@ class Committer:
             for waiting, verdict in zip(batch, verdicts, strict=True):
                 waiting.settle(verdict)
 
-    async def _isolate(self, batch: Sequence[_Waiting], error: BatchPoisoned) -> None:
+    async def _isolate(self, batch: Sequence[_Waiting], error: BatchPoisoned | _Knotted) -> None:
         """One change is at fault: halve the batch until it stands alone, and answer it with the error."""
         if len(batch) == 1:
             log.error("change-poisoned", reason=type(error.__cause__ or error).__name__)
@@ -144,11 +156,11 @@ class Committer:
         await self._commit(batch[middle:])
 
     async def _decide(self, batch: Sequence[_Waiting]) -> list[Verdict]:
-        """The verdicts of a batch that is durably decided. Raises BatchPoisoned."""
+        """The verdicts of a batch that is durably decided. Raises BatchPoisoned or _Knotted: nothing is."""
         changes = [waiting.change for waiting in batch]
         unanswered: dict[str, list[Verdict]] = {}
         give_up_at = asyncio.get_running_loop().time() + _BUDGET_S
-        tries = 0
+        tries = stale = 0
         while asyncio.get_running_loop().time() < give_up_at:
             token = new_id("bat")
             verdicts: list[Verdict] = []
@@ -156,19 +168,30 @@ class Committer:
                 state = await self._store.load(changes, self._stream)
                 if state.head_token in unanswered:
                     return unanswered[state.head_token]
-                judged = Book(state, self._stream, at=self._instant(state))
-                verdicts = [judged.judge(change) for change in changes]
-                if any(isinstance(verdict, Posted) for verdict in verdicts):
+                judged, verdicts = self._judge(changes, state)
+                # An unanswered attempt may still land, so even a batch of refusals takes its number first.
+                if unanswered or any(isinstance(verdict, Posted) for verdict in verdicts):
                     await self._store.write(Batch(changes[0].book, self._stream, token, judged))
             except CommitUnknown:
                 unanswered[token] = verdicts
-            except (BatchStale, BatchTransient):
+            except BatchStale:
+                stale += 1
+                if stale >= _STALE_MAX and len(batch) > 1 and not unanswered:
+                    raise _Knotted from None
+            except BatchTransient:
                 pass
             else:
                 return verdicts
             tries += 1
             await asyncio.sleep(self._random.uniform(0, min(_PAUSE_MAX_S, _PAUSE_S * 2 ** min(tries, 10))))
         return [OutcomeUnresolved() if unanswered else Overloaded() for _ in batch]
+
+    def _judge(self, changes: Sequence[Change], state: State) -> tuple[Book, list[Verdict]]:
+        book = Book(state, self._stream, at=self._instant(state))
+        try:
+            return book, [book.judge(change) for change in changes]
+        except Exception as error:
+            raise BatchPoisoned from error  # a change that cannot even be judged
 
     def _instant(self, state: State) -> datetime:
         """One time per batch, never before anything it follows, so that past balances stay what they were."""

@@ -6,16 +6,16 @@ version that was read: whatever changed in between makes the batch stale, and it
 
 from asyncio import TaskGroup
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bson.errors import InvalidDocument
+from bson.errors import BSONError
 from pymongo import ASCENDING, DESCENDING, AsyncMongoClient, IndexModel
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.cursor import AsyncCursor
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import ConnectionFailure, DocumentTooLarge, OperationFailure, PyMongoError
+from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
@@ -96,20 +96,32 @@ class LedgerStore:
         self._database = database
 
     async def load(self, changes: Sequence[Change], stream: str) -> State:
-        """The state those changes, all of one book, are judged on. Raises BatchTransient."""
+        """The state those changes, all of one book, are judged on.
+
+        Raises BatchTransient, or BatchPoisoned where an id cannot be asked for or a document is damaged.
+        """
+        try:
+            return await self._load(changes, stream)
+        except Exception as error:
+            failures = error if isinstance(error, ExceptionGroup) else ExceptionGroup("", [error])
+            raise (BatchTransient() if failures.subgroup(PyMongoError) else BatchPoisoned()) from error
+
+    async def _load(self, changes: Sequence[Change], stream: str) -> State:
+        """Identities come last: whoever sees what another commit took from an account also sees its transaction.
+
+        Read the other way round, a retry could be told that the money is missing which it has moved itself.
+        """
         wanted = _wanted(changes)
         state = State()
-        try:
-            async with TaskGroup() as group:
-                group.create_task(self._load_head(stored_id(changes[0].book, stream), state))
-                group.create_task(self._load_accounts(wanted.accounts, state))
-                group.create_task(self._load_transactions(wanted.transactions, state))
-                group.create_task(self._load_holds(wanted.holds, state))
-                for collection, ids in wanted.companions.items():
-                    group.create_task(self._load_companions(collection, ids, state))
-            await self._load_accounts(_diversion_targets(changes, state), state)
-        except* PyMongoError as errors:
-            raise BatchTransient from errors.exceptions[0]
+        async with TaskGroup() as group:
+            group.create_task(self._load_accounts(wanted.accounts, state))
+            group.create_task(self._load_holds(wanted.holds, state))
+            for collection, ids in wanted.companions.items():
+                group.create_task(self._load_companions(collection, ids, state))
+        await self._load_accounts(_diversion_targets(changes, state), state)
+        async with TaskGroup() as group:
+            group.create_task(self._load_head(stored_id(changes[0].book, stream), state))
+            group.create_task(self._load_transactions(wanted.transactions, state))
         return state
 
     async def _load_head(self, stream_id: str, state: State) -> None:
@@ -146,8 +158,8 @@ class LedgerStore:
                 await self._write_all(batch, session)
             except PyMongoError as error:
                 raise _classify(error) from error
-            except (InvalidDocument, OverflowError) as error:
-                raise BatchPoisoned from error
+            except (BSONError, ValueError, TypeError, OverflowError, RecursionError) as error:
+                raise BatchPoisoned from error  # BSON cannot hold it
             await _commit(session)
 
     async def _write_all(self, batch: Batch, session: AsyncClientSession) -> None:
@@ -256,17 +268,24 @@ def _wanted(changes: Iterable[Change]) -> _Wanted:
 
 def _diversion_targets(changes: Iterable[Change], state: State) -> set[str]:
     """The accounts that facts may land on instead; they must be known before the fact is judged."""
+    known = {account.id: account for change in changes for account in _openings(change)} | state.accounts
     targets: set[str] = set()
     for change in changes:
         if not change.fact:
             continue
         for transaction in change.transactions:
             for leg in transaction.legs:
-                account = state.accounts.get(leg.account_id)
+                account = known.get(leg.account_id)
                 if account is not None:
                     targets.add(suspense(change.book, account.asset).id)
                     targets.add(receivable(change.book, account.user_id, account.asset).id)
     return targets - state.accounts.keys()
+
+
+def _openings(change: Change) -> Iterator[Account]:
+    yield from change.openings
+    for transaction in change.transactions:
+        yield from (leg.opening for leg in transaction.legs if leg.opening is not None)
 
 
 def _head_update(batch: Batch) -> Document:
@@ -301,9 +320,14 @@ def _insertion(document: Document) -> Document:
 
 
 def _check_write_errors(reply: Document) -> None:
-    """A command does not raise what the bulk helpers raise, so its errors are read here."""
+    """A command does not raise what the bulk helpers raise, so its errors are read here.
+
+    A document that is there after all is read on the next try; one that breaks another unique key always will.
+    """
     for error in reply.get("writeErrors", ()):
-        raise BatchStale if error["code"] == _DUPLICATE_KEY else BatchPoisoned(error.get("errmsg", ""))
+        if error["code"] == _DUPLICATE_KEY and list(error.get("keyPattern", ())) == ["_id"]:
+            raise BatchStale
+        raise BatchPoisoned(f"error {error['code']}")
 
 
 def _classify(error: PyMongoError) -> Exception:
@@ -311,7 +335,7 @@ def _classify(error: PyMongoError) -> Exception:
         return BatchTransient()
     if isinstance(error, OperationFailure) and error.code == _DUPLICATE_KEY:
         return BatchStale()
-    if isinstance(error, DocumentTooLarge | OperationFailure):
+    if isinstance(error, OperationFailure):
         return BatchPoisoned(str(error))
     return BatchTransient()
 

@@ -18,7 +18,7 @@ from app.money import Money
 
 MetadataValue = str | int | bool | None
 
-_LEGS_MAX = 64
+_LEGS_MAX = 128
 _METADATA_KEYS_MAX = 20
 _METADATA_TEXT_MAX = 255
 

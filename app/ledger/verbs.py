@@ -38,12 +38,12 @@ async def release_hold(door: Committer, store: LedgerStore, hold_id: str) -> Pos
     if held is None:
         raise Missing("hold")
     released_id = stored_id(held["book"], derived_id("txn", hold_id, "release"))
-    earlier = await store.transaction(released_id)
+    remaining = await store.hold_remaining(hold_id)
+    earlier = await store.transaction(released_id)  # after what remains: whoever finds nothing left finds its release
     if earlier is not None:
         return Duplicate((earlier,))
-    original = transaction_from(held)
-    remaining = await store.hold_remaining(hold_id)
     if not remaining:
         raise HoldUnavailable(public_id(hold_id))
+    original = transaction_from(held)
     amount = Money(remaining, original.first_debit.amount.asset)
     return await post(door, release(released_id, original, amount))

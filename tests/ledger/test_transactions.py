@@ -23,7 +23,7 @@ from tests.ledger.given import ALICE, AT, BANK, BOB, BOOK, COINS, CUSTODY, btc, 
         ((debit(ALICE, usd(5)), credit(BOB, usd(3)), credit(BANK, usd(1))), "differ in USD"),
         ((debit(ALICE, usd(0)), credit(BOB, usd(0))), "more than nothing"),
         ((debit(ALICE, usd(-1)), credit(BOB, usd(-1))), "more than nothing"),
-        ((debit(ALICE, usd(1)),) * 33 + (credit(BOB, usd(1)),) * 33, "legs"),
+        ((debit(ALICE, usd(1)),) * 65 + (credit(BOB, usd(1)),) * 65, "legs"),
         ((debit(ALICE, usd(1)), credit("other/acc_eve", usd(1))), "own book"),
     ],
 )
