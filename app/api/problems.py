@@ -99,7 +99,7 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
     found: Sequence[Mapping[str, Any]] = error.errors()
     if any(each["loc"][:1] == ("path",) for each in found):
         return render_problem(Missing())
-    errors = [{"where": _where(each["loc"]), "problem": each["msg"]} for each in found[:_ERRORS_MAX]]
+    errors = [{"where": _where(each["loc"]), "problem": _complaint(each)} for each in found[:_ERRORS_MAX]]
     sentence = "; ".join(f"{each['where']}: {each['problem']}" for each in errors[:3])
     return _problem(422, _code(found), sentence, {}, errors=errors)
 
@@ -117,6 +117,13 @@ def _code(found: Sequence[Mapping[str, Any]]) -> str:
     codes = {each["type"] for each in found}
     shared = codes.pop() if len(codes) == 1 else ""
     return shared if "-" in shared else Unacceptable.code
+
+
+def _complaint(found: Mapping[str, Any]) -> str:
+    """The validator's sentence; the one kind that quotes the input is said without the quotation."""
+    if found["type"] == "union_tag_invalid":
+        return f"Input tag should be one of {found['ctx']['expected_tags']}"
+    return str(found["msg"])
 
 
 def _where(location: Sequence[str | int]) -> str:

@@ -76,6 +76,15 @@ UNACCEPTABLE = {
     '{"amount": "1", "extra": "secret"}': ("invalid-request", "body.extra"),
     '{"currency": "USD"}': ("invalid-request", "body.amount"),
     '{"amount": "1", "metadata": []}': ("invalid-request", "body.metadata"),
+    '{"amount": "1", "funding": {"type": "secret"}}': ("invalid-request", "body.funding"),
+    '{"amount": "1", "funding": {"type": "account", "account_id": {"$ne": 1}}}': (
+        "invalid-request",
+        "body.funding.account.account_id",
+    ),
+    '{"amount": "1", "funding": {"type": "account", "account_id": "txn_secret"}}': (
+        "invalid-request",
+        "body.funding.account.account_id",
+    ),
     "[]": ("invalid-request", "body"),
     "null": ("invalid-request", "body"),
     "": ("invalid-request", "body"),

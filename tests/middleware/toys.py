@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import httpx2
 from fastapi import APIRouter, FastAPI
+from pydantic import Field
 from starlette.requests import Request
 
-from app.api.bodies import AmountText, Body, CurrencyCode, Metadata
+from app.api.bodies import AccountId, AmountText, Body, CurrencyCode, Metadata
 from app.api.deps import IdempotencyKey, OptionalIdempotencyKey, Reader, Transactor
 from app.api.strict import StrictRoute
 from app.errors import Busy, IdempotencyInProgress, InsufficientFunds, KycRequired, OutcomeUnresolved, TokenInvalid
@@ -27,12 +28,22 @@ VERDICTS: dict[str, Callable[[], Exception]] = {
 }
 
 
+class FromBank(Body):
+    type: Literal["bank"]
+
+
+class FromAccount(Body):
+    type: Literal["account"]
+    account_id: AccountId
+
+
 class Payment(Body):
     """What the toy's verb takes."""
 
     amount: AmountText
     currency: CurrencyCode = "USD"
     metadata: Metadata | None = None
+    funding: Annotated[FromBank | FromAccount, Field(discriminator="type")] = FromBank(type="bank")
 
 
 class Names:
