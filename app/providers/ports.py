@@ -5,7 +5,7 @@ never raise OutcomeUnknown for a lost answer, because asking again is harmless. 
 there is no such thing.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -43,7 +43,7 @@ class AchOrder:
     direction: Direction
     amount: Money
     processor_token: SecretStr
-    counterparty_name: str
+    counterparty_name: str = field(repr=False)
     reference: str
     description: str
 

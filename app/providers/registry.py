@@ -3,8 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import httpx2
+
 from app.clock import Clock
 from app.money import Asset
+from app.providers.capabilities import Capabilities
 from app.providers.plaid import adapter as plaid
 from app.providers.plaid import wire as plaid_wire
 from app.providers.plaid.webhooks import PlaidWebhooks
@@ -22,6 +25,11 @@ from app.settings import Environment, Settings
 
 CHAIN_COINS: Mapping[str, Asset] = {name: chain.coin for name, chain in CHAINS.items()}
 """The chains that coins can be sent on, and the coin of each."""
+
+CAPABILITIES: Mapping[str, Capabilities] = {
+    vendor.PROVIDER: vendor.CAPABILITIES for vendor in (unit, tatum, sumsub, plaid)
+}
+"""What each vendor promises about repeated and abandoned calls."""
 
 _TATUM_CONCURRENCY = 5
 """The smallest plan allows five requests a second."""
@@ -46,11 +54,14 @@ class Providers:
             await transport.aclose()
 
 
-async def open_providers(settings: Settings, clock: Clock) -> Providers:
-    """The adapters on lines of their own. Nothing is sent yet; the lines belong to the running event loop."""
+async def open_providers(settings: Settings, clock: Clock, wire: httpx2.AsyncBaseTransport | None = None) -> Providers:
+    """The adapters on lines of their own. Nothing is sent yet; the lines belong to the running event loop.
+
+    ``wire`` carries the requests in place of the network.
+    """
     network: Network = "mainnet" if settings.env is Environment.PRODUCTION else "testnet"
-    unit_line, tatum_line = _unit_line(settings), _tatum_line(settings)
-    sumsub_line, plaid_line = _sumsub_line(settings, clock), _plaid_line(settings)
+    unit_line, tatum_line = _unit_line(settings, wire), _tatum_line(settings, wire)
+    sumsub_line, plaid_line = _sumsub_line(settings, clock, wire), _plaid_line(settings, wire)
     chains = tatum.TatumAdapter(
         tatum_line,
         network=network,
@@ -70,42 +81,46 @@ async def open_providers(settings: Settings, clock: Clock) -> Providers:
     )
 
 
-def _unit_line(settings: Settings) -> Transport:
+def _unit_line(settings: Settings, wire: httpx2.AsyncBaseTransport | None) -> Transport:
     return Transport(
         unit.PROVIDER,
         base_url=settings.unit_base_url,
         timeout_s=settings.provider_timeout_s,
+        transport=wire,
         error_code=unit_wire.error_code,
         headers=unit.request_headers(settings.unit_token),
     )
 
 
-def _tatum_line(settings: Settings) -> Transport:
+def _tatum_line(settings: Settings, wire: httpx2.AsyncBaseTransport | None) -> Transport:
     return Transport(
         tatum.PROVIDER,
         base_url=settings.tatum_base_url,
         timeout_s=settings.provider_timeout_s,
+        transport=wire,
         error_code=tatum_wire.error_code,
         headers=tatum.request_headers(settings.tatum_api_key),
         concurrency=_TATUM_CONCURRENCY,
     )
 
 
-def _sumsub_line(settings: Settings, clock: Clock) -> Transport:
+def _sumsub_line(settings: Settings, clock: Clock, wire: httpx2.AsyncBaseTransport | None) -> Transport:
     return Transport(
         sumsub.PROVIDER,
         base_url=settings.sumsub_base_url,
         timeout_s=settings.provider_timeout_s,
+        transport=wire,
         error_code=sumsub_wire.error_code,
         sign=signer(settings.sumsub_app_token, settings.sumsub_secret, clock),
     )
 
 
-def _plaid_line(settings: Settings) -> Transport:
+def _plaid_line(settings: Settings, wire: httpx2.AsyncBaseTransport | None) -> Transport:
     return Transport(
         plaid.PROVIDER,
         base_url=settings.plaid_base_url,
         timeout_s=settings.provider_timeout_s,
+        transport=wire,
         error_code=plaid_wire.error_code,
         headers=plaid.request_headers(settings.plaid_client_id, settings.plaid_secret),
     )

@@ -89,6 +89,7 @@ REFUSALS: list[tuple[Answer, type[ProviderOutcome], str]] = [
     (error(403, "ethereum.broadcast.failed", "nonce too low"), OutcomeUnknown, "already-known"),
     (error(401, "subscription.invalid"), Unavailable, "unauthorized"),
     (error(403, "subscription.exhausted"), Unavailable, "unauthorized"),
+    (error(403, "credits.exhausted"), Unavailable, "unauthorized"),
     (error(429, "throttled"), Unavailable, "rate-limited"),
     (error(500, "server.error"), OutcomeUnknown, "http-500"),
     (Answer(200, {"txId": "0x1"}), OutcomeUnknown, "unintelligible"),
@@ -131,9 +132,10 @@ async def test_a_pending_send_is_decoded_from_what_will_be_signed() -> None:
     assert vendor.last.path == "/v3/kms/op-1"
 
 
-async def test_an_operation_that_is_not_there_is_none() -> None:
-    _, opened = answering(error(404, "kms.missing"), Answer(404, b"<html>"))
+async def test_an_operation_that_is_not_there_is_none_whatever_the_status() -> None:
+    _, opened = answering(error(404, "kms.not.found"), error(403, "kms.missing"), Answer(404, b"<html>"))
     async with opened as coins:
+        assert await coins.pending_send("op-1") is None
         assert await coins.pending_send("op-1") is None
         with pytest.raises(Unavailable):
             await coins.pending_send("op-1")
@@ -282,7 +284,7 @@ async def test_a_fee_in_another_unit_is_not_believed(medium: Any) -> None:
 
 
 async def test_a_refused_read_is_unavailable_never_declined() -> None:
-    _, opened = answering(error(403, "credits.exhausted"))
+    _, opened = answering(error(403, "ethereum.node.failed"))
     async with opened as rates:
-        with pytest.raises(Unavailable, match=r"credits\.exhausted"):
+        with pytest.raises(Unavailable, match=r"ethereum\.node\.failed"):
             await rates.rate(BTC, USD)

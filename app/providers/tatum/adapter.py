@@ -29,6 +29,9 @@ CAPABILITIES = Capabilities(
 )
 
 _FORBIDDEN = 403
+_OURS_TO_MEND = ("subscription.", "credits.")
+"""Codes of a wrong or used-up key: nothing was done, and nothing about the order is wrong."""
+_NO_OPERATION = "kms.missing"
 
 
 def request_headers(api_key: SecretStr) -> dict[str, str]:
@@ -130,11 +133,11 @@ def _forbidden(reply: Reply) -> ProviderOutcome:
     if wire.says_resent(reply.body):
         return OutcomeUnknown(PROVIDER, "already-known")
     code = reply.code
-    if code is None or code.startswith("subscription."):
-        return reply.refusal()  # the key is wrong or used up: ours to mend
+    if code is None or code.startswith(_OURS_TO_MEND):
+        return reply.refusal()
     return Unavailable(PROVIDER, code) if reply.safe else Declined(PROVIDER, code)
 
 
 def _is_absent(reply: Reply) -> bool:
     """Whether the vendor itself, not some box on the way, says that there is no such thing."""
-    return reply.status == 404 and reply.code is not None
+    return (reply.status == 404 and reply.code is not None) or reply.code == _NO_OPERATION
