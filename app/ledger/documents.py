@@ -10,6 +10,8 @@ from app.ledger.transactions import Hold, Leg, Side, Status, Transaction
 from app.money import Money, asset
 from app.plumbing.decimals import from_decimal128, to_decimal128
 
+DIVERTED_LEG = "diverted-leg"
+
 
 def account_document(account: Account) -> Document:
     """An account as stored."""
@@ -149,7 +151,7 @@ def diversion_case(book: str, case_id: str, transaction_id: str, asked: Leg, lan
     return {
         "_id": case_id,
         "book": book,
-        "kind": "diverted-leg",
+        "kind": DIVERTED_LEG,
         "transaction_id": transaction_id,
         "account_id": asked.account_id,
         "landed_on": landed.account_id,

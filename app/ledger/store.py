@@ -240,6 +240,7 @@ class LedgerStore:
                 reading = self._database[collection].with_options(read_concern=ReadConcern())
                 return reading.find({}, session=session).sort("_id", ASCENDING)
 
+            await audit.read_cases(everything("cases"))
             await audit.read_transactions(everything("transactions"))
             await audit.read_entries(everything("ledger_entries"))
             await audit.read_holds(everything("holds"))

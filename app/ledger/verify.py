@@ -1,6 +1,6 @@
 """Are the books what the transactions say? Everything is derived again and compared; each difference is named.
 
-Two passes over streams, in memory proportional to the accounts: the transactions give every account's balance, held
+Passes over streams, in memory proportional to the accounts: the transactions give every account's balance, held
 amount and the digest of its entries; then entries, holds and accounts are read and compared with that. The digest is
 a sum, so it does not depend on order, and tells which account to look at.
 """
@@ -14,12 +14,15 @@ from app.errors import WalletError
 from app.ids import public_id
 from app.ledger.accounts import Account
 from app.ledger.changes import Document
-from app.ledger.documents import account_from, entry_id, hold_from, transaction_from
+from app.ledger.documents import DIVERTED_LEG, account_from, entry_id, hold_from, transaction_from
 from app.ledger.transactions import Hold, Leg, Side, Status, Transaction
 from app.plumbing.decimals import from_decimal128
 
 TRANSIT_ROLES = ("pending", "in_doubt", "clearing", "delivery")
 """Roles of accounts that a finished saga leaves at zero: the word before the first dot."""
+
+_DAMAGE = (WalletError, ValueError, KeyError, TypeError)
+"""What reading a document raises that nobody of ours wrote."""
 
 _DIGEST_MODULUS = 1 << 128
 
@@ -44,6 +47,7 @@ class Audit:
     breaks: list[str] = field(default_factory=list)
     transit: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(int)))
     """Per saga, what it left on each transit account."""
+    _diverted: set[str] = field(default_factory=set)
     _accounts: dict[str, _Derived] = field(default_factory=lambda: defaultdict(_Derived))
     _holds: dict[str, tuple[str, int]] = field(default_factory=dict)
     _draws: dict[str, list[Leg]] = field(default_factory=lambda: defaultdict(list))
@@ -57,16 +61,22 @@ class Audit:
             f"{len(self.currencies)} assets, {len(self.breaks)} breaks"
         )
 
+    async def read_cases(self, documents: AsyncIterable[Document]) -> None:
+        """Note which transactions landed elsewhere than asked: their fingerprint is of what was asked."""
+        async for document in documents:
+            if document.get("kind") == DIVERTED_LEG:
+                self._diverted.add(document["transaction_id"])
+
     async def read_transactions(self, documents: AsyncIterable[Document]) -> None:
         """Derive everything from the transactions."""
         async for document in documents:
             self.transactions += 1
             try:
                 transaction = transaction_from(document)
-            except (WalletError, ValueError, KeyError, TypeError) as damage:
+                self._check_headline(transaction, document)
+            except _DAMAGE as damage:
                 self.breaks.append(f"transaction {public_id(document['_id'])} is damaged: {damage}")
                 continue
-            self._check_headline(transaction, document)
             if transaction.status is Status.PENDING and not transaction.hold_ids:
                 leg = transaction.first_debit
                 self._holds[transaction.id] = (leg.account_id, leg.amount.minor)
@@ -83,28 +93,38 @@ class Audit:
                 self._check_entries(account_id, seq, digest)
                 account_id, seq, balance, digest = entry["account_id"], 0, 0, 0
             seq += 1
-            side = Side(entry["direction"])
-            amount = from_decimal128(entry["amount_snapshot"])
+            try:
+                side, amount = Side(entry["direction"]), from_decimal128(entry["amount_snapshot"])
+                balance_after = from_decimal128(entry["balance_after"])
+            except _DAMAGE as damage:
+                self.breaks.append(f"account {public_id(account_id)}: entry {seq} is damaged: {damage}")
+                continue
             balance += amount if side is Side.CREDIT else -amount
             digest += _entry_digest(entry["transaction_id"], account_id, side, amount)
             if entry["_id"] != entry_id(account_id, seq) or entry["seq"] != seq:
                 self.breaks.append(f"account {public_id(account_id)}: entry {seq} is missing or misnumbered")
                 seq = entry["seq"]
-            if from_decimal128(entry["balance_after"]) != balance:
+            if balance_after != balance:
                 self.breaks.append(f"account {public_id(account_id)}: entry {seq} has a wrong balance_after")
-                balance = from_decimal128(entry["balance_after"])
+                balance = balance_after
             self._last_entry[account_id] = (seq, entry["transaction_id"])
         self._check_entries(account_id, seq, digest)
 
     async def read_holds(self, documents: AsyncIterable[Document]) -> None:
         """Check what each hold still reserves, and derive what is held on each account."""
-        stored: dict[str, Hold] = {document["_id"]: hold_from(document) async for document in documents}
+        stored: dict[str, Hold] = {}
+        async for document in documents:
+            try:
+                stored[document["_id"]] = hold_from(document)
+            except _DAMAGE as damage:
+                self.breaks.append(f"hold {public_id(document['_id'])} is damaged: {damage}")
         for hold_id, (account_id, amount) in self._holds.items():
             drawn = sum(leg.amount.minor for leg in self._draws[hold_id] if leg.account_id == account_id)
             remaining = 0 if hold_id in self._closed_holds else amount - drawn
             self._accounts[account_id].held += remaining
-            if stored.pop(hold_id, Hold(hold_id, account_id, -1, 0)).remaining != remaining:
-                self.breaks.append(f"hold {public_id(hold_id)}: {remaining} should remain")
+            found = stored.pop(hold_id, None)
+            if found is None or (found.account_id, found.remaining) != (account_id, remaining):
+                self.breaks.append(f"hold {public_id(hold_id)}: {remaining} should remain on {public_id(account_id)}")
         self.breaks.extend(f"hold {public_id(hold_id)} has no transaction" for hold_id in stored)
 
     async def read_accounts(self, documents: AsyncIterable[Document]) -> None:
@@ -114,7 +134,7 @@ class Audit:
         async for document in documents:
             try:
                 account = account_from(document)
-            except (WalletError, ValueError, KeyError, TypeError) as damage:
+            except _DAMAGE as damage:
                 self.breaks.append(f"account {public_id(document['_id'])} is damaged: {damage}")
                 continue
             known.add(account.id)
@@ -130,6 +150,8 @@ class Audit:
             from_decimal128(document["amount"]) != debit.amount.minor
         ):
             self.breaks.append(f"transaction {public_id(transaction.id)}: its headline differs from its legs")
+        if transaction.fingerprint != document["fingerprint"] and transaction.id not in self._diverted:
+            self.breaks.append(f"transaction {public_id(transaction.id)}: its fingerprint is of other content")
 
     def _note_draws(self, transaction: Transaction) -> None:
         side = Side.CREDIT if transaction.status is Status.PENDING else Side.DEBIT
