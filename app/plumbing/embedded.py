@@ -7,6 +7,7 @@ The caller makes sure that nobody else uses the folder (``app/stack`` holds a lo
 """
 
 import os
+import re
 import secrets
 import signal
 import socket
@@ -30,7 +31,8 @@ SOCKET_PATH_BYTES_MAX = 107
 _REPLICA_SET = "rs0"
 _NOT_YET_INITIALIZED = 94
 _INVALID_REPLICA_SET_CONFIG = 93
-_LOG_TAIL_BYTES = 4096
+_LOG_TAIL_BYTES = 16_384
+_MONGOD_FATAL = re.compile(r'"s":"F".*?"msg":"([^"]+)"')
 
 
 class CannotStart(Exception):
@@ -197,17 +199,21 @@ def _wait_for_pong(server: Server, log: Path, deadline: float) -> None:
 def _expect_alive(server: Server, log: Path, deadline: float) -> None:
     """Pause for a moment between two looks; refuse when the process has ended or the time is over."""
     if server.process.poll() is not None:
-        raise CannotStart(server.name, f"it ended with code {server.process.returncode}; {_last_line(log)}", log)
+        raise CannotStart(server.name, f"it ended with code {server.process.returncode}; {_complaint(log)}", log)
     if time.monotonic() > deadline:
         raise CannotStart(server.name, "it took too long", log)
     time.sleep(0.02)
 
 
-def _last_line(log: Path) -> str:
+def _complaint(log: Path) -> str:
+    """Why it ended, as far as the end of its log tells: mongod's first fatal message, or whatever came last."""
     with log.open("rb") as file:
         file.seek(max(0, log.stat().st_size - _LOG_TAIL_BYTES))
         lines = file.read().decode(errors="replace").strip().splitlines()
-    return f"it said: {lines[-1][:300]}" if lines else "it said nothing"
+    if not lines:
+        return "it said nothing"
+    fatal = (match[1] for line in lines if (match := _MONGOD_FATAL.search(line)))
+    return f"it said: {next(fatal, lines[-1])[:300]}"
 
 
 def _spawn(command: list[str], log: Path, configuration: str | None = None) -> subprocess.Popen[bytes]:

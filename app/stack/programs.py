@@ -1,5 +1,6 @@
 """The programs of a stack, and how each is started."""
 
+import asyncio
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -79,12 +80,32 @@ class Programs:
             self.moved()
         return server.process
 
-    def _wallet(self, command: str, *arguments: str) -> subprocess.Popen[bytes]:
+    async def verify(self, timeout_s: float) -> tuple[int, str]:
+        """Run ``wallet verify`` on the stack: its exit code and what it said. Raises TimeoutError."""
+        process = await asyncio.create_subprocess_exec(
+            *self._command("verify"),
+            cwd=_PROJECT,
+            env=self.environment(),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        try:
+            async with asyncio.timeout(timeout_s):
+                said, _ = await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        return process.returncode or 0, said.decode().strip()
+
+    def _command(self, command: str, *arguments: str) -> list[str]:
         # The folder is on the command line so that a later run recognises what this one left behind.
-        line = [sys.executable, "-m", "app.cli", command, "--data", str(self.folder.root), *arguments]
+        return [sys.executable, "-m", "app.cli", command, "--data", str(self.folder.root), *arguments]
+
+    def _wallet(self, command: str, *arguments: str) -> subprocess.Popen[bytes]:
         with self.folder.log(command).open("ab") as log:
             return subprocess.Popen(  # noqa: S603 - this very program
-                line,
+                self._command(command, *arguments),
                 cwd=_PROJECT,
                 env=self.environment(),
                 stdin=subprocess.DEVNULL,

@@ -5,7 +5,7 @@ A client of the API like any other. It can be told again on the same data: what 
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,9 @@ _TERMINAL = frozenset({"completed", "compensated", "cancelled", "parked"})
 _PHASE_TIMEOUT_S = 60.0
 _PURCHASE_TIMEOUT_S = 120.0
 _LOOK_S = 0.2
+
+Verify = Callable[[float], Awaitable[tuple[int, str]]]
+"""Runs ``wallet verify`` within so many seconds: its exit code and what it said."""
 
 
 class StoryFailed(Exception):
@@ -42,7 +45,7 @@ class Story:
         self._teller = teller
         self._logs = logs
 
-    async def tell(self, *, verify: Sequence[str], environment: Mapping[str, str]) -> bool:
+    async def tell(self, verify: Verify) -> bool:
         """Whether everything ended as it should: one purchase completed, one refunded, and the books verified."""
         try:
             async with AsyncExitStack() as stack:
@@ -53,7 +56,7 @@ class Story:
                 token = await sandbox.token("otto", role="auditor")
                 auditor = await stack.enter_async_context(ApiClient(self._api_url, token.value))
                 await self._trial_balance(auditor)
-            await self._verify(verify, environment)
+            await self._verify(verify)
         except (StoryFailed, Problem) as failure:
             self._teller.trouble(f"{failure.sentence} The logs are in {self._logs}.")
             return False
@@ -146,18 +149,13 @@ class Story:
                 raise StoryFailed(f"Saga {saga_id} is still {at} after {_PURCHASE_TIMEOUT_S:.0f} s.")
             await asyncio.sleep(_LOOK_S)
 
-    async def _verify(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
-        process = await asyncio.create_subprocess_exec(
-            *command, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
-        )
+    async def _verify(self, verify: Verify) -> None:
         try:
-            async with asyncio.timeout(_PHASE_TIMEOUT_S):
-                said, _ = await process.communicate()
+            code, said = await verify(_PHASE_TIMEOUT_S)
         except TimeoutError:
-            process.kill()
             raise StoryFailed(f"wallet verify took longer than {_PHASE_TIMEOUT_S:.0f} s.") from None
-        self._teller.step("verify", said.decode().strip())
-        if process.returncode != 0:
+        self._teller.step("verify", said)
+        if code != 0:
             raise StoryFailed("The books do not verify.")
 
     async def _trial_balance(self, auditor: ApiClient) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import shlex
 import signal
-import sys
 import time
 from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass
@@ -123,9 +122,9 @@ class _Stack:
         return 0
 
     async def _tell(self) -> bool:
-        command = [sys.executable, "-m", "app.cli", "verify", "--data", str(self._folder.root)]
-        story = Story(self._programs.api_url, self._programs.sandbox_url, self._teller, self._folder.root / "log")
-        return await story.tell(verify=command, environment=self._programs.environment())
+        programs = self._programs
+        story = Story(programs.api_url, programs.sandbox_url, self._teller, self._folder.root / "log")
+        return await story.tell(programs.verify)
 
     async def _ready(self, name: str, url: str) -> None:
         deadline = time.monotonic() + _READY_TIMEOUT_S

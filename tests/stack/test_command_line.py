@@ -55,6 +55,17 @@ def test_a_folder_in_use_is_refused(tmp_path: Path) -> None:
         assert refused(wallet("up", "--data", str(tmp_path))).startswith(f"A stack is running in {tmp_path}: ")
 
 
+def test_a_database_that_cannot_start_ends_the_stack_with_its_reason(tmp_path: Path) -> None:
+    folder = Folder.at(tmp_path)
+    (folder.root / "mongodb").mkdir()
+    (folder.root / "mongodb" / "storage.bson").write_text("not a document")
+    ports = ("--port", str(free_port()), "--sandbox-port", str(free_port()))
+    assert refused(wallet("up", "--data", str(tmp_path), *ports)).startswith(
+        "mongod did not start: it ended with code 14"
+    )
+    assert not list(folder.run.glob("*.pid"))
+
+
 def test_embedded_servers_are_refused_in_production(tmp_path: Path) -> None:
     result = wallet("up", "--data", str(tmp_path / "data"), environment={"WALLET_ENV": "production"})
     assert "not for production: set WALLET_MONGODB_URI and WALLET_REDIS_URL" in refused(result)
