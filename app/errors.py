@@ -373,6 +373,15 @@ class InvalidAddress(Unacceptable):
         super().__init__(f"Not an address of {chain} on this network.", chain=chain)
 
 
+class BankLinkRefused(Unacceptable):
+    """The public token is spent or foreign, or the login has no such account."""
+
+    code = "bank-link-refused"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The bank account cannot be linked: {reason}.", reason=reason)
+
+
 class IdempotencyKeyReused(Unacceptable):
     """The key belongs to a request with other content; ``field`` names the first difference where it is known."""
 

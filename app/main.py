@@ -8,7 +8,21 @@ from fastapi.routing import APIRoute
 from fastapi.telemetry import TelemetryConfig
 from starlette.middleware import Middleware
 
-from app.api import health, home, me, openapi, problems
+from app.api import (
+    accounts,
+    bank_links,
+    books,
+    health,
+    home,
+    me,
+    openapi,
+    orders,
+    problems,
+    quotes,
+    sagas,
+    transfers,
+    webhooks,
+)
 from app.idempotency.claims import Claims
 from app.middleware.access_log import AccessLog
 from app.middleware.authentication import Authentication, VerifiesTokens
@@ -23,7 +37,19 @@ from app.plumbing.logging import configure_logging
 from app.runtime import Runtime, open_runtime
 from app.settings import Settings
 
-ROUTERS = (home.router, health.router, me.router)
+ROUTERS = (
+    home.router,
+    health.router,
+    me.router,
+    accounts.router,
+    transfers.router,
+    bank_links.router,
+    quotes.router,
+    orders.router,
+    sagas.router,
+    books.router,
+    webhooks.router,
+)
 
 _NO_TELEMETRY: TelemetryConfig = {
     "tracing": False,  # spans keep the query string

@@ -1,8 +1,11 @@
 """The composition root: settings in, one frozen Runtime out. The whole object graph is on this screen."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
+from random import Random
 from typing import Any
 
 import httpx2
@@ -15,14 +18,45 @@ from app.identity import store as users_store
 from app.identity.keys import IssuerKeys
 from app.identity.store import Users
 from app.identity.tokens import AccessTokens
+from app.inbox import store as inbox_store
+from app.inbox.inbox import Inbox
+from app.inbox.store import InboxStore
+from app.ledger import store as ledger_store
+from app.ledger.committer import Committer
+from app.ledger.store import LedgerStore
+from app.orchestrator import store as saga_store
+from app.orchestrator.approvals import Approvals
+from app.orchestrator.driver import Driver
+from app.orchestrator.effects import Policy
+from app.orchestrator.engine import Engine
+from app.orchestrator.flows import FLOWS
+from app.orchestrator.observations import Observations
+from app.orchestrator.orders import Orders
+from app.orchestrator.outside import Outside
+from app.orchestrator.scribe import Scribe
+from app.orchestrator.starting import Flows
+from app.orchestrator.store import SagaStore
 from app.plumbing.collections import ensure_collections
+from app.plumbing.hints import Hints
 from app.plumbing.mongo import connect
 from app.plumbing.redis import connect_redis
+from app.plumbing.sealing import Sealer
 from app.providers.ports import VerifiesPeople
-from app.providers.registry import open_providers
+from app.providers.registry import CAPABILITIES, Providers, open_providers
 from app.settings import Settings
+from app.wallets import store as wallet_store
+from app.wallets.bank_links import BankLinks
+from app.wallets.quotes import Quotes
+from app.wallets.store import WalletStore
+from app.wallets.transfers import Transfers
 
-COLLECTIONS = (*users_store.COLLECTIONS,)
+COLLECTIONS = (
+    *ledger_store.COLLECTIONS,
+    *saga_store.COLLECTIONS,
+    *wallet_store.COLLECTIONS,
+    *users_store.COLLECTIONS,
+    *inbox_store.COLLECTIONS,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,30 +70,91 @@ class Runtime:
     tokens: AccessTokens
     users: Users
     claims: Claims
+    providers: Providers
     people: VerifiesPeople
+    door: Committer
+    ledger: LedgerStore
+    sagas: SagaStore
+    inbox: Inbox
+    transfers: Transfers
+    bank_links: BankLinks
+    quotes: Quotes
+    orders: Orders
+    approvals: Approvals
+    engine: Engine
+    observations: Observations
+    hints: Hints
 
 
 @asynccontextmanager
-async def open_runtime(settings: Settings) -> AsyncIterator[Runtime]:
-    """Connect, make the collections true, wire; on the way out close everything in reverse."""
-    clock = SystemClock()
+async def open_runtime(
+    settings: Settings, clock: Clock | None = None, wire: httpx2.AsyncBaseTransport | None = None
+) -> AsyncIterator[Runtime]:
+    """Connect, make the collections true, wire; on the way out drain the door and close everything in reverse.
+
+    ``wire`` carries the requests to issuer and providers in place of the network.
+    """
+    clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
         client, database = connect(settings.mongodb_uri.get_secret_value(), settings.mongodb_database)
         await stack.enter_async_context(client)
         redis = await stack.enter_async_context(connect_redis(settings.redis_url.get_secret_value()))
-        http = await stack.enter_async_context(httpx2.AsyncClient(trust_env=False))
-        providers = await open_providers(settings, clock)
+        http = await stack.enter_async_context(httpx2.AsyncClient(trust_env=False, transport=wire))
+        providers = await open_providers(settings, clock, wire)
         stack.push_async_callback(providers.aclose)
         await ensure_collections(database, COLLECTIONS)
+
+        ledger, sagas, wallets = LedgerStore(client, database), SagaStore(database), WalletStore(database)
+        users, hints = Users(database, clock), Hints(redis)
+        door = Committer(ledger, clock, Random())  # noqa: S311 - it only spreads retries
+        committing = await stack.enter_async_context(asyncio.TaskGroup())
+        committing.create_task(door.run(), name="door")
+        stack.callback(door.close)
+
+        bank_links = BankLinks(wallets, providers.banks, Sealer(settings.sealing_key), clock)
+        quotes = Quotes(
+            wallets,
+            door,
+            providers.rates,
+            clock,
+            fee_bps=settings.purchase_fee_bps,
+            lifetime_s=settings.quote_lifetime_s,
+        )
+        scribe = Scribe(door, clock, settings.poll_s)
+        outside = Outside(providers, bank_links)
+        driver = Driver(FLOWS, sagas, scribe, outside, _policies(settings), clock)
+        engine = Engine(sagas, driver, door, clock, lease_s=settings.lease_s, poll_s=settings.poll_s)
         yield Runtime(
             settings=settings,
             clock=clock,
             database=database,
             redis=redis,
             tokens=access_tokens(settings, http, clock),
-            users=Users(database, clock),
+            users=users,
             claims=Claims(redis, clock),
+            providers=providers,
             people=providers.people,
+            door=door,
+            ledger=ledger,
+            sagas=sagas,
+            inbox=Inbox(InboxStore(database), clock),
+            transfers=Transfers(door, ledger, users),
+            bank_links=bank_links,
+            quotes=quotes,
+            orders=Orders(
+                Flows(sagas, door, clock, hints.give),
+                ledger,
+                quotes,
+                bank_links,
+                network=providers.network,
+                refund_rest=settings.refund_hold,
+            ),
+            approvals=Approvals(sagas, door, providers.coins),
+            engine=engine,
+            observations=Observations(
+                InboxStore(database), sagas, users, providers.people, door, clock, engine.hint, poll_s=settings.poll_s
+            ),
+            hints=hints,
         )
 
 
@@ -72,3 +167,15 @@ def access_tokens(settings: Settings, http: httpx2.AsyncClient, clock: Clock) ->
         keys=IssuerKeys(settings.auth_issuer, http, clock),
         clock=clock,
     )
+
+
+def _policies(settings: Settings) -> dict[str, Policy]:
+    """The bounds of every provider's effects."""
+    return {
+        provider: Policy(
+            capabilities,
+            timeout=timedelta(seconds=settings.provider_timeout_s),
+            quiet=timedelta(seconds=settings.quiet_period_s),
+        )
+        for provider, capabilities in CAPABILITIES.items()
+    }

@@ -60,6 +60,12 @@ CurrencyCode = Annotated[str, AfterValidator(_currency), Field(max_length=12, ex
 """The code of a registered asset."""
 
 AccountId = Annotated[str, *id_of("acc")]
+BankLinkId = Annotated[str, *id_of("lnk")]
+DepositId = Annotated[str, *id_of("dep")]
+PurchaseId = Annotated[str, *id_of("pur")]
+QuoteId = Annotated[str, *id_of("quo")]
+SagaId = Annotated[str, *id_of("sag")]
+TransactionId = Annotated[str, *id_of("txn")]
 
 Metadata = Annotated[Mapping[str, str | int | bool | None], BeforeValidator(_flat), Field(max_length=20)]
 """The caller's own notes: flat, at most 20 names with scalar values."""

@@ -5,11 +5,10 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import Request
 
+from app.compliance.kyc import require_verified
 from app.identity.permissions import Permission
 from app.identity.principals import Principal
-from app.identity.store import Users
 from app.middleware.declarations import MayHaveKey, NeedsKey, NeedsPermission
-from app.providers.ports import VerifiesPeople
 from app.runtime import Runtime
 
 Reader = Annotated[Principal, Depends(NeedsPermission(Permission.WALLET_READ))]
@@ -17,6 +16,9 @@ Reader = Annotated[Principal, Depends(NeedsPermission(Permission.WALLET_READ))]
 
 Transactor = Annotated[Principal, Depends(NeedsPermission(Permission.WALLET_TRANSACT))]
 """A caller who may move money."""
+
+Auditor = Annotated[Principal, Depends(NeedsPermission(Permission.AUDIT_READ))]
+"""A caller who may read the books."""
 
 IdempotencyKey = Annotated[str, Depends(NeedsKey())]
 """The request's key; a request without one is refused."""
@@ -34,13 +36,11 @@ async def runtime_of(request: Request) -> Runtime:
 CurrentRuntime = Annotated[Runtime, Depends(runtime_of)]
 
 
-async def _users(runtime: CurrentRuntime) -> Users:
-    return runtime.users
+async def _verified(caller: Transactor, runtime: CurrentRuntime) -> Principal:
+    """The caller, once their identity is verified. Raises KycRequired."""
+    require_verified(await runtime.users.get_or_create(caller))
+    return caller
 
 
-async def _people(runtime: CurrentRuntime) -> VerifiesPeople:
-    return runtime.people
-
-
-AllUsers = Annotated[Users, Depends(_users)]
-People = Annotated[VerifiesPeople, Depends(_people)]
+VerifiedTransactor = Annotated[Principal, Depends(_verified)]
+"""A verified caller who may move money."""

@@ -1,15 +1,14 @@
 """The caller themselves: who they are here, and the verification that lets them move money."""
 
-from datetime import datetime
-from typing import Annotated, Self
+from typing import Self
 
 from fastapi import APIRouter
-from pydantic import BaseModel, PlainSerializer
+from pydantic import BaseModel
 
-from app.api.deps import AllUsers, People, Reader
+from app.api.deps import CurrentRuntime, Reader
 from app.api.problems import problems
 from app.api.strict import StrictRoute
-from app.clock import rfc3339
+from app.api.views import Instant
 from app.compliance import kyc
 from app.errors import ProviderUnavailable
 from app.identity.permissions import Permission
@@ -43,7 +42,7 @@ class KycSession(BaseModel):
 
     applicant_id: str | None
     sdk_token: str
-    expires_at: Annotated[datetime, PlainSerializer(rfc3339)]
+    expires_at: Instant
 
     @classmethod
     def of(cls, user: User, token: SdkToken) -> Self:
@@ -53,12 +52,12 @@ class KycSession(BaseModel):
 
 
 @router.get("/me")
-async def show_me(caller: Reader, users: AllUsers) -> Me:
+async def show_me(caller: Reader, runtime: CurrentRuntime) -> Me:
     """Who you are here, and what you may do."""
-    return Me.of(caller, await users.get_or_create(caller))
+    return Me.of(caller, await runtime.users.get_or_create(caller))
 
 
 @router.post("/kyc/sessions", responses=problems(ProviderUnavailable))
-async def start_kyc_session(caller: Reader, users: AllUsers, people: People) -> KycSession:
+async def start_kyc_session(caller: Reader, runtime: CurrentRuntime) -> KycSession:
     """Start or resume your identity verification."""
-    return KycSession.of(*await kyc.start_session(caller, users, people))
+    return KycSession.of(*await kyc.start_session(caller, runtime.users, runtime.people))

@@ -27,6 +27,7 @@ from app.ledger.documents import account_document, account_from, hold_document, 
 from app.ledger.schemas import ACCOUNT_SCHEMA, ENTRY_SCHEMA, HOLD_SCHEMA, TRANSACTION_SCHEMA
 from app.ledger.transactions import Hold
 from app.ledger.verify import Audit
+from app.money import Asset
 from app.plumbing.collections import CollectionSpec
 from app.plumbing.decimals import from_decimal128
 
@@ -78,6 +79,20 @@ class Batch:
     stream: str
     token: str
     judged: Book
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """One currency of a book: its accounts, and the sums of their debit and credit balances in minor units."""
+
+    asset: Asset
+    accounts: int
+    debits: int
+    credits: int
+
+    def including(self, balance: int) -> "Totals":
+        """The totals with one more account."""
+        return Totals(self.asset, self.accounts + 1, self.debits + max(-balance, 0), self.credits + max(balance, 0))
 
 
 @dataclass(slots=True)
@@ -246,6 +261,17 @@ class LedgerStore:
             await audit.read_holds(everything("holds"))
             await audit.read_accounts(everything("accounts"))
         return audit
+
+    async def totals(self, book: str) -> list[Totals]:
+        """Debit and credit balances of every currency of a book, read at one instant."""
+        totals: dict[str, Totals] = {}
+        async with self._client.start_session(snapshot=True) as session:
+            accounts = self._database["accounts"].with_options(read_concern=ReadConcern())
+            async for document in accounts.find({"book": book}, session=session):
+                account = account_from(document)
+                before = totals.get(account.asset.code, Totals(account.asset, 0, 0, 0))
+                totals[account.asset.code] = before.including(account.balance)
+        return [totals[code] for code in sorted(totals)]
 
     async def balance_at(self, account_id: str, at: Any) -> int:
         """The account's balance as of that instant, in minor units: that of the last entry not after it."""

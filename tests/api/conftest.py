@@ -1,6 +1,7 @@
 """The whole application over real servers, with an issuer of its own, called as a client would."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,12 +13,9 @@ from pymongo.asynchronous.database import AsyncDatabase
 from redis.asyncio import Redis
 
 from app.clock import ManualClock
-from app.idempotency.claims import Claims
-from app.identity.store import COLLECTIONS, Users
 from app.main import create_app
-from app.plumbing.collections import ensure_collections
 from app.providers.ports import Applicant, Review, SdkToken
-from app.runtime import Runtime, access_tokens
+from app.runtime import Runtime, access_tokens, open_runtime
 from app.settings import Settings
 from tests.issuer import AUDIENCE, ISSUER, TENANT_CLAIM, Issuer
 
@@ -59,23 +57,27 @@ def desk() -> VerificationDesk:
 
 @pytest.fixture
 async def runtime(
-    database: AsyncDatabase[dict[str, Any]], redis: Redis, clock: ManualClock, issuer: Issuer, desk: VerificationDesk
+    mongodb_uri: str,
+    redis_url: str,
+    database: AsyncDatabase[dict[str, Any]],
+    redis: Redis,
+    clock: ManualClock,
+    issuer: Issuer,
+    desk: VerificationDesk,
 ) -> AsyncIterator[Runtime]:
     settings = Settings.model_validate(
-        {"auth_issuer": ISSUER, "auth_audience": AUDIENCE, "auth_tenant_claim": TENANT_CLAIM}
+        {
+            "auth_issuer": ISSUER,
+            "auth_audience": AUDIENCE,
+            "auth_tenant_claim": TENANT_CLAIM,
+            "mongodb_uri": mongodb_uri,
+            "mongodb_database": database.name,
+            "redis_url": redis_url,
+        }
     )
-    await ensure_collections(database, COLLECTIONS)
-    async with issuer.client() as http:
-        yield Runtime(
-            settings=settings,
-            clock=clock,
-            database=database,
-            redis=redis,
-            tokens=access_tokens(settings, http, clock),
-            users=Users(database, clock),
-            claims=Claims(redis, clock),
-            people=desk,
-        )
+    async with issuer.client() as http, open_runtime(settings, clock) as runtime:
+        tokens = access_tokens(settings, http, clock)
+        yield replace(runtime, tokens=tokens, people=desk)
 
 
 @pytest.fixture

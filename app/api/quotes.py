@@ -1,0 +1,70 @@
+"""Quotes: a price that holds for a minute and is used once."""
+
+from typing import Annotated, Literal, Self
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from app.api.bodies import AmountText, Body, CurrencyCode
+from app.api.deps import CurrentRuntime, Transactor
+from app.api.problems import problems
+from app.api.strict import StrictRoute
+from app.api.views import Instant
+from app.errors import InvalidAmount, ProviderUnavailable, QuoteMismatch
+from app.ids import public_id
+from app.money import Money, asset
+from app.wallets.quotes import Quote
+
+router = APIRouter(prefix="/v1/quotes", tags=["quotes"], route_class=StrictRoute)
+
+ChainName = Annotated[str, Field(max_length=20, pattern=r"^[a-z]+$", examples=["bitcoin"])]
+
+
+class QuoteRequest(Body):
+    """What to buy, for how much in all, and on which chain it is to be delivered (absent: to an account here)."""
+
+    side: Literal["buy"]
+    base: CurrencyCode
+    quote_currency: CurrencyCode
+    amount: AmountText
+    chain: ChainName | None = None
+
+
+class QuoteView(BaseModel):
+    """Where every cent of the total goes."""
+
+    id: str
+    side: str
+    base: str
+    quote_currency: str
+    chain: str | None
+    price: str
+    fee: str
+    network_fee: str
+    total: str
+    base_amount: str
+    expires_at: Instant
+
+    @classmethod
+    def of(cls, quote: Quote) -> Self:
+        return cls(
+            id=public_id(quote.id),
+            side=quote.side,
+            base=quote.base_amount.asset.code,
+            quote_currency=quote.total.asset.code,
+            chain=quote.chain,
+            price=f"{quote.price:f}",
+            fee=str(quote.fee),
+            network_fee=str(quote.network_fee),
+            total=str(quote.total),
+            base_amount=str(quote.base_amount),
+            expires_at=quote.expires_at,
+        )
+
+
+@router.post("", status_code=201, responses=problems(QuoteMismatch, ProviderUnavailable, InvalidAmount))
+async def request_quote(body: QuoteRequest, caller: Transactor, runtime: CurrentRuntime) -> QuoteView:
+    """Ask what an amount, fees included, buys."""
+    total = Money.parse(body.amount, asset(body.quote_currency))
+    quote = await runtime.quotes.quote_purchase(caller.book, caller.user_id, total, asset(body.base), body.chain)
+    return QuoteView.of(quote)

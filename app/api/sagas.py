@@ -1,0 +1,192 @@
+"""Sagas as callers see them: where they stand, what happens live, and the whole run in sentences."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated, Any, Self
+
+import orjson
+from fastapi import APIRouter, Header
+from pydantic import BaseModel
+from starlette.responses import StreamingResponse
+
+from app.api.bodies import SagaId
+from app.api.deps import CurrentRuntime, Reader
+from app.api.problems import problems
+from app.api.strict import StrictRoute
+from app.api.views import Instant, stored_money
+from app.clock import rfc3339
+from app.errors import Missing
+from app.identity.principals import Principal
+from app.ids import public_id, stored_id
+from app.orchestrator.flows import FLOWS
+from app.orchestrator.journal import SagaRecord
+from app.orchestrator.progress import current_step, postings_by_step, sentence, steps_of
+from app.runtime import Runtime
+
+router = APIRouter(prefix="/v1/sagas", tags=["sagas"], route_class=StrictRoute)
+
+_EVENTS_MAX = 500
+_LOOK_S = 0.25
+_STREAM_S = 600.0
+_ENDED = frozenset({"completed", "compensated", "parked"})
+
+
+class StepView(BaseModel):
+    """One step."""
+
+    name: str
+    status: str
+    attempts: int
+    at: Instant | None
+
+
+class SagaView(BaseModel):
+    """A saga and its steps."""
+
+    id: str
+    type: str
+    status: str
+    step: str | None
+    steps: list[StepView]
+    reason: str | None
+
+    @classmethod
+    def of(cls, saga: SagaRecord) -> Self:
+        steps = steps_of(FLOWS[saga.type, saga.def_version], saga)
+        return cls(
+            id=public_id(saga.id),
+            type=saga.type,
+            status=saga.status,
+            step=current_step(saga),
+            steps=[StepView(name=step.name, status=step.status, attempts=step.attempts, at=step.at) for step in steps],
+            reason=saga.reason,
+        )
+
+
+class LegView(BaseModel):
+    """One side of a posting."""
+
+    account_id: str
+    direction: str
+    amount: str
+    currency: str
+
+
+class PostingView(BaseModel):
+    """What a step posted."""
+
+    transaction_id: str
+    kind: str
+    status: str
+    legs: list[LegView]
+
+    @classmethod
+    def of(cls, transaction: dict[str, Any]) -> Self:
+        return cls(
+            transaction_id=public_id(transaction["_id"]),
+            kind=transaction["kind"],
+            status=transaction["status"],
+            legs=[
+                LegView(
+                    account_id=public_id(leg["account_id"]),
+                    direction=leg["side"],
+                    amount=str(stored_money(leg, "amount")),
+                    currency=leg["currency"],
+                )
+                for leg in transaction["legs"]
+            ],
+        )
+
+
+class SentenceView(BaseModel):
+    """One thing that happened."""
+
+    at: Instant
+    step: str
+    sentence: str
+
+
+class StoryView(BaseModel):
+    """The run in sentences, and the postings beside each step."""
+
+    id: str
+    status: str
+    story: list[SentenceView]
+    postings: dict[str, list[PostingView]]
+
+
+@router.get("/{saga_id}", responses=problems(Missing))
+async def show_saga(saga_id: SagaId, caller: Reader, runtime: CurrentRuntime) -> SagaView:
+    """Where a saga stands."""
+    return SagaView.of(await _own(runtime, caller, saga_id))
+
+
+@router.get("/{saga_id}/story", responses=problems(Missing))
+async def tell_saga(saga_id: SagaId, caller: Reader, runtime: CurrentRuntime) -> StoryView:
+    """What happened, in sentences."""
+    saga = await _own(runtime, caller, saga_id)
+    events = await runtime.sagas.events(saga.id, 0, _EVENTS_MAX)
+    postings = postings_by_step(await runtime.ledger.transactions_of_saga(saga.id))
+    return StoryView(
+        id=saga_id,
+        status=saga.status,
+        story=[SentenceView(at=event["at"], step=event["step"], sentence=sentence(event)) for event in events],
+        postings={step: [PostingView.of(posting) for posting in posted] for step, posted in postings.items()},
+    )
+
+
+@router.get(
+    "/{saga_id}/events",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/event-stream": {}}}, **problems(Missing)},
+)
+async def stream_events(
+    saga_id: SagaId,
+    caller: Reader,
+    runtime: CurrentRuntime,
+    last_event_id: Annotated[int, Header(ge=0, le=10_000_000)] = 0,
+) -> StreamingResponse:
+    """What happens, as it happens, until the saga ends; ``Last-Event-ID`` resumes."""
+    saga = await _own(runtime, caller, saga_id)
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(_follow(runtime, saga, last_event_id), media_type="text/event-stream", headers=headers)
+
+
+async def _follow(runtime: Runtime, saga: SagaRecord, seen: int) -> AsyncIterator[bytes]:
+    """Events behind ``seen``, then new ones; ends with the saga, or after ten minutes, to be resumed."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + _STREAM_S
+    yield b"retry: 1000\n\n"
+    while loop.time() < until:
+        events = await runtime.sagas.events(saga.id, seen, _EVENTS_MAX)
+        for event in events:
+            seen = event["seq"]
+            yield _frame(event)
+        if events and events[-1]["status"] in _ENDED:
+            return
+        if not events:
+            current = await runtime.sagas.saga(saga.id)
+            if current is None or (current.status in _ENDED and current.events <= seen):
+                return
+            await asyncio.sleep(_LOOK_S)
+
+
+def _frame(event: dict[str, Any]) -> bytes:
+    data = orjson.dumps(
+        {
+            "seq": event["seq"],
+            "at": rfc3339(event["at"]),
+            "type": event["type"],
+            "step": event["step"],
+            "status": event["status"],
+            "sentence": sentence(event),
+        }
+    )
+    return b"id: %d\nevent: %s\ndata: %s\n\n" % (event["seq"], event["type"].encode(), data)
+
+
+async def _own(runtime: Runtime, caller: Principal, saga_id: str) -> SagaRecord:
+    saga = await runtime.sagas.saga_of(stored_id(caller.book, saga_id), caller.user_id)
+    if saga is None:
+        raise Missing("saga")
+    return saga

@@ -1,0 +1,51 @@
+"""What answers are made of: instants as RFC 3339, lists with a cursor, public ids, amounts in major units."""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from datetime import datetime
+from typing import Annotated, Any, Generic, TypeVar
+
+from fastapi import Query
+from pydantic import BaseModel, PlainSerializer, WithJsonSchema
+
+from app.clock import rfc3339
+from app.errors import Malformed
+from app.money import Money, asset
+from app.plumbing.decimals import from_decimal128
+
+T = TypeVar("T")
+
+Instant = Annotated[
+    datetime, PlainSerializer(rfc3339, when_used="json"), WithJsonSchema({"type": "string", "format": "date-time"})
+]
+"""A time in UTC with milliseconds."""
+
+Limit = Annotated[int, Query(ge=1, le=200)]
+"""How many items a page holds at most."""
+
+Cursor = Annotated[str | None, Query(max_length=300)]
+"""Where a page begins: ``next_cursor`` of the page before."""
+
+
+class Page(BaseModel, Generic[T]):
+    """One page of a list; ``next_cursor`` is null on the last."""
+
+    items: list[T]
+    next_cursor: str | None = None
+
+
+def cursor_at(position: str) -> str:
+    """An opaque cursor for a position in a list."""
+    return urlsafe_b64encode(position.encode()).decode().rstrip("=")
+
+
+def position_of(cursor: str) -> str:
+    """The position a cursor stands for. Raises Malformed."""
+    try:
+        return urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+    except (ValueError, UnicodeDecodeError):
+        raise Malformed("The cursor is not one of ours.") from None
+
+
+def stored_money(document: dict[str, Any], field: str, currency: str = "currency") -> Money:
+    """A stored amount with the currency beside it."""
+    return Money(from_decimal128(document[field]), asset(document[currency]))

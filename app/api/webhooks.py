@@ -1,0 +1,88 @@
+"""Webhooks in: the raw bytes are verified, the events kept, and only then is the vendor told 200."""
+
+from collections.abc import Mapping, Sequence
+
+from fastapi import APIRouter
+from pydantic import BaseModel, SecretStr
+from starlette.requests import Request
+
+from app.api.deps import CurrentRuntime
+from app.api.problems import problems
+from app.errors import ApprovalRefused, Malformed, Missing, ProviderUnavailable, SignatureInvalid
+from app.ids import public_id
+from app.providers.events import WebhookEvent
+from app.providers.sumsub import webhooks as sumsub
+from app.providers.tatum import webhooks as tatum
+from app.providers.unit import webhooks as unit
+from app.runtime import Runtime
+from app.settings import Settings
+
+router = APIRouter(prefix="/webhooks", tags=["webhooks"])
+
+_REFUSALS = problems(SignatureInvalid, Malformed)
+
+
+class Received(BaseModel):
+    """How many events of the delivery were new."""
+
+    received: int
+
+
+class Approval(BaseModel):
+    """The pending transaction may be signed; it belongs to that saga."""
+
+    saga_id: str
+
+
+@router.post("/unit", responses=_REFUSALS)
+async def receive_from_unit(request: Request, runtime: CurrentRuntime) -> Received:
+    """Events of the partner bank."""
+    body, headers = await _delivery(request)
+    return await _keep(runtime, unit.read_events(body, headers, _secrets(runtime.settings, "unit")))
+
+
+@router.post("/tatum", responses=_REFUSALS)
+async def receive_from_tatum(request: Request, runtime: CurrentRuntime) -> Received:
+    """Events of the chains and the key daemon's queue."""
+    body, headers = await _delivery(request)
+    return await _keep(runtime, tatum.read_events(body, headers, _secrets(runtime.settings, "tatum")))
+
+
+@router.post("/sumsub", responses=_REFUSALS)
+async def receive_from_sumsub(request: Request, runtime: CurrentRuntime) -> Received:
+    """Events about applicants."""
+    body, headers = await _delivery(request)
+    return await _keep(runtime, sumsub.read_events(body, headers, _secrets(runtime.settings, "sumsub")))
+
+
+@router.post("/plaid", responses=_REFUSALS)
+async def receive_from_plaid(request: Request, runtime: CurrentRuntime) -> Received:
+    """Events about bank logins."""
+    body, headers = await _delivery(request)
+    return await _keep(runtime, await runtime.providers.plaid_webhooks.read_events(body, headers))
+
+
+@router.get("/tatum/kms/{pending_id}", responses=problems(Missing, ApprovalRefused, ProviderUnavailable))
+async def approve_signing(pending_id: str, runtime: CurrentRuntime) -> Approval:
+    """The key daemon asks whether it may sign a pending transaction."""
+    return Approval(saga_id=public_id(await runtime.approvals.approve(pending_id)))
+
+
+async def _delivery(request: Request) -> tuple[bytes, Mapping[str, str]]:
+    return await request.body(), {name.lower(): value for name, value in request.headers.items()}
+
+
+async def _keep(runtime: Runtime, events: Sequence[WebhookEvent]) -> Received:
+    received = await runtime.inbox.receive(events)
+    if received:
+        await runtime.hints.give()
+    return Received(received=received)
+
+
+def _secrets(settings: Settings, vendor: str) -> tuple[SecretStr, ...]:
+    secrets = {
+        "unit": settings.unit_webhook_secret,
+        "tatum": settings.tatum_webhook_secret,
+        "sumsub": settings.sumsub_webhook_secret,
+    }
+    return (secrets[vendor],)

@@ -1,0 +1,79 @@
+"""The key daemon's question: may I sign this? Each effect says yes to one pending operation, once.
+
+This is the fence on every chain: however often a send was repeated, by whomever, however late, only one of the
+operations it left in the queue is ever signed. The pending operation is decoded as it stands at the provider;
+recipient, amount and chain must be those of an effect that may still happen.
+"""
+
+from dataclasses import replace
+
+import structlog
+
+from app.errors import ApprovalRefused, Missing, ProviderUnavailable, StaleGuard
+from app.ids import book_of
+from app.ledger.changes import Change
+from app.orchestrator.effects import Effect, EffectStatus
+from app.orchestrator.flows.chain import TATUM, asks_for
+from app.orchestrator.journal import effect_companion
+from app.orchestrator.scribe import Door
+from app.orchestrator.store import SagaStore
+from app.providers.outcomes import ProviderOutcome
+from app.providers.ports import PendingSend, SendsCoins
+
+_OPEN = [EffectStatus.SENDING.value, EffectStatus.UNKNOWN.value, EffectStatus.CONFIRMED.value]
+_CANDIDATES_MAX = 200
+_ATTEMPTS_MAX = 5
+
+log = structlog.get_logger()
+
+
+class Approvals:
+    """Answers the key daemon."""
+
+    def __init__(self, store: SagaStore, door: Door, coins: SendsCoins) -> None:
+        self._store = store
+        self._door = door
+        self._coins = coins
+
+    async def approve(self, pending_id: str) -> str:
+        """Approve a pending operation, durably, and say for which saga; asked again, say so again.
+
+        Raises Missing (no such operation), ProviderUnavailable, ApprovalRefused.
+        """
+        for _ in range(_ATTEMPTS_MAX):
+            approved = await self._store.effects_where({"provider": TATUM, "approved_ref": pending_id}, 1)
+            if approved:
+                return approved[0].saga_id
+            effect = await self._find_unapproved(await self._pending(pending_id))
+            try:
+                await self._approve(effect, pending_id)
+            except StaleGuard:
+                continue
+            return effect.saga_id
+        raise ApprovalRefused
+
+    async def _pending(self, pending_id: str) -> PendingSend:
+        try:
+            pending = await self._coins.pending_send(pending_id)
+        except ProviderOutcome as outcome:
+            raise ProviderUnavailable(outcome.provider) from outcome
+        if pending is None:
+            raise Missing("pending operation")
+        return pending
+
+    async def _find_unapproved(self, pending: PendingSend) -> Effect:
+        query = {"provider": TATUM, "operation": "send", "status": {"$in": _OPEN}, "approved_ref": None}
+        candidates = [
+            effect
+            for effect in await self._store.effects_where({**query, "request.to": pending.to}, _CANDIDATES_MAX)
+            if asks_for(effect, pending)
+        ]
+        if not candidates:
+            log.warning("approval-refused", pending_id=pending.id)
+            raise ApprovalRefused
+        return next((effect for effect in candidates if effect.provider_ref == pending.id), candidates[0])
+
+    async def _approve(self, effect: Effect, pending_id: str) -> None:
+        companion = effect_companion(effect, replace(effect, approved_ref=pending_id))
+        await self._door.submit(Change(book_of(effect.id), companions=(companion,)))
+        log.info("approval-given", saga_id=effect.saga_id, pending_id=pending_id)

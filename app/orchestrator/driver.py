@@ -1,0 +1,303 @@
+"""One saga, one commit at a time: what to do next, and what to write about it.
+
+Every method returns the saga as the next commit will find it, or None once it was let go: it waits, it has ended, or
+another holder's fence is above ours. Nothing is written about an outside call that its own commit did not announce.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Protocol, cast
+
+from app.clock import Clock
+from app.errors import Busy, Missing, StaleGuard, WalletError
+from app.orchestrator import effects
+from app.orchestrator.effects import Effect, EffectStatus, Next, Policy, Sent
+from app.orchestrator.journal import EFFECTS, Event, SagaRecord, effect_companion, effect_id
+from app.orchestrator.lifecycle import is_call, may, move, phase_of
+from app.orchestrator.outside import Outside
+from app.orchestrator.saga import (
+    Call,
+    Failed,
+    Inner,
+    Outcome,
+    Progress,
+    Run,
+    Saga,
+    Settled,
+    Stuck,
+    Waiting,
+    parks,
+)
+from app.orchestrator.scribe import Scribe, Work
+from app.orchestrator.store import SagaStore
+from app.providers.outcomes import Declined, OutcomeUnknown, Unavailable
+
+_EFFECT_RETRIES = 5
+
+
+class Lease(Protocol):
+    """The claim under which a saga is driven."""
+
+    async def covers(self, seconds: float) -> bool:
+        """Whether it lasts that long from now, lengthened if need be; False once somebody else holds the saga."""
+        ...
+
+
+class Driver:
+    """Knows the rules of the road; holds no saga itself."""
+
+    def __init__(
+        self,
+        flows: Mapping[tuple[str, int], Saga],
+        store: SagaStore,
+        scribe: Scribe,
+        outside: Outside,
+        policies: Mapping[str, Policy],
+        clock: Clock,
+    ) -> None:
+        self._flows = flows
+        self._store = store
+        self._scribe = scribe
+        self._outside = outside
+        self._policies = policies
+        self._clock = clock
+
+    async def advance(self, saga: SagaRecord, lease: Lease) -> SagaRecord | None:
+        """Take the saga one commit further."""
+        flow = self._flows.get((saga.type, saga.def_version))
+        if flow is None:
+            await self._scribe.park_unknown(saga)
+            return None
+        work = self._work(flow, saga)
+        if not is_call(work.action):
+            return await self._run_inner(work, cast("Inner", work.action))
+        call = cast("Call", work.action)
+        effect = await self._store.effect(effect_id(saga.id, work.step.name, undoing=work.undoing))
+        try:
+            if effect is None:
+                return await self._examine(work, call, lease)
+            if work.phase in {"await", "await-undo"}:
+                seen = await call.look(effect, self._outside)
+                return await self._take(work, call.judge(work.run, effect, seen), effect)
+            return await self._resolve(work, call, effect, lease)
+        except Unavailable as unavailable:
+            return await self._scribe.sleep(
+                work, self._scribe.later(saga.looks, unavailable.retry_after_s), looked=True
+            )
+
+    def _work(self, flow: Saga, saga: SagaRecord) -> Work:
+        phase, name = phase_of(saga.state)
+        step = flow.step(name)
+        run = Run(
+            saga_id=saga.id,
+            user_id=saga.user_id,
+            params=flow.params.model_validate(saga.params),
+            step=name,
+            undoing=phase in {"undo", "await-undo"},
+            now=self._clock.now(),
+            step_statuses={name: str(told["status"]) for name, told in saga.steps.items()},
+            results=saga.results,
+        )
+        return Work(flow, saga, step, phase, run)
+
+    # Inner steps.
+
+    async def _run_inner(self, work: Work, action: Inner) -> SagaRecord | None:
+        outcome = action(work.run)
+        try:
+            return await self._scribe.move(work, "undone" if work.undoing else "done", outcome)
+        except WalletError as refusal:
+            return await self._refused(work, refusal)
+
+    async def _refused(self, work: Work, refusal: WalletError) -> SagaRecord | None:
+        """The book refused a step's posting: let go, park, or unwind."""
+        if isinstance(refusal, StaleGuard | Busy):
+            return None
+        if parks(refusal) or isinstance(refusal, Missing) or not may(work.flow, work.saga.state, "fail"):
+            return await self._scribe.park(work, refusal.code)
+        return await self._scribe.move(work, "fail", Outcome(), reason=refusal.code)
+
+    # Outside steps: before the first send, after a lost answer.
+
+    async def _examine(self, work: Work, call: Call, lease: Lease) -> SagaRecord | None:
+        first_look = await call.examine(work.run, self._outside)
+        if first_look is not None:
+            return await self._take(work, first_look, None)
+        return await self._send(work, call, None, lease)
+
+    async def _resolve(self, work: Work, call: Call, effect: Effect, lease: Lease) -> SagaRecord | None:
+        policy = self._policies[call.provider]
+        decision = effects.next_move(effect, self._clock.now(), policy)
+        if decision is Next.FIND:
+            found = await call.find(effect, self._outside)
+            if found is not None:
+                return await self._accept(work, call, effect, found)
+            decision = effects.next_move_when_absent(effect, self._clock.now(), policy)
+        match decision:
+            case Next.SEND:
+                return await self._send(work, call, effect, lease)
+            case Next.GIVE_UP:
+                return await self._give_up(work, effect)
+            case Next.CONCLUDE_ABSENT:
+                return await self._conclude(work, call, effect, EffectStatus.CANCELLED, "gave-up")
+            case Next.PARK:
+                return await self._scribe.park(work, "outcome-unknown")
+            case _:
+                return await self._scribe.sleep(work, effects.quiet_until(effect, policy))
+
+    async def _send(self, work: Work, call: Call, earlier: Effect | None, lease: Lease) -> SagaRecord | None:
+        """Record the send, make sure the lease outlives it, send, record the answer."""
+        now = self._clock.now()
+        effect = self._announced(work, call, earlier, now)
+        outcome = call.sending(work.run) if earlier is None else Outcome()
+        event = Event("sending", work.step.name, {"provider": call.provider, "attempt": effect.attempts})
+        try:
+            saga = await self._scribe.keep(
+                work, outcome, (effect_companion(earlier, effect),), (event,), effect.attempts
+            )
+        except WalletError as refusal:
+            return await self._refused(work, refusal)
+        if saga is None or not await lease.covers(self._policies[call.provider].timeout.total_seconds()):
+            return None
+        work = self._work(work.flow, saga)
+        effect = replace(effect, version=1 if earlier is None else earlier.version + 1)
+        try:
+            sent = await call.send(effect, self._outside)
+        except Declined as declined:
+            return await self._conclude(work, call, effect, EffectStatus.REJECTED, declined.reason)
+        except Unavailable as unavailable:
+            return await self._unsent(work, effect, unavailable)
+        except OutcomeUnknown as unknown:
+            return await self._unknown(work, effect, unknown.reason)
+        return await self._accept(work, call, effect, sent)
+
+    def _announced(self, work: Work, call: Call, earlier: Effect | None, now: datetime) -> Effect:
+        send_by = now + self._policies[call.provider].timeout
+        if earlier is not None:
+            return replace(earlier, status=EffectStatus.SENDING, attempts=earlier.attempts + 1, send_by=send_by)
+        return Effect(
+            id=effect_id(work.saga.id, work.step.name, undoing=work.undoing),
+            saga_id=work.saga.id,
+            step=work.step.name,
+            provider=call.provider,
+            operation=call.operation,
+            request=dict(call.request(work.run)),
+            status=EffectStatus.SENDING,
+            attempts=1,
+            send_by=send_by,
+            first_sent_at=now,
+        )
+
+    # Outside steps: the answer.
+
+    async def _accept(self, work: Work, call: Call, effect: Effect, sent: Sent) -> SagaRecord | None:
+        def accepted(fresh: Effect) -> tuple[Effect, Outcome]:
+            confirmed = replace(fresh, status=EffectStatus.CONFIRMED, provider_ref=sent.ref, reason=None)
+            return confirmed, call.accepted(work.run, confirmed)
+
+        async def commit(before: Effect, after: Effect, outcome: Outcome) -> SagaRecord | None:
+            state = move(work.flow, work.saga.state, "wait")
+            waiting = replace(
+                self._scribe.told(work, "waiting", outcome),
+                state=state,
+                waits=call.waits_for(after),
+                wake_at=self._scribe.later(0, None),
+                looks=0,
+            )
+            event = Event("accepted", work.step.name, {"provider": call.provider, "ref": after.ref})
+            return await self._scribe.write(
+                work, waiting, outcome, (effect_companion(before, after),), (event,), fact=True, released=True
+            )
+
+        return await self._answer(effect, accepted, commit)
+
+    async def _conclude(
+        self, work: Work, call: Call, effect: Effect, status: EffectStatus, reason: str
+    ) -> SagaRecord | None:
+        """It definitely did not happen: mirror what was booked, and unwind."""
+
+        def refused(fresh: Effect) -> tuple[Effect, Outcome]:
+            return replace(fresh, status=status, reason=reason), call.refused(work.run)
+
+        async def commit(before: Effect, after: Effect, outcome: Outcome) -> SagaRecord | None:
+            companions = (effect_companion(before, after),)
+            if may(work.flow, work.saga.state, "fail"):
+                return await self._scribe.move(work, "fail", outcome, reason=reason, companions=companions, fact=True)
+            return await self._scribe.park(work, reason, outcome, companions)
+
+        return await self._answer(effect, refused, commit)
+
+    async def _answer(
+        self,
+        effect: Effect,
+        decide: Callable[[Effect], tuple[Effect, Outcome]],
+        commit: Callable[[Effect, Effect, Outcome], Awaitable[SagaRecord | None]],
+    ) -> SagaRecord | None:
+        """Commit an answer to an effect that an approval may be changing at the same moment."""
+        for _ in range(_EFFECT_RETRIES):
+            after, outcome = decide(effect)
+            try:
+                return await commit(effect, after, outcome)
+            except StaleGuard as stale:
+                fresh = await self._store.effect(effect.id)
+                if stale.collection != EFFECTS or fresh is None:
+                    return None
+                effect = fresh
+        return None
+
+    async def _unsent(self, work: Work, effect: Effect, unavailable: Unavailable) -> SagaRecord | None:
+        planned = replace(effect, status=EffectStatus.PLANNED, reason=unavailable.reason)
+        event = Event("unavailable", work.step.name, {"provider": effect.provider, "reason": unavailable.reason})
+        until = self._scribe.later(effect.attempts, unavailable.retry_after_s)
+        return await self._scribe.sleep(work, until, (effect_companion(effect, planned),), (event,))
+
+    async def _unknown(self, work: Work, effect: Effect, reason: str) -> SagaRecord | None:
+        unknown = replace(effect, status=EffectStatus.UNKNOWN, reason=reason)
+        event = Event("unknown", work.step.name, {"provider": effect.provider, "reason": reason})
+        until = effects.quiet_until(effect, self._policies[effect.provider])
+        return await self._scribe.sleep(work, until, (effect_companion(effect, unknown),), (event,))
+
+    async def _give_up(self, work: Work, effect: Effect) -> SagaRecord | None:
+        """The tombstone: from here no send may start; absence is concluded only after another quiet look."""
+        event = Event("giving-up", work.step.name, {"provider": effect.provider})
+        tombstone = replace(effect, status=EffectStatus.CANCELLING)
+        until = effects.quiet_until(effect, self._policies[effect.provider])
+        return await self._scribe.sleep(work, until, (effect_companion(effect, tombstone),), (event,))
+
+    # What was seen.
+
+    async def _take(self, work: Work, seen: Progress, effect: Effect | None) -> SagaRecord | None:
+        match seen:
+            case Waiting():
+                return await self._still_waiting(work, seen)
+            case Settled(outcome):
+                return await self._scribe.move(work, "undone" if work.undoing else "done", outcome, fact=True)
+            case Failed(reason, outcome):
+                return await self._fail(work, reason, outcome, effect)
+            case Stuck(reason):
+                return await self._scribe.park(work, reason)
+
+    async def _fail(self, work: Work, reason: str, outcome: Outcome, effect: Effect | None) -> SagaRecord | None:
+        """It was taken back after it had been accepted. Ending the effect keeps anybody from approving it now."""
+        companions = (
+            () if effect is None else (effect_companion(effect, replace(effect, status=EffectStatus.CANCELLED)),)
+        )
+        if not may(work.flow, work.saga.state, "fail"):
+            return await self._scribe.park(work, reason, outcome, companions)
+        try:
+            return await self._scribe.move(work, "fail", outcome, reason=reason, companions=companions, fact=True)
+        except StaleGuard:
+            return None
+
+    async def _still_waiting(self, work: Work, seen: Waiting) -> SagaRecord | None:
+        outcome = seen.outcome
+        saga = self._scribe.told(work, "waiting", outcome)
+        saga = replace(
+            saga,
+            looks=saga.looks + 1,
+            wake_at=seen.until or self._scribe.later(saga.looks, None),
+            waits=tuple(dict.fromkeys((*saga.waits, *seen.refs))),
+        )
+        events = (Event("progress", work.step.name, outcome.result),) if outcome.transactions else ()
+        return await self._scribe.write(work, saga, outcome, (), events, fact=True, released=True)

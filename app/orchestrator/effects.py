@@ -1,0 +1,128 @@
+"""One outside effect, and the rules for it when its outcome is not known. Pure.
+
+    sending ──answer──► confirmed | rejected
+       │ lost                 ▲
+       ▼                      │ found
+    unknown ──give up──► cancelling ──not found──► cancelled
+       ▲  │ not found, safe to send again
+       │  ▼
+    sending (attempt n + 1)        planned: definitely not done, to be sent later
+
+Every send and re-send is marked by a fenced write first. Nobody concludes anything before the quiet period, counted
+from the last ``send_by``, is over; giving up writes ``cancelling`` first, from which no send may start. Which
+shortcuts of these lose money is known from a model check (docs/decisions).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum, StrEnum, auto
+from typing import Any
+
+from app.providers.capabilities import Capabilities
+
+
+class EffectStatus(StrEnum):
+    """Where an effect stands."""
+
+    PLANNED = "planned"
+    SENDING = "sending"
+    UNKNOWN = "unknown"
+    CANCELLING = "cancelling"
+    CONFIRMED = "confirmed"
+    REJECTED = "rejected"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The provider's answer to a send: its own id for it, and what we keep of the rest."""
+
+    ref: str
+    facts: Mapping[str, str | int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """One outside effect of one step. ``approved_ref`` is the only pending operation the key daemon may sign."""
+
+    id: str
+    saga_id: str
+    step: str
+    provider: str
+    operation: str
+    request: Mapping[str, Any]
+    status: EffectStatus
+    attempts: int
+    send_by: datetime
+    first_sent_at: datetime
+    provider_ref: str | None = None
+    approved_ref: str | None = None
+    reason: str | None = None
+    version: int = 1
+
+    @property
+    def ref(self) -> str:
+        """The provider's object that stands for this effect: the approved one, where approval decides."""
+        ref = self.approved_ref or self.provider_ref
+        if ref is None:
+            raise ValueError(f"effect {self.id} has no reference yet")
+        return ref
+
+
+class Next(Enum):
+    """What may be done about an effect now."""
+
+    SEND = auto()
+    WAIT = auto()
+    FIND = auto()
+    GIVE_UP = auto()
+    CONCLUDE_ABSENT = auto()
+    PARK = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The bounds of one provider's effects."""
+
+    capabilities: Capabilities
+    timeout: timedelta
+    quiet: timedelta
+    attempts_max: int = 8
+
+
+def quiet_until(effect: Effect, policy: Policy) -> datetime:
+    """Before this instant an earlier send may still take effect, so nothing is concluded."""
+    return effect.send_by + policy.quiet
+
+
+def next_move(effect: Effect, now: datetime, policy: Policy) -> Next:
+    """What to do about an effect whose outcome is open, before anything was looked up."""
+    if effect.status is EffectStatus.PLANNED:
+        return Next.SEND if effect.attempts < policy.attempts_max else Next.GIVE_UP
+    if now < quiet_until(effect, policy):
+        return Next.WAIT
+    return Next.FIND
+
+
+def next_move_when_absent(effect: Effect, now: datetime, policy: Policy) -> Next:
+    """What to do when, after the quiet period, the provider knows nothing of the effect."""
+    if effect.status is EffectStatus.CANCELLING:
+        return Next.CONCLUDE_ABSENT if _absence_is_final(effect, policy) else Next.PARK
+    if effect.attempts < policy.attempts_max and _resend_is_safe(effect, now, policy):
+        return Next.SEND
+    return Next.GIVE_UP
+
+
+def _resend_is_safe(effect: Effect, now: datetime, policy: Policy) -> bool:
+    """A key that is still alive, or an approval that can be given only once, makes twice the same as once."""
+    capabilities = policy.capabilities
+    if capabilities.provider_fence == "approval":
+        return True
+    age = capabilities.safe_resend_age
+    return capabilities.provider_fence == "key" and (age is None or now - effect.first_sent_at < age)
+
+
+def _absence_is_final(effect: Effect, policy: Policy) -> bool:
+    """Where the provider offers a fence, a tombstone and a quiet period prove absence; elsewhere nothing does."""
+    return policy.capabilities.provider_fence != "none" and effect.approved_ref is None

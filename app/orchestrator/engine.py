@@ -1,0 +1,146 @@
+"""The worker's loop: claim what is due, drive it as far as it goes, let it go.
+
+A saga continues in-process from commit to commit; a poll of ``(status, wake_at)`` lies underneath, so a lost hint costs
+latency and never a saga. MongoDB is the only queue.
+"""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import structlog
+
+from app.clock import Clock
+from app.errors import WalletError
+from app.ids import book_of
+from app.ledger.changes import Change
+from app.orchestrator.driver import Driver
+from app.orchestrator.journal import Event, SagaRecord, progress
+from app.orchestrator.lifecycle import PARKED
+from app.orchestrator.scribe import Door
+from app.orchestrator.store import SagaStore
+from app.plumbing.correlation import correlation_id
+
+_IN_FLIGHT_MAX = 128
+_ERRORS_MAX = 10
+_ERROR_PAUSE_S = 1.0
+
+log = structlog.get_logger()
+
+
+class Claim:
+    """A lease on one saga, and when, by this process's own steady clock, it certainly still lasts."""
+
+    def __init__(self, store: SagaStore, saga: SagaRecord, lease_s: float, claimed_at: float) -> None:
+        self._store = store
+        self._saga = saga
+        self._lease_s = lease_s
+        self._ends_at = claimed_at + lease_s
+
+    async def covers(self, seconds: float) -> bool:
+        """Whether it lasts that long from now, lengthened if need be; False once somebody else holds the saga."""
+        loop = asyncio.get_running_loop()
+        if self._ends_at - loop.time() > seconds:
+            return True
+        asked_at = loop.time()
+        if not await self._store.renew(self._saga, self._lease_s):
+            return False
+        self._ends_at = asked_at + self._lease_s
+        return self._ends_at - loop.time() > seconds
+
+
+class Engine:
+    """Drives due sagas, at most ``_IN_FLIGHT_MAX`` at a time."""
+
+    def __init__(
+        self, store: SagaStore, driver: Driver, door: Door, clock: Clock, *, lease_s: float, poll_s: float
+    ) -> None:
+        self._store = store
+        self._driver = driver
+        self._door = door
+        self._clock = clock
+        self._lease_s = lease_s
+        self._poll_s = poll_s
+        self._slots = asyncio.Semaphore(_IN_FLIGHT_MAX)
+        self._hint = asyncio.Event()
+        self._closing = False
+
+    def hint(self) -> None:
+        """Something may be due; look now instead of at the next poll."""
+        self._hint.set()
+
+    def close(self) -> None:
+        """Claim nothing more; ``run`` returns when what is in flight has been let go."""
+        self._closing = True
+        self._hint.set()
+
+    async def run(self) -> None:
+        """Claim and drive until closed."""
+        async with asyncio.TaskGroup() as group:
+            while not self._closing:
+                await self._slots.acquire()
+                self._hint.clear()
+                claimed = await self._claim()
+                if claimed is not None:
+                    group.create_task(self._drive_in_slot(*claimed))
+                    continue
+                self._slots.release()
+                await self._rest()
+
+    async def drive(self, saga: SagaRecord, claim: Claim) -> None:
+        """Take a claimed saga as far as it goes."""
+        current: SagaRecord | None = saga
+        token = correlation_id.set(saga.correlation_id)
+        try:
+            while current is not None:
+                saga = current
+                current = await self._driver.advance(saga, claim)
+        except Exception as error:
+            log.exception("saga-step-failed", saga_id=saga.id, state=saga.state)
+            await self._note_error(saga, type(error).__name__)
+        finally:
+            correlation_id.reset(token)
+
+    async def claim_and_drive(self) -> bool:
+        """Drive one due saga, if there is one."""
+        claimed = await self._claim()
+        if claimed is None:
+            return False
+        await self.drive(*claimed)
+        return True
+
+    async def _claim(self) -> tuple[SagaRecord, Claim] | None:
+        asked_at = asyncio.get_running_loop().time()
+        saga = await self._store.claim(self._clock.now(), self._lease_s)
+        return (saga, Claim(self._store, saga, self._lease_s, asked_at)) if saga else None
+
+    async def _drive_in_slot(self, saga: SagaRecord, claim: Claim) -> None:
+        try:
+            await self.drive(saga, claim)
+        finally:
+            self._slots.release()
+
+    async def _rest(self) -> None:
+        try:
+            async with asyncio.timeout(self._poll_s):
+                await self._hint.wait()
+        except TimeoutError:
+            return
+
+    async def _note_error(self, saga: SagaRecord, reason: str) -> None:
+        """An unexpected failure: try again later, a bounded number of times, then hand the saga to a person."""
+        now = self._clock.now()
+        errors = saga.errors + 1
+        after = replace(
+            saga, errors=errors, wake_at=now + timedelta(seconds=_ERROR_PAUSE_S * 2**errors), updated_at=now
+        )
+        events: tuple[Event, ...] = ()
+        if errors >= _ERRORS_MAX:
+            after = replace(after, state=PARKED, parked_from=saga.state, wake_at=None, reason="internal-error")
+            events = (Event("parked", "", {"reason": reason}),)
+        try:
+            await self._door.submit(
+                Change(book_of(saga.id), companions=progress(saga, after, events, released=True), fact=True)
+            )
+        except WalletError:
+            log.warning("saga-error-not-recorded", saga_id=saga.id)

@@ -1,0 +1,10 @@
+"""The flows, one file each, and the outside steps they share."""
+
+from collections.abc import Mapping
+
+from app.orchestrator.flows.deposit import DEPOSIT
+from app.orchestrator.flows.purchase import PURCHASE
+from app.orchestrator.saga import Saga
+
+FLOWS: Mapping[tuple[str, int], Saga] = {(flow.name, flow.version): flow for flow in (PURCHASE, DEPOSIT)}
+"""Every definition a running saga may be pinned to."""

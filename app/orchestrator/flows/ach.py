@@ -1,0 +1,238 @@
+"""ACH through the partner bank: pulling a customer's dollars, and giving them back by a new credit.
+
+ACH cannot be rolled back. A pull passes ``Pending``, ``Clearing`` and ``Sent``; its money is ours at ``Sent``, and it
+may be returned from ``Clearing`` on. What undoes a settled pull is another payment, in the other direction.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from app.ledger.accounts import Account
+from app.ledger.transactions import credit, debit
+from app.money import Money, asset
+from app.orchestrator.effects import Effect, Sent
+from app.orchestrator.flows import chart
+from app.orchestrator.outside import Outside
+from app.orchestrator.saga import Failed, Outcome, Progress, Run, Settled, Stuck, Waiting
+from app.providers.ports import AchOrder, AchPayment, Direction, PaymentStatus
+
+UNIT = "unit"
+
+_ON_ITS_WAY = {PaymentStatus.PENDING, PaymentStatus.PENDING_REVIEW, PaymentStatus.CLEARING}
+_NOT_DONE = {PaymentStatus.RETURNED, PaymentStatus.REJECTED, PaymentStatus.CANCELED}
+
+
+@dataclass(frozen=True, slots=True)
+class AchTerms:
+    """What a flow tells its ACH steps: how much, over which link, and whose account it is for."""
+
+    amount: Money
+    bank_link_id: str
+    account: Account | str
+
+
+def _request(terms: AchTerms, direction: Direction, description: str) -> Mapping[str, Any]:
+    return {
+        "direction": direction,
+        "amount": str(terms.amount),
+        "currency": terms.amount.asset.code,
+        "bank_link_id": terms.bank_link_id,
+        "description": description,
+    }
+
+
+async def _send(effect: Effect, outside: Outside) -> Sent:
+    """Make the payment with the effect's id as its key: sent twice within the key's life, it is made once."""
+    request = effect.request
+    order = AchOrder(
+        direction=request["direction"],
+        amount=Money.parse(request["amount"], asset(request["currency"])),
+        processor_token=await outside.bank_links.processor_token(request["bank_link_id"]),
+        counterparty_name="Wallet customer",
+        reference=effect.id,
+        description=request["description"],
+    )
+    return Sent((await outside.providers.ach.create_payment(order, key=effect.id)).id)
+
+
+async def _find(effect: Effect, outside: Outside) -> Sent | None:
+    payment = await outside.providers.ach.find_payment(effect.id)
+    return Sent(payment.id) if payment else None
+
+
+async def _look(effect: Effect, outside: Outside) -> AchPayment | None:
+    return await outside.providers.ach.payment(effect.ref)
+
+
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """Pull dollars from the customer's bank into their account here, and hold them there if the flow goes on.
+
+    | Moment | DR / CR |
+    |---|---|
+    | sending | in_doubt:unit / pending |
+    | accepted | clearing:in / in_doubt:unit |
+    | settled | bank / clearing:in · pending / customer |
+    | returned, rejected or canceled before | pending / clearing:in |
+    """
+
+    terms: Callable[[Run], AchTerms]
+    hold_toward: Callable[[Run], Account] | None = None
+    provider: str = UNIT
+    operation: str = "create_payment"
+
+    async def examine(self, run: Run, outside: Outside) -> Progress | None:  # noqa: ARG002
+        return None
+
+    def request(self, run: Run) -> Mapping[str, Any]:
+        return _request(self.terms(run), "Debit", "TOPUP")
+
+    def sending(self, run: Run) -> Outcome:
+        amount = self.terms(run).amount
+        doubt = chart.in_doubt(run.book, UNIT, amount.asset)
+        waiting = chart.pending(run.book, amount.asset)
+        return Outcome((run.transaction("sending", debit(doubt, amount), credit(waiting, amount)),))
+
+    async def send(self, effect: Effect, outside: Outside) -> Sent:
+        return await _send(effect, outside)
+
+    async def find(self, effect: Effect, outside: Outside) -> Sent | None:
+        return await _find(effect, outside)
+
+    def accepted(self, run: Run, effect: Effect) -> Outcome:
+        amount = self.terms(run).amount
+        doubt = chart.in_doubt(run.book, UNIT, amount.asset)
+        clearing = chart.clearing_in(run.book, amount.asset)
+        posting = run.transaction("accepted", debit(clearing, amount), credit(doubt, amount))
+        return Outcome((posting,), result={"payment_id": effect.ref})
+
+    def refused(self, run: Run) -> Outcome:
+        amount = self.terms(run).amount
+        doubt = chart.in_doubt(run.book, UNIT, amount.asset)
+        waiting = chart.pending(run.book, amount.asset)
+        return Outcome((run.transaction("refused", debit(waiting, amount), credit(doubt, amount)),))
+
+    def waits_for(self, effect: Effect) -> tuple[str, ...]:
+        return (f"{UNIT}:payment:{effect.ref}",)
+
+    async def look(self, effect: Effect, outside: Outside) -> AchPayment | None:
+        return await _look(effect, outside)
+
+    def judge(self, run: Run, effect: Effect, seen: AchPayment | None) -> Progress:  # noqa: ARG002
+        if seen is None:
+            return Stuck("payment-vanished")
+        if seen.status in _ON_ITS_WAY or seen.status is PaymentStatus.UNRECOGNISED:
+            return Waiting()
+        if seen.status is PaymentStatus.SENT:
+            return Settled(self._settled(run))
+        return Failed(seen.reason or seen.status.value, self._returned(run))
+
+    def _settled(self, run: Run) -> Outcome:
+        terms = self.terms(run)
+        amount, currency = terms.amount, terms.amount.asset
+        bank, clearing = chart.bank(run.book, currency), chart.clearing_in(run.book, currency)
+        waiting = chart.pending(run.book, currency)
+        postings = [
+            run.transaction("settled", debit(bank, amount), credit(clearing, amount)),
+            run.transaction("credited", debit(waiting, amount), credit(terms.account, amount)),
+        ]
+        if self.hold_toward is not None:
+            postings.append(run.hold("hold", terms.account, self.hold_toward(run), amount))
+        return Outcome(tuple(postings), result={"settled_at": run.now})
+
+    def _returned(self, run: Run) -> Outcome:
+        amount = self.terms(run).amount
+        clearing = chart.clearing_in(run.book, amount.asset)
+        waiting = chart.pending(run.book, amount.asset)
+        return Outcome((run.transaction("returned", debit(waiting, amount), credit(clearing, amount)),))
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """Undo a settled pull: send the held dollars back by a new credit, once the return window is over.
+
+    A pull that was returned meanwhile has taken its money back itself: then nothing is sent, and the return is booked.
+
+    | Moment | DR / CR |
+    |---|---|
+    | sending | customer / in_doubt:unit (captures the hold) |
+    | accepted | in_doubt:unit / bank |
+    | definitely not done | in_doubt:unit / customer, and the hold again |
+    | the pull itself was returned | customer / bank (captures the hold) |
+    """
+
+    terms: Callable[[Run], AchTerms]
+    hold_id: Callable[[Run], str]
+    pulled_by: str
+    rest: Callable[[Run], timedelta]
+    provider: str = UNIT
+    operation: str = "create_payment"
+
+    async def examine(self, run: Run, outside: Outside) -> Progress | None:
+        """The state of the pull decides: returned, nothing is owed; else the refund rests until the window is over."""
+        pulled = run.results[self.pulled_by]
+        payment = await outside.providers.ach.payment(pulled["payment_id"])
+        if payment is not None and payment.status in _NOT_DONE:
+            return Settled(self._taken_back(run))
+        if payment is None or payment.status is not PaymentStatus.SENT:
+            return Waiting()
+        settled_at: datetime = pulled["settled_at"]
+        may_send_at = settled_at + self.rest(run)
+        return Waiting(until=may_send_at) if run.now < may_send_at else None
+
+    def request(self, run: Run) -> Mapping[str, Any]:
+        return _request(self.terms(run), "Credit", "REFUND")
+
+    def sending(self, run: Run) -> Outcome:
+        terms = self.terms(run)
+        doubt = chart.in_doubt(run.book, UNIT, terms.amount.asset)
+        legs = (debit(terms.account, terms.amount), credit(doubt, terms.amount))
+        return Outcome((run.transaction("refund-sending", *legs, holds=(self.hold_id(run),)),))
+
+    async def send(self, effect: Effect, outside: Outside) -> Sent:
+        return await _send(effect, outside)
+
+    async def find(self, effect: Effect, outside: Outside) -> Sent | None:
+        return await _find(effect, outside)
+
+    def accepted(self, run: Run, effect: Effect) -> Outcome:
+        amount = self.terms(run).amount
+        doubt, bank = chart.in_doubt(run.book, UNIT, amount.asset), chart.bank(run.book, amount.asset)
+        posting = run.transaction("refund-accepted", debit(doubt, amount), credit(bank, amount))
+        return Outcome((posting,), result={"refund_payment_id": effect.ref})
+
+    def refused(self, run: Run) -> Outcome:
+        terms = self.terms(run)
+        doubt = chart.in_doubt(run.book, UNIT, terms.amount.asset)
+        back = run.transaction("refund-refused", debit(doubt, terms.amount), credit(terms.account, terms.amount))
+        return Outcome((back, run.hold("refund-hold", terms.account, doubt, terms.amount)))
+
+    def waits_for(self, effect: Effect) -> tuple[str, ...]:
+        return (f"{UNIT}:payment:{effect.ref}",)
+
+    async def look(self, effect: Effect, outside: Outside) -> AchPayment | None:
+        return await _look(effect, outside)
+
+    def judge(self, run: Run, effect: Effect, seen: AchPayment | None) -> Progress:  # noqa: ARG002
+        if seen is None:
+            return Stuck("payment-vanished")
+        if seen.status is PaymentStatus.SENT:
+            return Settled()
+        if seen.status in _NOT_DONE:
+            return Failed(seen.reason or seen.status.value, self._came_back(run))
+        return Waiting()
+
+    def _came_back(self, run: Run) -> Outcome:
+        """The refund itself was returned: the dollars are at our bank again, and so the customer's."""
+        terms = self.terms(run)
+        bank = chart.bank(run.book, terms.amount.asset)
+        legs = (debit(bank, terms.amount), credit(terms.account, terms.amount))
+        return Outcome((run.transaction("refund-returned", *legs),))
+
+    def _taken_back(self, run: Run) -> Outcome:
+        terms = self.terms(run)
+        bank = chart.bank(run.book, terms.amount.asset)
+        legs = (debit(terms.account, terms.amount), credit(bank, terms.amount))
+        return Outcome((run.transaction("pull-returned", *legs, holds=(self.hold_id(run),)),))

@@ -1,0 +1,148 @@
+"""What a saga, its effects and its events look like in MongoDB, and what is written when it moves. Pure.
+
+The three collections always change together, through the one door: a saga is guarded by its version and its fence,
+an effect by its version, and an event must not be there yet.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from app.ids import derived_id, stored_id
+from app.ledger.changes import ABSENT, Companion, Document
+from app.orchestrator.effects import Effect, EffectStatus
+from app.orchestrator.lifecycle import public_status
+
+SAGAS, EFFECTS, EVENTS = "sagas", "effects", "saga_events"
+
+_LONG_AGO = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
+
+
+@dataclass(frozen=True, slots=True)
+class SagaRecord:
+    """A saga as stored. ``errors`` counts unexpected failures in a row, ``looks`` the polls of the current wait."""
+
+    id: str
+    type: str
+    def_version: int
+    tenant: str
+    user_id: str
+    state: str
+    params: Mapping[str, Any]
+    fingerprint: str
+    correlation_id: str
+    created_at: datetime
+    updated_at: datetime
+    steps: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    results: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    waits: tuple[str, ...] = ()
+    wake_at: datetime | None = None
+    looks: int = 0
+    errors: int = 0
+    reason: str | None = None
+    parked_from: str | None = None
+    events: int = 0
+    version: int = 1
+    fence: int = 0
+
+    @property
+    def status(self) -> str:
+        """What callers are told."""
+        return public_status(self.state)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of a saga's history."""
+
+    type: str
+    step: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def saga_from(document: Document) -> SagaRecord:
+    """A saga as read."""
+    names = SagaRecord.__dataclass_fields__.keys() - {"id", "waits"}
+    return SagaRecord(id=document["_id"], waits=tuple(document["waits"]), **{name: document[name] for name in names})
+
+
+def saga_document(saga: SagaRecord, *, released: bool) -> Document:
+    """A saga as stored; ``released`` gives the lease back, because it waits or has ended.
+
+    ``fence`` and ``woken_at`` are left alone: claiming and waking write them directly.
+    """
+    names = SagaRecord.__dataclass_fields__.keys() - {"id", "waits", "fence"}
+    document: Document = {name: getattr(saga, name) for name in names}
+    document.update(waits=list(saga.waits), status=saga.status)
+    if released:
+        document["lease_until"] = _LONG_AGO
+    return document
+
+
+def birth(saga: SagaRecord, events: tuple[Event, ...]) -> tuple[Companion, ...]:
+    """The companions that bring a saga into the world."""
+    born = replace(saga, events=len(events))
+    document = {**saga_document(born, released=True), "fence": 0, "book": saga.id.partition("/")[0]}
+    return (Companion(SAGAS, saga.id, ABSENT, document), *_event_companions(saga, events))
+
+
+def progress(
+    before: SagaRecord, after: SagaRecord, events: tuple[Event, ...], *, released: bool
+) -> tuple[Companion, ...]:
+    """The companions that move a saga on, if it still is as it was read and nobody else has claimed it since."""
+    moved = replace(after, version=before.version + 1, events=before.events + len(events))
+    guard = {"version": before.version, "fence": before.fence}
+    saga = Companion(SAGAS, before.id, guard, saga_document(moved, released=released))
+    return (saga, *_event_companions(replace(after, events=before.events), events))
+
+
+def _event_companions(saga: SagaRecord, events: tuple[Event, ...]) -> tuple[Companion, ...]:
+    return tuple(
+        Companion(
+            EVENTS,
+            event_id(saga.id, saga.events + number),
+            ABSENT,
+            {
+                "saga_id": saga.id,
+                "seq": saga.events + number,
+                "at": saga.updated_at,
+                "type": event.type,
+                "step": event.step,
+                "status": saga.status,
+                "facts": dict(event.facts),
+            },
+        )
+        for number, event in enumerate(events, start=1)
+    )
+
+
+def event_id(saga_id: str, seq: int) -> str:
+    """An event's id: its saga and its number there."""
+    return f"{saga_id}#{seq:06d}"
+
+
+def effect_id(saga_id: str, step: str, *, undoing: bool) -> str:
+    """The id of a step's effect, derived from what causes it."""
+    book = saga_id.partition("/")[0]
+    return stored_id(book, derived_id("eff", saga_id, step, "undo" if undoing else "do"))
+
+
+def effect_from(document: Document) -> Effect:
+    """An effect as read."""
+    names = Effect.__dataclass_fields__.keys() - {"id", "status"}
+    return Effect(
+        id=document["_id"], status=EffectStatus(document["status"]), **{name: document[name] for name in names}
+    )
+
+
+def effect_companion(before: Effect | None, after: Effect) -> Companion:
+    """The companion that records an effect, or moves it on from how it was read."""
+    names = Effect.__dataclass_fields__.keys() - {"id", "status", "version"}
+    document: Document = {name: getattr(after, name) for name in names}
+    document["status"] = after.status.value
+    if before is None:
+        digest = hashlib.sha256(repr(sorted(after.request.items())).encode()).hexdigest()
+        return Companion(EFFECTS, after.id, ABSENT, {**document, "version": 1, "request_digest": digest})
+    return Companion(EFFECTS, after.id, {"version": before.version}, {**document, "version": before.version + 1})

@@ -1,0 +1,138 @@
+"""The table of legal moves of a saga, one synchronous state machine per definition. Pure.
+
+A state is a step and a phase: ``do:collect``, ``await:collect``, ``undo:collect``, ``await-undo:collect``; or an end.
+The machine has no models: it is asked, with a slotted context, where a trigger leads, and says so or refuses.
+The asynchronous machine of the same library is not used: it swallows cancellation and kills a running call.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from transitions import Machine, MachineError
+
+from app.orchestrator.saga import Saga, Step
+
+COMPLETED = "completed"
+COMPENSATED = "compensated"
+PARKED = "parked"
+ENDS = (COMPLETED, COMPENSATED)
+
+
+class IllegalMove(Exception):
+    """The definition has no such move."""
+
+
+@dataclass(slots=True)
+class _Context:
+    state: str
+
+
+def move(saga: Saga, state: str, trigger: str) -> str:
+    """The state that a trigger leads to.
+
+    ``done``: the step is through; ``skip``: it does not apply; ``wait``: the outside world must settle first;
+    ``fail``: unwind what was done before it; ``undone``: its undo is through; ``park``: a person must look.
+    Raises IllegalMove.
+    """
+    context = _Context(state)
+    try:
+        _machine(saga).events[trigger].trigger(context)
+    except (MachineError, KeyError) as error:
+        raise IllegalMove(f"{saga.name}: {trigger} in {state}") from error
+    return context.state
+
+
+def may(saga: Saga, state: str, trigger: str) -> bool:
+    """Whether the definition has that move."""
+    return trigger in _machine(saga).get_triggers(state)
+
+
+def phase_of(state: str) -> tuple[str, str]:
+    """A state's phase and step; an end has no step."""
+    phase, _, step = state.rpartition(":")
+    return (phase, step) if phase else (state, "")
+
+
+def public_status(state: str) -> str:
+    """What callers are told: running, waiting, compensating, or the end it came to."""
+    phase, _ = phase_of(state)
+    return {"do": "running", "await": "waiting", "undo": "compensating", "await-undo": "compensating"}.get(phase, phase)
+
+
+def diagram(saga: Saga) -> str:
+    """The machine as a Mermaid state diagram, leaving out the move to ``parked`` that every state has."""
+    lines = ["stateDiagram-v2", f"    [*] --> {_drawn(f'do:{saga.steps[0].name}')}"]
+    for trigger, source, target in _moves(saga):
+        if trigger not in {"park", "skip"} and source != target:
+            lines.append(f"    {_drawn(source)} --> {_drawn(target)}: {trigger}")
+    lines.extend(f"    {end} --> [*]" for end in ENDS)
+    return "\n".join(lines)
+
+
+def _drawn(state: str) -> str:
+    return state.replace("await-undo:", "awaiting_undo_of_").replace("await:", "awaiting_").replace(":", "_")
+
+
+@cache
+def _machine(saga: Saga) -> Machine:
+    states = [f"{phase}:{step.name}" for step in saga.steps for phase in _phases(step)]
+    machine = Machine(
+        model=None,
+        states=[*states, *ENDS, PARKED],
+        initial=f"do:{saga.steps[0].name}",
+        auto_transitions=False,
+        send_event=True,
+    )
+    for trigger, source, target in _moves(saga):
+        machine.add_transition(trigger, source, target)
+    return machine
+
+
+def _phases(step: Step) -> tuple[str, ...]:
+    forward = ("do",) if callable(step.do) else ("do", "await")
+    if step.undo is None:
+        return forward
+    return (*forward, "undo") if callable(step.undo) else (*forward, "undo", "await-undo")
+
+
+def _moves(saga: Saga) -> list[tuple[str, str, str]]:
+    moves: list[tuple[str, str, str]] = []
+    for index, step in enumerate(saga.steps):
+        phases = [f"{phase}:{step.name}" for phase in _phases(step)]
+        following = f"do:{saga.steps[index + 1].name}" if index + 1 < len(saga.steps) else COMPLETED
+        unwinding = _unwinding(saga, index)
+        forward = [phase for phase in phases if not phase.startswith(("undo", "await-undo"))]
+        for state in forward:
+            moves.append(("done", state, following))
+            if not _pivot_passed(saga, index):
+                moves.append(("fail", state, unwinding))
+        moves.append(("skip", forward[0], following))
+        if len(forward) == 2:
+            moves.extend(("wait", state, forward[1]) for state in forward)
+        backward = [phase for phase in phases if phase not in forward]
+        for state in backward:
+            moves.append(("undone", state, unwinding))
+            if len(backward) == 2:
+                moves.append(("wait", state, backward[1]))
+        moves.extend(("park", state, PARKED) for state in phases)
+    return moves
+
+
+def _unwinding(saga: Saga, index: int) -> str:
+    """Where unwinding goes on below that step: the nearest earlier step that has an undo."""
+    return next((f"undo:{step.name}" for step in reversed(saga.steps[:index]) if step.undo is not None), COMPENSATED)
+
+
+def _pivot_passed(saga: Saga, index: int) -> bool:
+    return any(step.pivot for step in saga.steps[:index])
+
+
+def first_state(saga: Saga) -> str:
+    """Where a saga of that definition begins."""
+    return f"do:{saga.steps[0].name}"
+
+
+def is_call(action: Any) -> bool:
+    """Whether an action goes outside; inner ones are plain functions."""
+    return not callable(action)

@@ -1,0 +1,118 @@
+"""Working off the inbox: an event never says what is true, it says where to look.
+
+An event about a payment or a chain transaction wakes the sagas that wait for that object; they fetch it themselves.
+An event about an applicant has the review fetched here. An event that nobody understands yet (it may have overtaken
+the answer that tells us its object's id) is tried again, later each time, and parked in the end, never dropped.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from app.clock import Clock
+from app.compliance.kyc import apply_review
+from app.errors import StaleGuard, WalletError
+from app.identity.store import Users
+from app.inbox.inbox import finished, postponed
+from app.inbox.store import InboxStore
+from app.ledger.changes import Change, Companion, Document
+from app.orchestrator.scribe import Door
+from app.orchestrator.store import SagaStore
+from app.providers.outcomes import ProviderOutcome
+from app.providers.ports import VerifiesPeople
+
+_BATCH = 100
+_INBOX_BOOK = "inbox"
+_NEVER_IDLE = frozenset({"payment.returned"})
+"""Events that must not pass as old news when nobody waits any more."""
+
+log = structlog.get_logger()
+
+
+class Observations:
+    """Applies what has come in."""
+
+    def __init__(
+        self,
+        inbox: InboxStore,
+        sagas: SagaStore,
+        users: Users,
+        people: VerifiesPeople,
+        door: Door,
+        clock: Clock,
+        hint: Callable[[], None],
+        *,
+        poll_s: float,
+    ) -> None:
+        self._inbox = inbox
+        self._sagas = sagas
+        self._users = users
+        self._people = people
+        self._door = door
+        self._clock = clock
+        self._hint = hint
+        self._poll_s = poll_s
+        self._closing = asyncio.Event()
+
+    def close(self) -> None:
+        """Take up nothing more."""
+        self._closing.set()
+
+    async def run(self) -> None:
+        """Work off what is due, until closed."""
+        while not self._closing.is_set():
+            if not await self.work_off():
+                try:
+                    async with asyncio.timeout(self._poll_s):
+                        await self._closing.wait()
+                except TimeoutError:
+                    continue
+
+    async def work_off(self) -> int:
+        """Apply everything that is due now; says how many events that were."""
+        due = await self._inbox.due(self._clock.now(), _BATCH)
+        for document in due:
+            await self._settle(document)
+        return len(due)
+
+    async def _settle(self, document: Document) -> None:
+        try:
+            understood = await self._apply(document)
+        except Exception as error:
+            log.exception("event-failed", event_id=document["_id"], reason=type(error).__name__)
+            understood = False
+        at = self._clock.now()
+        after = finished(document, at) if understood else postponed(document, at)
+        companion = Companion("inbox", document["_id"], {"version": document["version"]}, _without_id(after))
+        try:
+            await self._door.submit(Change(_INBOX_BOOK, companions=(companion,), fact=True))
+        except StaleGuard:
+            return
+        except WalletError as busy:
+            log.warning("event-not-settled", event_id=document["_id"], reason=busy.code)
+
+    async def _apply(self, document: Document) -> bool:
+        refs = document["refs"]
+        if document["provider"] == "sumsub":
+            return await self._review(refs)
+        if not refs:
+            return True
+        if await self._sagas.wake(refs, self._clock.now()):
+            self._hint()
+            return True
+        return document["type"] not in _NEVER_IDLE and await self._sagas.knows(refs)
+
+    async def _review(self, refs: list[str]) -> bool:
+        for ref in refs:
+            try:
+                review = await self._people.review(ref.rpartition(":")[2])
+            except ProviderOutcome:
+                return False
+            if review is None or await apply_review(review, self._users) is None:
+                return False
+        return True
+
+
+def _without_id(document: Document) -> Document:
+    return {name: value for name, value in document.items() if name != "_id"}

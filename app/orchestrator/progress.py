@@ -1,0 +1,99 @@
+"""What callers are told of a saga: its steps, a purchase's own words for where it stands, and the run in sentences."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from app.ledger.changes import Document
+from app.orchestrator.journal import SagaRecord
+from app.orchestrator.lifecycle import phase_of
+from app.orchestrator.saga import Saga
+
+
+@dataclass(frozen=True, slots=True)
+class StepProgress:
+    """One step as callers see it."""
+
+    name: str
+    status: str
+    attempts: int
+    at: datetime | None
+
+
+def current_step(saga: SagaRecord) -> str | None:
+    """The step it stands in; a parked saga stands where it was parked, an ended one nowhere."""
+    return phase_of(saga.parked_from or saga.state)[1] or None
+
+
+def steps_of(flow: Saga, saga: SagaRecord) -> list[StepProgress]:
+    """Every step of the definition, those not reached as ``pending``."""
+    return [_step(step.name, saga.steps.get(step.name)) for step in flow.steps]
+
+
+def _step(name: str, told: Mapping[str, Any] | None) -> StepProgress:
+    if told is None:
+        return StepProgress(name, "pending", 0, None)
+    return StepProgress(name, told["status"], told["attempts"], told["at"])
+
+
+_GERUNDS = {
+    "record": "pending",
+    "collect": "collecting",
+    "convert": "converting",
+    "credit": "delivering",
+    "deliver": "delivering",
+}
+
+
+def order_status(saga: SagaRecord) -> str:
+    """A customer's word for where an order stands.
+
+    ``refunded``: money had been taken, and has been sent back; ``cancelled``: none was taken.
+    """
+    match saga.status:
+        case "completed" | "parked" as same:
+            return same
+        case "compensating":
+            return "refunding"
+        case "compensated":
+            return "refunded" if _took_money(saga) else "cancelled"
+        case _:
+            return _GERUNDS[current_step(saga) or "record"]
+
+
+def _took_money(saga: SagaRecord) -> bool:
+    collected = saga.steps.get("collect", {}).get("status")
+    return collected == "undone" or (collected == "skipped" and saga.steps.get("record", {}).get("status") == "undone")
+
+
+_SENTENCES = {
+    "accepted-request": "The request was accepted.",
+    "sending": "{Step}: the call to {provider} was recorded, and then made (attempt {attempt}).",
+    "accepted": "{Step}: {provider} took it on, as {ref}.",
+    "unavailable": "{Step}: {provider} could not be reached; definitely not done, to be tried again.",
+    "unknown": "{Step}: {provider} did not answer; it will be looked up by our own reference before anything else.",
+    "giving-up": "{Step}: giving up on {provider}; no send may start from here, and one more look will follow.",
+    "progress": "{Step}: there is news.",
+    "done": "{Step}: done.",
+    "failed": "{Step}: it did not happen ({reason}); what was done before is undone.",
+    "undone": "{Step}: undone.",
+    "parked": "{Step}: stopped for a person to look at ({reason}).",
+    "completed": "Everything is done.",
+    "compensated": "Everything is undone; the money is where it was.",
+}
+
+
+def sentence(event: Document) -> str:
+    """One event of a saga's history as a sentence."""
+    facts = {"Step": str(event["step"]).capitalize() or "Saga", **event["facts"]}
+    return _SENTENCES[event["type"]].format_map(facts)
+
+
+def postings_by_step(transactions: Sequence[Document]) -> Mapping[str, list[Document]]:
+    """A saga's ledger transactions by the step that posted them."""
+    found: dict[str, list[Document]] = {}
+    for transaction in transactions:
+        step = str(transaction["metadata"].get("step", "record"))
+        found.setdefault(step, []).append(transaction)
+    return found

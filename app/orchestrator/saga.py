@@ -1,0 +1,209 @@
+"""What a saga is: named steps, each with what it does and how it is undone.
+
+A step's action is one of two kinds. An inner step is a plain function from a ``Run`` to what it wants posted: one
+commit, no outside call. An outside step is a ``Call``: it is recorded before it is made and after it was answered,
+and may then wait for the outside world to settle.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from pydantic import BaseModel
+
+from app.errors import WalletError
+from app.ids import book_of, derived_id, stored_id
+from app.ledger.accounts import Account
+from app.ledger.changes import Companion
+from app.ledger.transactions import Leg, MetadataValue, Transaction
+from app.ledger.transactions import hold as hold_of
+from app.money import Money
+from app.orchestrator.effects import Effect, Sent
+from app.orchestrator.outside import Outside
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What an action may know: whose saga it is, what was asked for, and what earlier steps found out."""
+
+    saga_id: str
+    user_id: str
+    params: Any
+    step: str
+    undoing: bool
+    now: datetime
+    step_statuses: Mapping[str, str]
+    results: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def book(self) -> str:
+        """The book all of the saga's postings belong to."""
+        return book_of(self.saga_id)
+
+    def was_done(self, step: str) -> bool:
+        """Whether that step ran to its end, even if it was undone since."""
+        return self.step_statuses.get(step) in {"done", "undone"}
+
+    def transaction_id(self, step: str, name: str) -> str:
+        """The id that this saga's transaction of that name has, however often it is posted."""
+        return stored_id(self.book, derived_id("txn", self.saga_id, step, name))
+
+    def transaction(self, name: str, *legs: Leg, holds: tuple[str, ...] = ()) -> Transaction:
+        """A posting of this step. Holds it draws on are closed by it."""
+        metadata: dict[str, MetadataValue] = {"step": self.step, "moment": name}
+        return Transaction(
+            id=self.transaction_id(self.step, name),
+            kind=f"{self.step}.{name}",
+            legs=legs,
+            hold_ids=holds,
+            closes_holds=bool(holds),
+            saga_id=self.saga_id,
+            metadata=metadata,
+        )
+
+    def hold(self, name: str, source: Account | str, toward: Account | str, amount: Money) -> Transaction:
+        """A hold of this step; a saga's holds never expire."""
+        return hold_of(self.transaction_id(self.step, name), source, toward, amount, saga_id=self.saga_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an inner step, or a moment of an outside one, makes true."""
+
+    transactions: tuple[Transaction, ...] = ()
+    companions: tuple[Companion, ...] = ()
+    openings: tuple[Account, ...] = ()
+    result: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Not settled yet. ``outcome`` is what is true already; ``until`` is when to look again, if that is known.
+
+    ``refs`` are further references whose webhooks wake the saga.
+    """
+
+    outcome: Outcome = Outcome()
+    until: datetime | None = None
+    refs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The outside world has done its part."""
+
+    outcome: Outcome = Outcome()
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """It definitely did not happen, or was taken back; ``outcome`` mirrors what had been booked for it."""
+
+    reason: str
+    outcome: Outcome = Outcome()
+
+
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """No rule covers what was seen; a person must look."""
+
+    reason: str
+
+
+Progress = Waiting | Settled | Failed | Stuck
+
+Inner = Callable[[Run], Outcome]
+
+
+class Call(Protocol):
+    """An outside step. The pure methods say what to book; the async ones only talk to the provider.
+
+    ``send`` and ``find`` may raise the three words of app/providers/outcomes.py, ``look`` only Unavailable.
+    """
+
+    @property
+    def provider(self) -> str: ...
+
+    @property
+    def operation(self) -> str: ...
+
+    async def examine(self, run: Run, outside: Outside) -> Progress | None:
+        """Before the first send: None to go ahead, or why there is nothing (or not yet anything) to send."""
+        ...
+
+    def request(self, run: Run) -> Mapping[str, Any]:
+        """What will be sent: stored first, and the same for every re-send."""
+        ...
+
+    def sending(self, run: Run) -> Outcome:
+        """Book the uncertainty, in the commit that records the send."""
+        ...
+
+    async def send(self, effect: Effect, outside: Outside) -> Sent: ...
+
+    async def find(self, effect: Effect, outside: Outside) -> Sent | None:
+        """The provider's object for this effect, by our own reference."""
+        ...
+
+    def accepted(self, run: Run, effect: Effect) -> Outcome:
+        """The provider has taken it on."""
+        ...
+
+    def refused(self, run: Run) -> Outcome:
+        """It definitely did not happen: the mirror of ``sending``."""
+        ...
+
+    def waits_for(self, effect: Effect) -> tuple[str, ...]:
+        """The references whose webhooks wake the saga."""
+        ...
+
+    async def look(self, effect: Effect, outside: Outside) -> Any:
+        """Fetch the object's current state."""
+        ...
+
+    def judge(self, run: Run, effect: Effect, seen: Any) -> Progress:
+        """What that state means."""
+        ...
+
+
+def always(_params: Any) -> bool:
+    """The usual condition of a step."""
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A named step. ``when`` decides from the parameters whether it applies; ``pivot``: after it only forward."""
+
+    name: str
+    do: Inner | Call
+    undo: Inner | Call | None = None
+    when: Callable[[Any], bool] = always
+    pivot: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Saga:
+    """A definition. A running saga is pinned to its name and version for life.
+
+    The first step is an inner one; it runs in the commit that accepts the saga, so whoever asked hears its refusals.
+    """
+
+    name: str
+    version: int
+    params: type[BaseModel]
+    steps: tuple[Step, ...]
+
+    def step(self, name: str) -> Step:
+        """The step of that name."""
+        return next(step for step in self.steps if step.name == name)
+
+
+PARKING_REFUSALS = ("account-frozen", "account-closed")
+"""Refusals that say nothing about the step itself: somebody stopped the account, and somebody must decide."""
+
+
+def parks(refusal: WalletError) -> bool:
+    """Whether a step refused for this reason waits for a person instead of unwinding."""
+    return refusal.code in PARKING_REFUSALS

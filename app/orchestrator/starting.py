@@ -1,0 +1,109 @@
+"""Accepting a saga: its identity first, then its preparation, then one commit that creates it and runs its first step.
+
+Asked for again with the same key, the same saga answers, however often and however late, with Redis or without.
+"""
+
+import hashlib
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+
+from app.clock import Clock
+from app.errors import IdempotencyKeyReused, QuoteUsed, StaleGuard
+from app.ids import derived_id, public_id, stored_id
+from app.ledger.changes import Change, Duplicate
+from app.orchestrator.journal import Event, SagaRecord, birth
+from app.orchestrator.lifecycle import ENDS, first_state, is_call, move
+from app.orchestrator.saga import Run, Saga
+from app.orchestrator.scribe import Door, settle_skips
+from app.orchestrator.store import SagaStore
+from app.plumbing.correlation import correlation_id
+
+P = TypeVar("P", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who asked for what, under which key. ``content`` is the request as it was read, before any look-up."""
+
+    book: str
+    user_id: str
+    key: str
+    content: dict[str, Any]
+
+    @property
+    def fingerprint(self) -> str:
+        """The same key with another fingerprint is another request."""
+        text = json.dumps(self.content, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+class Flows:
+    """Starts sagas."""
+
+    def __init__(self, store: SagaStore, door: Door, clock: Clock, hint: Callable[[], Awaitable[None]]) -> None:
+        self._store = store
+        self._door = door
+        self._clock = clock
+        self._hint = hint
+
+    async def start(self, flow: Saga, asked: Asked, prepare: Callable[[str], Awaitable[P]]) -> SagaRecord:
+        """The saga of that request, created if it is new. ``prepare`` turns the request into the flow's parameters.
+
+        Raises IdempotencyKeyReused, what ``prepare`` raises, QuoteUsed, then what the first step is refused for.
+        """
+        saga_id = stored_id(asked.book, derived_id("sag", asked.book, asked.user_id, flow.name, asked.key))
+        earlier = await self._store.saga(saga_id)
+        if earlier is not None:
+            return _same(earlier, asked)
+        params = await prepare(saga_id)
+        try:
+            saga = await self._create(flow, asked, saga_id, params)
+        except StaleGuard as stale:
+            created = await self._store.saga(saga_id)
+            if created is not None:
+                return _same(created, asked)
+            raise QuoteUsed(public_id(stale.document_id)) from stale
+        await self._hint()
+        return saga
+
+    async def _create(self, flow: Saga, asked: Asked, saga_id: str, params: BaseModel) -> SagaRecord:
+        now = self._clock.now()
+        first = flow.steps[0]
+        if is_call(first.do):
+            raise TypeError(f"{flow.name}: the first step must be an inner one")
+        run = Run(saga_id, asked.user_id, params, first.name, undoing=False, now=now, step_statuses={}, results={})
+        outcome = first.do(run)  # type: ignore[operator]  # not a Call, as has just been checked
+        state, skipped = settle_skips(flow, move(flow, first_state(flow), "done"), params, {})
+        steps = {first.name: {"status": "done", "attempts": 1, "at": now}}
+        steps.update({name: {"status": "skipped", "attempts": 0, "at": now} for name in skipped})
+        saga = SagaRecord(
+            id=saga_id,
+            type=flow.name,
+            def_version=flow.version,
+            tenant=asked.book,
+            user_id=asked.user_id,
+            state=state,
+            params=params.model_dump(mode="json"),
+            fingerprint=asked.fingerprint,
+            correlation_id=correlation_id.get(),
+            created_at=now,
+            updated_at=now,
+            steps=steps,
+            results={first.name: dict(outcome.result)},
+            wake_at=None if state in ENDS else now,
+        )
+        events = (Event("accepted-request", "", {}), Event("done", first.name, outcome.result))
+        change = Change(asked.book, outcome.transactions, (*birth(saga, events), *outcome.companions), outcome.openings)
+        if isinstance(await self._door.submit(change), Duplicate):
+            return await self._store.saga(saga_id) or saga
+        return saga
+
+
+def _same(saga: SagaRecord, asked: Asked) -> SagaRecord:
+    if saga.fingerprint != asked.fingerprint:
+        raise IdempotencyKeyReused
+    return saga

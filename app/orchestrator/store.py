@@ -1,0 +1,129 @@
+"""Sagas, effects and events in MongoDB: reading, and the two writes that do not go through the door.
+
+Claiming a due saga and waking a waiting one are single-document updates of fields that nothing else decides on
+(``fence``, ``lease_until``, ``woken_at``). Leases alone use the server's time; ``wake_at`` uses the injected clock.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument
+from pymongo.asynchronous.database import AsyncDatabase
+
+from app.ledger.changes import Document
+from app.orchestrator.effects import Effect
+from app.orchestrator.journal import EFFECTS, EVENTS, SAGAS, SagaRecord, effect_from, event_id, saga_from
+from app.plumbing.collections import CollectionSpec
+
+_DATE = {"$type": "date"}
+
+COLLECTIONS = (
+    CollectionSpec(
+        SAGAS,
+        indexes=(
+            IndexModel([("wake_at", ASCENDING)], partialFilterExpression={"wake_at": _DATE}),
+            IndexModel([("woken_at", ASCENDING)], partialFilterExpression={"woken_at": _DATE}),
+            IndexModel([("waits", ASCENDING)]),
+            IndexModel([("book", ASCENDING), ("user_id", ASCENDING), ("created_at", DESCENDING)]),
+            IndexModel([("status", ASCENDING), ("updated_at", DESCENDING)]),
+        ),
+    ),
+    CollectionSpec(
+        EFFECTS,
+        indexes=(
+            IndexModel([("saga_id", ASCENDING)]),
+            IndexModel([("provider_ref", ASCENDING)]),
+            IndexModel([("approved_ref", ASCENDING)]),
+            IndexModel([("provider", ASCENDING), ("operation", ASCENDING), ("status", ASCENDING)]),
+        ),
+    ),
+    CollectionSpec(EVENTS),
+)
+
+_CLAIMABLE = ["running", "waiting", "compensating"]
+
+
+class SagaStore:
+    """The orchestrator's collections in one database."""
+
+    def __init__(self, database: AsyncDatabase[Document]) -> None:
+        self._database = database
+
+    async def claim(self, now: datetime, lease_s: float) -> SagaRecord | None:
+        """Lease one due saga that nobody holds; claiming raises its fence, so an earlier holder can write no more."""
+        due = {"$or": [{"wake_at": {"$lte": now}}, {"woken_at": _DATE}]}
+        free = {"$expr": {"$lt": ["$lease_until", "$$NOW"]}}
+        document = await self._database[SAGAS].find_one_and_update(
+            {"status": {"$in": _CLAIMABLE}, **due, **free},
+            [_lease(lease_s, raise_fence=True), {"$unset": "woken_at"}],
+            return_document=ReturnDocument.AFTER,
+        )
+        return saga_from(document) if document else None
+
+    async def renew(self, saga: SagaRecord, lease_s: float) -> bool:
+        """Lengthen the lease, if the saga is still this holder's."""
+        result = await self._database[SAGAS].update_one(
+            {"_id": saga.id, "fence": saga.fence}, [_lease(lease_s, raise_fence=False)]
+        )
+        return result.matched_count == 1
+
+    async def wake(self, refs: Sequence[str], now: datetime) -> int:
+        """Make the sagas that wait for one of these references look again; says how many there are."""
+        result = await self._database[SAGAS].update_many(
+            {"waits": {"$in": list(refs)}, "status": {"$in": _CLAIMABLE}}, {"$set": {"woken_at": now}}
+        )
+        return result.matched_count
+
+    async def knows(self, refs: Sequence[str]) -> bool:
+        """Whether an effect of ours stands behind one of these references."""
+        ids = [ref.rpartition(":")[2] for ref in refs]
+        named = {"$or": [{"provider_ref": {"$in": ids}}, {"approved_ref": {"$in": ids}}]}
+        return await self._database[EFFECTS].find_one(named, {"_id": 1}) is not None
+
+    async def saga(self, saga_id: str) -> SagaRecord | None:
+        """The saga of that stored id."""
+        document = await self._database[SAGAS].find_one({"_id": saga_id})
+        return saga_from(document) if document else None
+
+    async def saga_of(self, saga_id: str, user_id: str) -> SagaRecord | None:
+        """The same, if it is that user's."""
+        document = await self._database[SAGAS].find_one({"_id": saga_id, "user_id": user_id})
+        return saga_from(document) if document else None
+
+    async def sagas(self, query: dict[str, Any], limit: int) -> list[SagaRecord]:
+        """Sagas by status, type or user, the most recently moved first."""
+        cursor = self._database[SAGAS].find(query).sort("updated_at", DESCENDING).limit(limit)
+        return [saga_from(document) async for document in cursor]
+
+    async def finished(self) -> AsyncIterator[str]:
+        """The ids of all sagas that have come to an end."""
+        query = {"status": {"$in": ["completed", "compensated"]}}
+        async for document in self._database[SAGAS].find(query, {"_id": 1}):
+            yield document["_id"]
+
+    async def effect(self, effect_id: str) -> Effect | None:
+        """The effect of that stored id."""
+        document = await self._database[EFFECTS].find_one({"_id": effect_id})
+        return effect_from(document) if document else None
+
+    async def effects_of(self, saga_id: str) -> list[Effect]:
+        """A saga's effects."""
+        return [effect_from(document) async for document in self._database[EFFECTS].find({"saga_id": saga_id})]
+
+    async def effects_where(self, query: dict[str, Any], limit: int) -> list[Effect]:
+        """Effects by provider, operation and state, oldest first."""
+        cursor = self._database[EFFECTS].find(query).sort("first_sent_at", ASCENDING).limit(limit)
+        return [effect_from(document) async for document in cursor]
+
+    async def events(self, saga_id: str, after: int, limit: int) -> list[Document]:
+        """A saga's history behind that number, oldest first."""
+        query = {"_id": {"$gt": event_id(saga_id, after), "$lt": f"{saga_id}#~"}}
+        return await self._database[EVENTS].find(query).sort("_id", ASCENDING).limit(limit).to_list()
+
+
+def _lease(lease_s: float, *, raise_fence: bool) -> dict[str, Any]:
+    fields: dict[str, Any] = {"lease_until": {"$add": ["$$NOW", int(lease_s * 1000)]}}
+    if raise_fence:
+        fields["fence"] = {"$add": ["$fence", 1]}
+    return {"$set": fields}

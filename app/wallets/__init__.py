@@ -1,0 +1,1 @@
+"""The customer's verbs over the books: accounts, transfers, quotes, linked banks."""

@@ -1,0 +1,30 @@
+"""Opening accounts, and finding those of a customer."""
+
+from app.errors import AccountNotFound
+from app.ids import derived_id, new_id, stored_id
+from app.ledger.accounts import CUSTOMER, Account, customer_account
+from app.ledger.changes import Change
+from app.ledger.committer import Committer
+from app.ledger.store import LedgerStore
+from app.money import Asset
+
+
+async def open_account(
+    door: Committer, book: str, user_id: str, asset: Asset, name: str = "", *, key: str | None = None
+) -> Account:
+    """Open an account for the customer; with a key, the same key finds the same account."""
+    public = derived_id("acc", book, user_id, "opened", key) if key else new_id("acc")
+    account = customer_account(stored_id(book, public), asset, user_id, name)
+    await door.submit(Change(book, openings=(account,)))
+    return account
+
+
+async def own_account(store: LedgerStore, book: str, user_id: str, public_account_id: str) -> Account:
+    """The customer's account of that id.
+
+    Raises AccountNotFound when it is not there or not theirs: the two are told alike.
+    """
+    account = await store.account(stored_id(book, public_account_id))
+    if account is None or account.role != CUSTOMER or account.user_id != user_id:
+        raise AccountNotFound
+    return account

@@ -1,0 +1,53 @@
+"""Every background loop, named, in one TaskGroup."""
+
+import asyncio
+import signal
+
+import structlog
+
+from app.identity.principals import DEFAULT_TENANT
+from app.money import ASSETS, Money
+from app.orchestrator.inventory import fund_inventory
+from app.plumbing.logging import configure_logging
+from app.runtime import Runtime, open_runtime
+from app.settings import Environment, Settings
+
+_SANDBOX_COINS = 1_000
+_SANDBOX_FUNDING = "sandbox"
+
+log = structlog.get_logger()
+
+
+async def run(runtime: Runtime) -> None:
+    """Drive sagas and work off the inbox until one of the loops is closed."""
+    if runtime.settings.env is Environment.SANDBOX:
+        await _fund_sandbox(runtime)
+    log.info("worker-started")
+    async with asyncio.TaskGroup() as group:
+        group.create_task(runtime.engine.run(), name="sagas")
+        group.create_task(runtime.observations.run(), name="inbox")
+
+
+async def serve(settings: Settings) -> None:
+    """Work until SIGINT or SIGTERM, then let go what is in flight and close the runtime."""
+    configure_logging()
+    async with open_runtime(settings) as runtime:
+        loop = asyncio.get_running_loop()
+        for signal_number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(signal_number, stop, runtime)
+        await run(runtime)
+    log.info("worker-stopped")
+
+
+def stop(runtime: Runtime) -> None:
+    """Close every loop."""
+    runtime.engine.close()
+    runtime.observations.close()
+
+
+async def _fund_sandbox(runtime: Runtime) -> None:
+    """Coins to sell in the sandbox; elsewhere the treasury books what it really has."""
+    for asset in ASSETS.values():
+        if asset.kind == "crypto":
+            coins = Money(_SANDBOX_COINS * asset.one, asset)
+            await fund_inventory(runtime.door, DEFAULT_TENANT, coins, _SANDBOX_FUNDING)
