@@ -1,0 +1,60 @@
+"""What will happen by itself: stored moves with due times, so that a restart continues where it was killed."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+
+from app.sandbox.shifted_clock import ShiftedClock
+from app.sandbox.store import Store, StoreFailure
+
+COLLECTION = "agenda"
+INDEXES = ("vendor+due_at",)
+
+Move = Callable[[str], Awaitable[None]]
+"""Moves the subject of that id. It may run twice after a crash, so it looks at the subject's state first."""
+
+_logger = logging.getLogger(__name__)
+
+
+class Agenda:
+    """Moves to come, per vendor. Scheduling the same move of the same subject again moves its due time."""
+
+    def __init__(self, store: Store, clock: ShiftedClock, tick_s: float) -> None:
+        self._store = store
+        self._clock = clock
+        self._tick_s = tick_s
+
+    async def add(self, vendor: str, move: str, subject: str, *, after_s: float) -> None:
+        await self._store.put(
+            COLLECTION,
+            {
+                "_id": f"{vendor}/{move}/{subject}",
+                "vendor": vendor,
+                "move": move,
+                "subject": subject,
+                "due_at": self._clock.after(after_s),
+            },
+        )
+
+    async def run(self, vendor: str, moves: Mapping[str, Move]) -> None:
+        """Make the vendor's due moves, for ever."""
+        while True:
+            try:
+                await self.run_due(vendor, moves)
+            except StoreFailure:
+                _logger.warning("the agenda of %s waits for the database", vendor)
+            await asyncio.sleep(self._tick_s)
+
+    async def run_due(self, vendor: str, moves: Mapping[str, Move]) -> int:
+        """Make every move that is due now, earliest first; how many there were."""
+        due = await self._store.find(
+            COLLECTION,
+            {"vendor": vendor, "due_at": {"$lte": self._clock.now()}},
+            sort=(("due_at", 1), ("_id", 1)),
+            limit=200,
+        )
+        for entry in due:
+            await moves[entry["move"]](entry["subject"])
+            # A move that scheduled itself again has another due time by now and stays.
+            await self._store.delete(COLLECTION, {"_id": entry["_id"], "due_at": entry["due_at"]})
+        return len(due)

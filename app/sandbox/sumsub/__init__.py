@@ -1,0 +1,1 @@
+"""Sumsub: applicants and their reviews."""

@@ -1,0 +1,73 @@
+"""Sumsub, put together."""
+
+from typing import Any, Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.sandbox.simulation import Simulation
+from app.sandbox.sumsub.applicants import APPLICANTS, SHARE_TOKENS, Applicants
+from app.sandbox.sumsub.wire import Review, refusal
+from app.sandbox.vendor import Operation, Vendor
+from app.sandbox.webhooks import Sender
+
+
+class ReviewRequest(BaseModel):
+    """A verdict, in the vendor's own words."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    applicant_id: str
+    answer: Literal["GREEN", "RED"] = Field(alias="reviewAnswer")
+    reject_type: Literal["RETRY", "FINAL"] | None = Field(default=None, alias="reviewRejectType")
+    reject_labels: list[str] = Field(default_factory=list, max_length=20, alias="rejectLabels")
+
+
+def sumsub(simulation: Simulation) -> Vendor:
+    """The vendor as data."""
+    applicants = Applicants(simulation)
+    one = "/resources/applicants/{id}"
+    return Vendor(
+        name="sumsub",
+        operations=(
+            Operation("import_applicant", "POST", "/resources/applicants/-/import", applicants.reuse),
+            Operation("create_applicant", "POST", "/resources/applicants", applicants.create_applicant),
+            Operation(
+                "get_applicant",
+                "GET",
+                "/resources/applicants/-;externalUserId={external_id}/one",
+                applicants.get_by_external_id,
+            ),
+            Operation("get_applicant", "GET", f"{one}/one", applicants.get_applicant),
+            Operation("get_status", "GET", f"{one}/status", applicants.get_status),
+            Operation("submit_applicant", "POST", f"{one}/status/pending", applicants.submit),
+            Operation("complete_test", "POST", f"{one}/status/testCompleted", applicants.complete_test),
+            Operation("reset_applicant", "POST", f"{one}/reset", applicants.reset),
+            Operation("create_sdk_token", "POST", "/resources/accessTokens/sdk", applicants.create_sdk_token),
+            Operation("create_sdk_token", "POST", "/resources/accessTokens", applicants.create_sdk_token),
+            Operation(
+                "create_share_token", "POST", "/resources/accessTokens/shareToken", applicants.create_share_token
+            ),
+            Operation("reuse_identity", "POST", "/resources/api/reusableIdentity/reuse", applicants.reuse),
+            Operation("preview_identity", "GET", "/resources/api/reusableIdentity/reuse/preview", applicants.preview),
+        ),
+        refuse=refusal,
+        decline=lambda _call: refusal(400, "The request was declined", errorCode=4000, errorName="declined"),
+        authenticate=applicants.authenticate,
+        sender=Sender(f"{simulation.config.api_url}/webhooks/sumsub", "application/json", applicants.sign),
+        book=applicants.book,
+        collections={APPLICANTS: ("external_user_id",), SHARE_TOKENS: ()},
+        desk=_desk(simulation, applicants),
+    )
+
+
+def _desk(simulation: Simulation, applicants: Applicants) -> APIRouter:
+    desk = APIRouter()
+
+    @desk.post("/review")
+    async def review_applicant(body: ReviewRequest) -> dict[str, Any]:
+        review = Review(body.answer, tuple(body.reject_labels), body.reject_type)
+        await simulation.store.atomically(lambda: applicants.review(body.applicant_id, review))
+        return {"applicant_id": body.applicant_id, "reviewAnswer": body.answer}
+
+    return desk

@@ -1,0 +1,1 @@
+"""Tatum: rates, fees, chain sends through KMS, and the KMS daemon itself."""

@@ -1,0 +1,147 @@
+"""The chains' own book: transactions from broadcast to block, balances, and what a nonce or an input was spent on."""
+
+from typing import Any
+
+from app.money import Money
+from app.sandbox.simulation import Simulation
+from app.sandbox.store import Document
+from app.sandbox.tatum.blocks import Blocks
+from app.sandbox.tatum.chains import CHAINS, Chain, restored, stored
+from app.sandbox.tatum.notices import Notices
+
+TRANSACTIONS = "tatum_transactions"
+SPENT = "tatum_spent"
+TREASURIES = "tatum_treasuries"
+OPENING_COINS = 1_000_000
+"""What a KMS-managed address is seen with at first."""
+SCANNED_MAX = 100_000
+
+
+class AlreadySpent(Exception):
+    """Another transaction used the nonce or the input."""
+
+
+class ChainBook:
+    """Transactions of all chains."""
+
+    def __init__(self, simulation: Simulation, blocks: Blocks, notices: Notices) -> None:
+        self._simulation = simulation
+        self._store = simulation.store
+        self._blocks = blocks
+        self._notices = notices
+
+    async def broadcast(
+        self,
+        chain: Chain,
+        *,
+        sender: str,
+        outputs: list[Document],
+        spends: list[str],
+        kms_id: str | None,
+        nonce: int | None = None,
+        tx_hash: str | None = None,
+    ) -> str:
+        """Put a transaction on its way into a block; its hash. Raises AlreadySpent."""
+        digits = await self._simulation.new_hex(f"tatum-tx/{chain.name}", 64)
+        tx_hash = tx_hash or (digits if chain.is_utxo else f"0x{digits}")
+        for spent in spends:
+            if await self._store.get(SPENT, spent) is not None:
+                raise AlreadySpent(spent)
+        for spent in spends:
+            await self._store.put(SPENT, {"_id": spent, "hash": tx_hash})
+        await self._store.put(
+            TRANSACTIONS,
+            {
+                "_id": tx_hash,
+                "chain": chain.name,
+                "from": sender,
+                "to": outputs,
+                "nonce": nonce,
+                "kms_id": kms_id,
+                "status": "broadcast",
+                "block_number": None,
+                "created_at": self._simulation.clock.now(),
+            },
+        )
+        await self._simulation.agenda.add("tatum", "mine", tx_hash, after_s=self._simulation.config.pace_s / 2)
+        return tx_hash
+
+    async def mine(self, tx_hash: str) -> None:
+        """Put the transaction into the block of now, once, and tell."""
+        await self._simulation.store.atomically(lambda: self._mine(tx_hash))
+
+    async def _mine(self, tx_hash: str) -> None:
+        waiting = await self._store.get(TRANSACTIONS, tx_hash)
+        if waiting is None or waiting["status"] != "broadcast":
+            return
+        chain = next(chain for chain in CHAINS if chain.name == waiting["chain"])
+        mined = {
+            **waiting,
+            "status": "confirmed",
+            "block_number": self._blocks.height(chain),
+            "mined_at": self._simulation.clock.now(),
+        }
+        await self._store.put(TRANSACTIONS, mined)
+        await self._notices.moved(mined)
+
+    async def fund(self, chain: Chain, address: str) -> None:
+        """Give a KMS-managed address its opening balance, when it is first seen."""
+        key = f"{chain.name}/{address}"
+        if await self._store.get(TREASURIES, key) is None:
+            await self._store.put(TREASURIES, {"_id": key})
+
+    async def of_address(self, chain: Chain, address: str) -> list[Document]:
+        """The address's transactions, oldest first."""
+        return await self._store.find(
+            TRANSACTIONS,
+            {"chain": chain.name, "$or": [{"from": address}, {"to.address": address}]},
+            sort=(("created_at", 1), ("_id", 1)),
+            limit=SCANNED_MAX,
+        )
+
+    async def flows(self, chain: Chain, address: str) -> dict[str, Money]:
+        """What came in and went out in the native coin, mined and pending; the opening counts as incoming."""
+        zero = Money(0, chain.coin)
+        flows = dict.fromkeys(("incoming", "outgoing", "incomingPending", "outgoingPending"), zero)
+        if await self._store.get(TREASURIES, f"{chain.name}/{address}") is not None:
+            flows["incoming"] = Money(OPENING_COINS * chain.coin.one, chain.coin)
+        for transaction in await self.of_address(chain, address):
+            pending = "" if transaction["status"] == "confirmed" else "Pending"
+            for output in transaction["to"]:
+                amount = restored(output)
+                if amount.asset != chain.coin:
+                    continue
+                if transaction["from"] == address:
+                    flows[f"outgoing{pending}"] += amount
+                if output["address"] == address:
+                    flows[f"incoming{pending}"] += amount
+        return flows
+
+    async def spendable(self, chain: Chain, address: str) -> Money:
+        flows = await self.flows(chain, address)
+        return flows["incoming"] - flows["outgoing"] - flows["outgoingPending"]
+
+    async def book(self) -> dict[str, Any]:
+        found = await self._store.find(TRANSACTIONS, {}, sort=(("created_at", 1), ("_id", 1)), limit=SCANNED_MAX)
+        return {"transactions": [line for transaction in found for line in _lines(transaction)]}
+
+
+def output_document(address: str, amount: Money) -> Document:
+    return {"address": address, **stored(amount)}
+
+
+def _lines(transaction: Document) -> list[dict[str, Any]]:
+    """One line per output; nearly always one."""
+    return [
+        {
+            "hash": transaction["_id"],
+            "chain": transaction["chain"],
+            "from": transaction["from"],
+            "to": output["address"],
+            "amount": str(restored(output)),
+            "currency": output["asset"],
+            "status": transaction["status"],
+            "kms_id": transaction["kms_id"],
+        }
+        for output in transaction["to"]
+    ]

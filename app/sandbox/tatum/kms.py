@@ -1,0 +1,188 @@
+"""KMS: sends that wait for a signature, and the daemon that asks the wallet before it signs.
+
+    pending -> approved -> broadcast           the daemon got a 2xx, signed, and broadcast
+    pending -> failed                          the wallet refused too often, or the chain did
+
+The vendor cannot know what the daemon has signed already: an operation deleted after its approval is gone from the
+vendor's list, and is broadcast all the same.
+"""
+
+from typing import Any
+
+import httpx2
+
+from app.sandbox.simulation import Simulation
+from app.sandbox.store import Document
+from app.sandbox.tatum.chain_book import AlreadySpent, ChainBook, output_document
+from app.sandbox.tatum.chains import CHAINS, Chain
+from app.sandbox.tatum.notices import Notices
+from app.sandbox.tatum.refusals import body_of, chain_of, invalid, refusal
+from app.sandbox.tatum.sends import Sending, account_sending, bitcoin_sending
+from app.sandbox.vendor import Answer, Call
+
+PENDING = "tatum_kms"
+REFUSALS_MAX = 5
+ASKS_MAX = 1_000
+_ASK_AGAIN_FIRST_S = 0.2
+_ASK_AGAIN_MAX_S = 5.0
+_LISTED_MAX = 10_000
+
+
+class Kms:
+    """Pending operations and their daemon."""
+
+    def __init__(self, simulation: Simulation, book: ChainBook, notices: Notices) -> None:
+        self._simulation = simulation
+        self._store = simulation.store
+        self._book = book
+        self._notices = notices
+
+    async def send(self, call: Call) -> Answer:
+        """Accept a send; the answer is the id of the pending operation, not the signature id that was sent."""
+        chain = chain_of(call.path("chain"))
+        sending = bitcoin_sending(call, chain) if chain.is_utxo else account_sending(call, chain)
+        await self._book.fund(chain, sending.sender)
+        if call.declined or (
+            sending.total.asset == chain.coin and await self._book.spendable(chain, sending.sender) < sending.total
+        ):
+            raise refusal(403, "balance.insufficient", "Insufficient balance on the sending address.")
+        pending_id = await self._simulation.new_uuid("tatum-kms")
+        await self._store.put(PENDING, self._document(pending_id, sending))
+        await self._schedule("ask", pending_id, self._simulation.config.pace_s / 4)
+        return Answer({"signatureId": pending_id})
+
+    async def list_pending(self, call: Call) -> Answer:
+        """What waits for a signature on a chain, for all signature ids or for the posted ones."""
+        chain = chain_of(call.path("chain"))
+        query: dict[str, Any] = {"chain": chain.name, "state": {"$in": ["pending", "approved"]}, "deleted": False}
+        if call.request.method == "POST":
+            wanted = body_of(call).get("signatureIds")
+            if not isinstance(wanted, list) or not all(isinstance(key, str) for key in wanted):
+                raise invalid("signatureIds", None, "signatureIds must be a list of texts")
+            query["signature_ids"] = {"$in": wanted}
+        found = await self._store.find(PENDING, query, sort=(("created_at", 1), ("_id", 1)), limit=_LISTED_MAX)
+        return Answer([_shown(item) for item in found])
+
+    async def get_pending(self, call: Call) -> Answer:
+        return Answer(_shown(await self._listed(call.path("id"))))
+
+    async def complete(self, call: Call) -> Answer:
+        """An outside daemon tells the hash under which it broadcast the operation."""
+        pending = await self._listed(call.path("id"))
+        if pending["tx_id"] is not None:
+            raise refusal(403, "kms.completed", "The operation is completed already.")
+        await self._broadcast(pending, call.path("tx_id"))
+        return Answer(status=204)
+
+    async def delete(self, call: Call) -> Answer:
+        pending = await self._listed(call.path("id"))
+        if pending["tx_id"] is not None:
+            raise refusal(403, "kms.completed", "The operation is completed already.")
+        await self._store.put(PENDING, {**pending, "deleted": True})
+        return Answer(status=204)
+
+    async def ask(self, pending_id: str) -> None:
+        """Put the daemon's question to the wallet: may this be signed."""
+        pending = await self._store.get(PENDING, pending_id)
+        if pending is None or pending["state"] != "pending" or pending["deleted"]:
+            return
+        verdict = await self._verdict(pending_id)
+        await self._store.atomically(lambda: self._settle(pending_id, verdict))
+
+    async def broadcast(self, pending_id: str) -> None:
+        """What was approved goes out, whether or not the vendor still lists it."""
+        await self._store.atomically(lambda: self._broadcast_approved(pending_id))
+
+    async def _broadcast_approved(self, pending_id: str) -> None:
+        pending = await self._store.get(PENDING, pending_id)
+        if pending is not None and pending["state"] == "approved":
+            await self._broadcast(pending, None)
+
+    async def _broadcast(self, pending: Document, tx_hash: str | None) -> None:
+        try:
+            tx_id = await self._book.broadcast(
+                next(chain for chain in CHAINS if chain.name == pending["chain"]),
+                sender=pending["sender"],
+                outputs=pending["outputs"],
+                spends=pending["spends"],
+                kms_id=pending["_id"],
+                nonce=pending["nonce"],
+                tx_hash=tx_hash,
+            )
+        except AlreadySpent:
+            await self._fail(pending, "ethereum.broadcast.failed: nonce too low, or an input is spent")
+            return
+        await self._store.put(PENDING, {**pending, "state": "broadcast", "tx_id": tx_id})
+        if not pending["deleted"]:
+            await self._notices.kms_completed(pending["_id"], tx_id)
+
+    async def _verdict(self, pending_id: str) -> int | None:
+        """The status the wallet answers with; None when it does not."""
+        url = f"{self._simulation.config.api_url}/webhooks/tatum/kms/{pending_id}"
+        try:
+            return (await self._simulation.http.get(url)).status_code
+        except httpx2.TransportError:
+            return None
+
+    async def _settle(self, pending_id: str, verdict: int | None) -> None:
+        pending = await self._store.get(PENDING, pending_id)
+        if pending is None or pending["state"] != "pending":
+            return
+        asked = {**pending, "asks": pending["asks"] + 1, "refusals": pending["refusals"] + (verdict == 403)}
+        if verdict is not None and 200 <= verdict < 300:
+            await self._store.put(PENDING, {**asked, "state": "approved"})
+            await self._schedule("broadcast", pending_id, self._simulation.config.pace_s / 2)
+        elif asked["refusals"] >= REFUSALS_MAX or asked["asks"] >= ASKS_MAX:
+            await self._fail(asked, "The external URL did not approve the transaction.")
+        else:
+            await self._store.put(PENDING, asked)
+            backoff_s = min(_ASK_AGAIN_FIRST_S * 2 ** min(pending["asks"], 10), _ASK_AGAIN_MAX_S)
+            await self._schedule("ask", pending_id, self._simulation.config.pace_s if verdict == 403 else backoff_s)
+
+    async def _fail(self, pending: Document, error: str) -> None:
+        await self._store.put(PENDING, {**pending, "state": "failed", "error": error})
+        if not pending["deleted"]:
+            await self._notices.kms_failed(pending["_id"], error)
+
+    async def _listed(self, pending_id: str) -> Document:
+        pending = await self._store.get(PENDING, pending_id)
+        if pending is None or pending["deleted"]:
+            raise refusal(403, "kms.missing", "There is no such pending operation.")
+        return pending
+
+    async def _schedule(self, move: str, pending_id: str, after_s: float) -> None:
+        await self._simulation.agenda.add("tatum", move, pending_id, after_s=after_s)
+
+    def _document(self, pending_id: str, sending: Sending) -> Document:
+        return {
+            "_id": pending_id,
+            "chain": sending.chain.name,
+            "sender": sending.sender,
+            "outputs": [output_document(output.address, output.amount) for output in sending.outputs],
+            "signature_ids": list(sending.signature_ids),
+            "spends": list(sending.spends),
+            "serialized": sending.serialized,
+            "nonce": sending.nonce,
+            "index": sending.index,
+            "state": "pending",
+            "deleted": False,
+            "asks": 0,
+            "refusals": 0,
+            "tx_id": None,
+            "created_at": self._simulation.clock.now(),
+        }
+
+
+def _shown(pending: Document) -> dict[str, Any]:
+    chain: Chain = next(chain for chain in CHAINS if chain.name == pending["chain"])
+    shown = {
+        "id": pending["_id"],
+        "chain": chain.kms_code,
+        "hashes": list(pending["signature_ids"]),
+        "serializedTransaction": pending["serialized"],
+    }
+    if pending["index"] is not None:
+        shown["index"] = pending["index"]
+    if pending["tx_id"] is not None:
+        shown["txId"] = pending["tx_id"]
+    return shown

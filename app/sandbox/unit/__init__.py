@@ -1,0 +1,1 @@
+"""Unit: accounts, ACH payments and their returns."""

@@ -1,0 +1,68 @@
+"""Unit's events: kept for ``GET /events``, and posted as signed webhooks."""
+
+import base64
+import hashlib
+import hmac
+from typing import Any
+
+from app.clock import rfc3339
+from app.sandbox import exact_json
+from app.sandbox.simulation import Simulation
+from app.sandbox.store import Document
+from app.sandbox.unit.jsonapi import listed, page_of, query_of, refusal, to_one
+from app.sandbox.vendor import Answer, Call
+
+EVENTS = "unit_events"
+
+
+def signature(secret: str, body: bytes) -> str:
+    """``x-unit-signature``: base64 of HMAC-SHA1 over the raw body."""
+    return base64.b64encode(hmac.digest(secret.encode(), body, hashlib.sha1)).decode()
+
+
+class Events:
+    """What happened to payments, in order."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        self._simulation = simulation
+
+    async def sign(self, body: bytes) -> dict[str, str]:
+        return {"x-unit-signature": signature(self._simulation.config.unit_webhook_secret, body)}
+
+    async def tell(self, payment: Document, kind: str, *, previous: str | None = None) -> None:
+        """Record the event and put its webhook in the outbox."""
+        at = self._simulation.clock.now()
+        number = await self._simulation.store.next_number()
+        attributes: dict[str, Any] = {"createdAt": rfc3339(at), "tags": dict(payment["tags"])}
+        if previous is not None:
+            attributes["previousStatus"] = previous
+        if payment["reason"] is not None:
+            attributes["reason"] = payment["reason"]
+        event = {
+            "id": str(number),
+            "type": f"payment.{kind}",
+            "attributes": attributes,
+            "relationships": {
+                "payment": to_one("achPayment", payment["_id"]),
+                "account": to_one("depositAccount", payment["account_id"]),
+                "customer": to_one("customer", payment["customer_id"]),
+            },
+        }
+        text = exact_json.write(event)
+        await self._simulation.store.put(EVENTS, {"_id": number, "type": event["type"], "created_at": at, "text": text})
+        await self._simulation.webhooks.post("unit", f'{{"data":[{text}]}}')
+
+    async def list_events(self, call: Call) -> Answer:
+        limit, offset = page_of(call)
+        query = query_of(call, {"type": "type"})
+        direction = -1 if call.query("sort") == "-createdAt" else 1
+        found = await self._simulation.store.find(EVENTS, query, sort=(("_id", direction),), skip=offset, limit=limit)
+        total = await self._simulation.store.count(EVENTS, query)
+        return listed([exact_json.read(event["text"]) for event in found], limit=limit, offset=offset, total=total)
+
+    async def get_event(self, call: Call) -> Answer:
+        key = call.path("id")
+        found = await self._simulation.store.find(EVENTS, {"_id": int(key) if key.isdecimal() else -1}, limit=1)
+        if not found:
+            raise refusal(404, "not_found", "there is no such event")
+        return Answer({"data": exact_json.read(found[0]["text"])})
