@@ -1,9 +1,11 @@
 """Every route of an application with what its signature declares, read once at start-up."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Protocol, Self
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from inspect import isroutine
+from typing import Any, Protocol, Self, get_type_hints
 
 from fastapi.dependencies.models import Dependant
+from fastapi.params import Depends
 from fastapi.routing import RouteContext, iter_route_contexts
 from starlette.routing import BaseRoute, Match
 from starlette.types import Scope
@@ -27,7 +29,10 @@ class RouteTable:
 
     @classmethod
     def of(cls, routes: Sequence[BaseRoute]) -> Self:
-        """Read an application's routes. Raises ValueError for a route that declares two permissions."""
+        """Read an application's routes.
+
+        Raises ValueError for a route that declares two permissions, or a parameter with two dependencies.
+        """
         return cls((context, declared) for context in iter_route_contexts(routes) for declared in _declared_by(context))
 
     def __iter__(self) -> Iterator[DeclaredRoute]:
@@ -56,6 +61,18 @@ def _declared_by(context: RouteContext) -> Iterator[DeclaredRoute]:
 
 
 def _declarations(dependant: Dependant) -> Iterator[object]:
+    if isroutine(dependant.call):
+        _refuse_hidden_dependencies(dependant.call)
     for dependency in dependant.dependencies:
         yield dependency.call
         yield from _declarations(dependency)
+
+
+def _refuse_hidden_dependencies(call: Callable[..., Any]) -> None:
+    """FastAPI runs only the last of a parameter's dependencies; the others, a check perhaps, would never happen."""
+    for name, annotation in get_type_hints(call, include_extras=True).items():
+        found = [each for each in getattr(annotation, "__metadata__", ()) if isinstance(each, Depends)]
+        if len(found) > 1:
+            raise ValueError(
+                f"{name} of {call.__qualname__} has several dependencies, of which only the last would run"
+            )

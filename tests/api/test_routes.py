@@ -11,6 +11,7 @@ from app.api.deps import Reader, Transactor
 from app.api.strict import StrictRoute
 from app.errors import TokenMissing
 from app.identity.permissions import Permission
+from app.identity.principals import Principal
 from app.middleware.declarations import NeedsPermission
 from app.middleware.route_table import RouteTable
 
@@ -24,6 +25,30 @@ ROUTES = {
     "GET /health/ready": (None, None),
     "GET /v1/me": ("wallet:read", None),
     "POST /v1/kyc/sessions": ("wallet:read", None),
+    "GET /v1/accounts": ("wallet:read", None),
+    "POST /v1/accounts": ("wallet:read", "welcome"),
+    "GET /v1/accounts/{account_id}": ("wallet:read", None),
+    "GET /v1/accounts/{account_id}/balance": ("wallet:read", None),
+    "GET /v1/accounts/{account_id}/entries": ("wallet:read", None),
+    "POST /v1/transfers": ("wallet:transact", "needed"),
+    "GET /v1/transactions/{transaction_id}": ("wallet:read", None),
+    "GET /v1/bank-links": ("wallet:read", None),
+    "POST /v1/bank-links": ("wallet:transact", None),
+    "POST /v1/bank-links/token": ("wallet:transact", None),
+    "POST /v1/quotes": ("wallet:transact", None),
+    "POST /v1/purchases": ("wallet:transact", "needed"),
+    "GET /v1/purchases/{purchase_id}": ("wallet:read", None),
+    "POST /v1/deposits": ("wallet:transact", "needed"),
+    "GET /v1/deposits/{deposit_id}": ("wallet:read", None),
+    "GET /v1/sagas/{saga_id}": ("wallet:read", None),
+    "GET /v1/sagas/{saga_id}/story": ("wallet:read", None),
+    "GET /v1/sagas/{saga_id}/events": ("wallet:read", None),
+    "GET /v1/admin/ledger/trial-balance": ("audit:read", None),
+    "POST /webhooks/unit": (None, None),
+    "POST /webhooks/tatum": (None, None),
+    "POST /webhooks/sumsub": (None, None),
+    "POST /webhooks/plaid": (None, None),
+    "GET /webhooks/tatum/kms/{pending_id}": (None, None),
 }
 
 
@@ -61,6 +86,19 @@ def test_a_route_with_two_permissions_cannot_be_served() -> None:
     async def muddle(reader: Reader, transactor: Transactor) -> None: ...
 
     with pytest.raises(ValueError, match="several permissions"):
+        RouteTable.of(app.routes)
+
+
+def test_a_check_that_would_never_run_cannot_be_served() -> None:
+    async def check(caller: Reader) -> Principal:
+        return caller
+
+    app = FastAPI()
+
+    @app.get("/v1/muddle")
+    async def muddle(caller: Annotated[Reader, Depends(check)]) -> None: ...
+
+    with pytest.raises(ValueError, match="only the last would run"):
         RouteTable.of(app.routes)
 
 
