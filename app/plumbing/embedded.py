@@ -95,12 +95,10 @@ def start_valkey(data: Path, run: Path, log: Path, *, timeout_s: float = 10.0) -
         port, password = _free_port(), secrets.token_urlsafe(24)
         listen = f"bind 127.0.0.1\nport {port}\nrequirepass {password}\n"
         url = f"redis://:{password}@127.0.0.1:{port}"
-    configuration = (
-        f'{listen}dir {_quoted(data)}\nappendonly yes\nmaxmemory-policy noeviction\nsave ""\n'
-        f"proc-title-template {_quoted(f'{{title}} {data}')}\n"
-    )
-    # Through standard input, because other users of the machine can read a command line.
-    server = Server("valkey", _spawn([str(binary), "-"], log, configuration), url)
+    configuration = f'{listen}appendonly yes\nmaxmemory-policy noeviction\nsave ""\n'
+    # The folder is on the command line, which tells whose server this is; the password is not, because others read it.
+    command = [str(binary), "-", "--dir", str(data), "--set-proc-title", "no"]
+    server = Server("valkey", _spawn(command, log, configuration), url)
     try:
         _wait_for_pong(server, log, time.monotonic() + timeout_s)
     except BaseException:
@@ -257,6 +255,6 @@ def _free_port() -> int:
         return port
 
 
-def _quoted(text: Path | str) -> str:
-    escaped = str(text).replace("\\", "\\\\").replace('"', '\\"')
+def _quoted(path: Path) -> str:
+    escaped = str(path).replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

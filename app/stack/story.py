@@ -29,11 +29,7 @@ Verify = Callable[[float], Awaitable[tuple[int, str]]]
 
 
 class StoryFailed(Exception):
-    """The story took a turn that it should not have taken; ``sentence`` says which."""
-
-    def __init__(self, sentence: str) -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
+    """The story took a turn that it should not have taken; the message says which, in one sentence."""
 
 
 class Story:
@@ -57,11 +53,11 @@ class Story:
                 auditor = await stack.enter_async_context(ApiClient(self._api_url, token.value))
                 await self._trial_balance(auditor)
             await self._verify(verify)
-        except (StoryFailed, Problem) as failure:
-            self._teller.trouble(f"{failure.sentence} The logs are in {self._logs}.")
+        except (StoryFailed, Problem, Refused) as failure:
+            self._teller.trouble(f"{failure} The logs are in {self._logs}.")
             return False
-        except Refused as refusal:
-            self._teller.trouble(f"{refusal} The logs are in {self._logs}.")
+        except KeyError as missing:
+            self._teller.trouble(f"An answer lacks the field {missing}. The logs are in {self._logs}.")
             return False
         return True
 

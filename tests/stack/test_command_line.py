@@ -13,14 +13,16 @@ from app.stack.folder import Folder
 PROJECT = Path(__file__).parents[2]
 
 
-def wallet(*arguments: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def wallet(
+    *arguments: str, environment: Mapping[str, str] | None = None, timeout_s: float = 60.0
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "app.cli", *arguments],
         cwd=PROJECT,
         env={"PATH": "/usr/bin:/bin", **(environment or {})},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=timeout_s,
         check=False,
     )
 
