@@ -6,7 +6,7 @@ version that was read: whatever changed in between makes the batch stale, and it
 
 from asyncio import TaskGroup
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -109,6 +109,7 @@ class LedgerStore:
     def __init__(self, client: AsyncMongoClient[Document], database: AsyncDatabase[Document]) -> None:
         self._client = client
         self._database = database
+        self._abandoned: list[Mapping[str, object]] = []
 
     async def load(self, changes: Sequence[Change], stream: str) -> State:
         """The state those changes, all of one book, are judged on.
@@ -165,6 +166,7 @@ class LedgerStore:
 
         Raises BatchStale, BatchTransient, BatchPoisoned (nothing is written) or CommitUnknown.
         """
+        await self._end_abandoned()
         async with self._client.start_session() as session:
             await session.start_transaction(
                 read_concern=ReadConcern("snapshot"), write_concern=WriteConcern(w="majority", j=True)
@@ -172,10 +174,26 @@ class LedgerStore:
             try:
                 await self._write_all(batch, session)
             except PyMongoError as error:
+                if isinstance(error, ConnectionFailure):
+                    self._abandoned.append(session.session_id)
                 raise _classify(error) from error
             except (BSONError, ValueError, TypeError, OverflowError, RecursionError) as error:
                 raise BatchPoisoned from error  # BSON cannot hold it
-            await _commit(session)
+            try:
+                await _commit(session)
+            except CommitUnknown:
+                self._abandoned.append(session.session_id)
+                raise
+
+    async def _end_abandoned(self) -> None:
+        """End what a cut connection left open: its locks would turn every later batch away for as long as it lives."""
+        if not self._abandoned:
+            return
+        try:
+            await self._client.admin.command("killSessions", self._abandoned)
+        except PyMongoError as error:
+            raise BatchTransient from error
+        self._abandoned.clear()
 
     async def _write_all(self, batch: Batch, session: AsyncClientSession) -> None:
         judged = batch.judged
