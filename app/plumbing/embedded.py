@@ -32,6 +32,7 @@ _REPLICA_SET = "rs0"
 _NOT_YET_INITIALIZED = 94
 _INVALID_REPLICA_SET_CONFIG = 93
 _LOG_TAIL_BYTES = 16_384
+_TRANSACTION_LIFETIME_S = 3
 _MONGOD_FATAL = re.compile(r'"s":"F".*?"msg":"([^"]+)"')
 
 
@@ -147,7 +148,12 @@ def _packaged(name: str, package: str, inside: str) -> Path:
 
 
 def _mongod_options(cache_gb: float) -> list[str]:
-    parameters = ("diagnosticDataCollectionEnabled=false", "shutdownTimeoutMillisForSignaledShutdown=0")
+    parameters = (
+        "diagnosticDataCollectionEnabled=false",
+        "shutdownTimeoutMillisForSignaledShutdown=0",
+        # What a killed process left open keeps its locks that long; the default is a minute.
+        f"transactionLifetimeLimitSeconds={_TRANSACTION_LIFETIME_S}",
+    )
     return [
         *("--replSet", _REPLICA_SET, "--oplogSize", "256"),
         *("--wiredTigerCacheSizeGB", str(cache_gb)),

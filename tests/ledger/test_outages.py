@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -250,3 +250,29 @@ async def test_a_server_killed_in_the_middle_of_batches_keeps_what_it_acknowledg
             assert list(load.told.values()).count(Posted) > len(load.told) / 2
     finally:
         embedded.stop(server)
+
+
+async def test_a_process_that_dies_in_the_middle_of_a_batch_locks_nobody_out_for_long(
+    store: LedgerStore, far: LedgerStore, proxy: Proxy
+) -> None:
+    """A dead process ends no transaction; the server does, so it must not wait for the minute it waits by default."""
+    inside = asyncio.Event()
+
+    async def rule(name: str, _message: bytes) -> Fate:
+        if name == "insert":
+            inside.set()
+        return Fate.IS_LOST if inside.is_set() else Fate.ARRIVES
+
+    async with open_door(store, seed=1) as near, open_door(far, seed=2) as dying:
+        await verbs.post(near, transfer("fund", BANK, ALICE, 10))
+        async with asyncio.TaskGroup() as group:
+            proxy.rule = rule
+            group.create_task(caught(dying, "lost"))
+            await inside.wait()
+            assert isinstance(await verbs.post(near, transfer("next", ALICE, BOB, 1)), Posted)
+            proxy.rule = first(0, "", Fate.ARRIVES)
+
+
+async def caught(door: Any, name: str) -> None:
+    with suppress(Overloaded, OutcomeUnresolved):
+        await verbs.post(door, transfer(name, ALICE, BOB, 1))
