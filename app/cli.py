@@ -2,6 +2,8 @@
 
 import asyncio
 import sys
+from collections.abc import Iterable
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -27,6 +29,7 @@ app = typer.Typer(
 _DATA_HELP = "The stack's folder."
 Data = Annotated[Path, typer.Option("--data", metavar="DIR", help=_DATA_HELP)]
 _DATA_DEFAULT = Path(".wallet")
+Book = Annotated[str, typer.Option(help="The book it is in: the tenant.")]
 
 
 class Role(StrEnum):
@@ -140,6 +143,70 @@ def token(
     typer.echo(asyncio.run(ask()))
 
 
+@app.command(epilog="Example: wallet verify --data .wallet")
+def verify(data: Data = _DATA_DEFAULT) -> None:
+    """Derive the books again from the transactions; exit 1 and name every difference."""
+    settings = settings_for(data)
+    from app.stack.books import verified
+
+    audit = asyncio.run(verified(settings))
+    for difference in audit.breaks:
+        typer.echo(difference)
+    typer.echo(audit.line())
+    raise typer.Exit(1 if audit.breaks else 0)
+
+
+@app.command(epilog="Example: wallet replay acc_7q3k --at 2026-11-20T05:00:00Z --data .wallet")
+def replay(
+    account: Annotated[str, typer.Argument(help="The account's public id.")],
+    at: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%dT%H:%M:%S%z"], help="Until when; now.")] = None,
+    book: Book = "default",
+    data: Data = _DATA_DEFAULT,
+) -> None:
+    """Reconstruct an account from its transactions alone, line by line."""
+    settings = settings_for(data)
+    from app.stack.books import replayed
+
+    _print(asyncio.run(replayed(settings, book, account, at)))
+
+
+saga = typer.Typer(help="Look at running and finished sagas.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(saga, name="saga")
+
+
+@saga.command("list", epilog="Example: wallet saga list --status parked")
+def saga_list(
+    status: Annotated[str, typer.Option(help="Only those: running, waiting, compensating, parked, ...")] = "",
+    data: Data = _DATA_DEFAULT,
+) -> None:
+    """The sagas that moved last."""
+    settings = settings_for(data)
+    from app.stack.books import listed
+
+    _print(asyncio.run(listed(settings, status)))
+
+
+@saga.command("show", epilog="Example: wallet saga show sag_7q3k")
+def saga_show(
+    saga_id: Annotated[str, typer.Argument(help="The saga's public id.")],
+    book: Book = "default",
+    data: Data = _DATA_DEFAULT,
+) -> None:
+    """One saga and its history, in sentences."""
+    settings = settings_for(data)
+    from app.stack.books import told
+
+    _print(asyncio.run(told(settings, book, saga_id)))
+
+
+@saga.command("graph", epilog="Example: wallet saga graph purchase")
+def saga_graph(flow: Annotated[str, typer.Argument(help="The flow's name.")]) -> None:
+    """A flow's state machine, as a Mermaid diagram."""
+    from app.stack.books import drawn
+
+    typer.echo(drawn(flow))
+
+
 @app.command(epilog="Example: wallet doctor --data .wallet --port 8080")
 def doctor(
     data: Data = _DATA_DEFAULT,
@@ -190,6 +257,11 @@ def settings_for(data: Path) -> Settings:
 def _not_running(folder: Folder) -> Problem:
     remedy = "start one with ./scripts/run, name its folder with --data, or set WALLET_MONGODB_URI and WALLET_REDIS_URL"
     return Problem(f"No stack is running in {folder.root}: {remedy}.")
+
+
+def _print(lines: Iterable[str]) -> None:
+    for line in lines:
+        typer.echo(line)
 
 
 def _say(sentence: str) -> None:

@@ -26,6 +26,7 @@ async def run(runtime: Runtime) -> None:
     async with asyncio.TaskGroup() as group:
         group.create_task(runtime.engine.run(), name="sagas")
         group.create_task(runtime.observations.run(), name="inbox")
+        group.create_task(runtime.hints.listen(lambda: _look(runtime)), name="hints")
 
 
 async def serve(settings: Settings) -> None:
@@ -43,6 +44,12 @@ def stop(runtime: Runtime) -> None:
     """Close every loop."""
     runtime.engine.close()
     runtime.observations.close()
+    runtime.hints.close()
+
+
+def _look(runtime: Runtime) -> None:
+    runtime.engine.hint()
+    runtime.observations.hint()
 
 
 async def _fund_sandbox(runtime: Runtime) -> None:

@@ -1,5 +1,7 @@
 """Identity verification: started by the customer, decided by the vendor, required before money moves."""
 
+from datetime import datetime
+
 from app.errors import KycRequired, ProviderUnavailable
 from app.identity.principals import Principal
 from app.identity.store import Users
@@ -22,18 +24,18 @@ async def start_session(principal: Principal, users: Users, people: VerifiesPeop
     return await users.start_verification(user.stored_id, applicant.id), token
 
 
-async def apply_review(review: Review, users: Users) -> User | None:
-    """Note the vendor's decision, unless a later one is known. None if the reference is no user of ours.
+async def apply_review(review: Review, users: Users, at: datetime) -> User | None:
+    """Note where the verification stood at that moment, unless a later one is known. None: no user of ours.
 
-    A review that decides nothing yet changes nothing: who is verified stays so while the vendor looks again.
+    The absence of a green verdict means not verified, so a review that is opened again takes the permission away.
     """
     stored_id = stored_id_of(review.external_user_id)
     user = await users.by_id(stored_id) if stored_id else None
-    if user is None or review.reviewed_at is None:
-        return user
-    if user.applicant_id is None:
-        await users.start_verification(user.stored_id, review.applicant_id)
-    return await users.set_level(user.stored_id, review.level, review.reviewed_at)
+    if user is None:
+        return None
+    await users.start_verification(user.stored_id, review.applicant_id)
+    level = "pending" if review.level == "none" else review.level
+    return await users.set_level(user.stored_id, level, at)
 
 
 def require_verified(user: User) -> None:

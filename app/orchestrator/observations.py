@@ -7,6 +7,7 @@ the answer that tells us its object's id) is tried again, later each time, and p
 
 import asyncio
 from collections.abc import Callable
+from datetime import datetime
 
 import structlog
 
@@ -21,6 +22,7 @@ from app.orchestrator.scribe import Door
 from app.orchestrator.store import SagaStore
 from app.providers.outcomes import ProviderOutcome
 from app.providers.ports import VerifiesPeople
+from app.providers.sumsub.webhooks import happened_at
 
 _BATCH = 100
 _INBOX_BOOK = "inbox"
@@ -53,27 +55,36 @@ class Observations:
         self._clock = clock
         self._hint = hint
         self._poll_s = poll_s
-        self._closing = asyncio.Event()
+        self._closing = False
+        self._arrived = asyncio.Event()
 
     def close(self) -> None:
         """Take up nothing more."""
-        self._closing.set()
+        self._closing = True
+        self._arrived.set()
+
+    def hint(self) -> None:
+        """Something may have come in; look now instead of at the next poll."""
+        self._arrived.set()
 
     async def run(self) -> None:
         """Work off what is due, until closed."""
-        while not self._closing.is_set():
-            if not await self.work_off():
-                try:
-                    async with asyncio.timeout(self._poll_s):
-                        await self._closing.wait()
-                except TimeoutError:
-                    continue
+        while not self._closing:
+            self._arrived.clear()
+            if await self.work_off() or self._closing:
+                continue
+            try:
+                async with asyncio.timeout(self._poll_s):
+                    await self._arrived.wait()
+            except TimeoutError:
+                continue
 
     async def work_off(self) -> int:
         """Apply everything that is due now; says how many events that were."""
         due = await self._inbox.due(self._clock.now(), _BATCH)
-        for document in due:
-            await self._settle(document)
+        async with asyncio.TaskGroup() as group:
+            for document in due:
+                group.create_task(self._settle(document))
         return len(due)
 
     async def _settle(self, document: Document) -> None:
@@ -95,7 +106,7 @@ class Observations:
     async def _apply(self, document: Document) -> bool:
         refs = document["refs"]
         if document["provider"] == "sumsub":
-            return await self._review(refs)
+            return await self._review(refs, happened_at(document["payload"]) or document["received_at"])
         if not refs:
             return True
         if await self._sagas.wake(refs, self._clock.now()):
@@ -103,13 +114,13 @@ class Observations:
             return True
         return document["type"] not in _NEVER_IDLE and await self._sagas.knows(refs)
 
-    async def _review(self, refs: list[str]) -> bool:
+    async def _review(self, refs: list[str], at: datetime) -> bool:
         for ref in refs:
             try:
                 review = await self._people.review(ref.rpartition(":")[2])
             except ProviderOutcome:
                 return False
-            if review is None or await apply_review(review, self._users) is None:
+            if review is None or await apply_review(review, self._users, at) is None:
                 return False
         return True
 

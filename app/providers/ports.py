@@ -167,7 +167,6 @@ class Review:
     applicant_id: str
     external_user_id: str
     level: Literal["none", "pending", "verified", "rejected"]
-    reviewed_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

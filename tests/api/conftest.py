@@ -37,7 +37,7 @@ class VerificationDesk:
 
     async def review(self, applicant_id: str) -> Review | None:
         known = next((each for each in self.applicants.values() if each.id == applicant_id), None)
-        return Review(applicant_id, known.external_user_id, "pending", None) if known else None
+        return Review(applicant_id, known.external_user_id, "pending") if known else None
 
 
 @pytest.fixture

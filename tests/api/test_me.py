@@ -48,15 +48,28 @@ async def test_a_review_decides_the_level_and_an_older_one_changes_nothing(
     await client.post("/v1/kyc/sessions", headers=headers)
     noon, morning = datetime(2026, 11, 20, 12, tzinfo=UTC), datetime(2026, 11, 20, 8, tzinfo=UTC)
 
-    await apply_review(Review("applicant-1", f"acme.{ALICE}", "verified", noon), runtime.users)
-    await apply_review(Review("applicant-1", f"acme.{ALICE}", "rejected", morning), runtime.users)
-    await apply_review(Review("applicant-1", f"acme.{ALICE}", "pending", None), runtime.users)
+    await apply_review(Review("applicant-1", f"acme.{ALICE}", "verified"), runtime.users, noon)
+    await apply_review(Review("applicant-1", f"acme.{ALICE}", "rejected"), runtime.users, morning)
 
     me = await client.get("/v1/me", headers=headers)
     assert me.json()["compliance_level"] == "verified"
 
 
+async def test_a_review_that_is_opened_again_takes_the_permission_away(
+    client: httpx2.AsyncClient, issuer: Issuer, runtime: Runtime
+) -> None:
+    headers = issuer.authorization(**{TENANT_CLAIM: "acme"})
+    await client.post("/v1/kyc/sessions", headers=headers)
+    noon, evening = datetime(2026, 11, 20, 12, tzinfo=UTC), datetime(2026, 11, 20, 18, tzinfo=UTC)
+
+    await apply_review(Review("applicant-1", f"acme.{ALICE}", "verified"), runtime.users, noon)
+    await apply_review(Review("applicant-1", f"acme.{ALICE}", "none"), runtime.users, evening)
+
+    me = await client.get("/v1/me", headers=headers)
+    assert me.json()["compliance_level"] == "pending"
+
+
 async def test_a_review_of_nobody_we_know_is_told_apart(runtime: Runtime) -> None:
     when = datetime(2026, 11, 20, 12, tzinfo=UTC)
     for reference in ("acme.usr_nobody", "no reference of ours", ""):
-        assert await apply_review(Review("applicant-9", reference, "verified", when), runtime.users) is None
+        assert await apply_review(Review("applicant-9", reference, "verified"), runtime.users, when) is None

@@ -5,6 +5,7 @@ Events repeat, come in any order and have no id of their own.
 
 from binascii import hexlify
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 
 from pydantic import SecretStr
 
@@ -14,6 +15,7 @@ from app.providers.signatures import fits, read_json
 
 _PROVIDER = "sumsub"
 _ALGORITHM = "HMAC_SHA256_HEX"
+_DATE = "%Y-%m-%d %H:%M:%S.%f"
 _IDENTITY = ("applicantId", "type", "createdAtMs")
 
 
@@ -34,3 +36,11 @@ def read_events(body: bytes, headers: Mapping[str, str], secrets: Sequence[Secre
         payload |= kept(result, "reviewAnswer", "reviewRejectType")
     refs = (f"sumsub:applicant:{identity['applicantId']}",)
     return (WebhookEvent(_PROVIDER, ":".join(identity.values()), identity["type"], refs, payload),)
+
+
+def happened_at(payload: Mapping[str, object]) -> datetime | None:
+    """When the event happened, as far as it says so: UTC, without a zone, to the millisecond."""
+    try:
+        return datetime.strptime(str(payload.get("createdAtMs")), _DATE).replace(tzinfo=UTC)
+    except ValueError:
+        return None

@@ -1,6 +1,5 @@
 """Sumsub's JSON in our words: pure translations and the table of review states in full."""
 
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pydantic import SecretStr
@@ -35,7 +34,6 @@ def review(body: Any, *, level: str) -> Review:
         applicant_id=_text(body["id"]),
         external_user_id=_text(body["externalUserId"]),
         level=review_level(found, level=level),
-        reviewed_at=_moment(found.get("reviewDate")),
     )
 
 
@@ -67,11 +65,6 @@ def error_code(body: Any) -> object:
     if not isinstance(body, dict) or "code" not in body:
         return None
     return body.get("errorName") or f"code-{body['code']}"
-
-
-def _moment(text: Any) -> datetime | None:
-    """Dates come without a zone and mean UTC; some carry ``+0000``."""
-    return None if text is None else datetime.strptime(text[:19], _DATE).replace(tzinfo=UTC)
 
 
 def _text(value: Any) -> str:
