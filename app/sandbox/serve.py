@@ -20,7 +20,7 @@ from app.sandbox.config import SandboxConfig
 from app.sandbox.control import control
 from app.sandbox.drops import DroppingProtocol
 from app.sandbox.faults import Faults
-from app.sandbox.plaid import plaid
+from app.sandbox.plaid.simulator import plaid
 from app.sandbox.shifted_clock import ShiftedClock
 from app.sandbox.simulation import Simulation
 from app.sandbox.start_page import start_page

@@ -48,9 +48,9 @@ class Store:
         for name, indexes in collections.items():
             for index in indexes:
                 await self._database[name].create_index([(field, 1) for field in index.split("+")])
-        # Numbers begin at the hour of the first start, so a new database does not repeat an old one's ids.
+        # Numbers begin at the milliseconds of the first start, so a new database does not repeat an old one's ids.
         await self._database[_COUNTERS].update_one(
-            {"_id": "number"}, {"$setOnInsert": {"last": int(started_at.timestamp())}}, upsert=True
+            {"_id": "number"}, {"$setOnInsert": {"last": int(started_at.timestamp()) * 1_000}}, upsert=True
         )
 
     async def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Webhooks on their way to the wallet: stored first, then delivered until answered with 200."""
+"""Webhooks on their way to the wallet: stored first, then tried until answered with 200, for some twelve minutes."""
 
 import asyncio
 import logging
@@ -13,7 +13,7 @@ from app.sandbox.store import Document, Store, StoreFailure
 
 COLLECTION = "webhooks"
 MODES = "webhook_modes"
-INDEXES = ("vendor+state+due_at",)
+INDEXES = ("vendor+due_at",)
 
 Mode = Literal["normal", "duplicate", "delay", "reorder", "drop"]
 Sign = Callable[[bytes], Awaitable[dict[str, str]]]
@@ -78,7 +78,7 @@ class Webhooks:
         """Try every webhook that is due now; how many there were."""
         due = await self._store.find(
             COLLECTION,
-            {"vendor": vendor, "state": "queued", "due_at": {"$lte": self._clock.now()}},
+            {"vendor": vendor, "due_at": {"$lte": self._clock.now()}},
             sort=(("due_at", 1), ("_id", 1)),
             limit=200,
         )
@@ -96,7 +96,6 @@ class Webhooks:
                 "_id": await self._store.next_number(),
                 "vendor": vendor,
                 "body": body,
-                "state": "queued",
                 "held": held,
                 "attempts": 0,
                 "due_at": self._clock.after(after_s),
@@ -107,7 +106,7 @@ class Webhooks:
         """Hold every other webhook back until the one behind it has gone first."""
         held = await self._store.change(
             COLLECTION,
-            {"vendor": vendor, "held": True, "state": "queued"},
+            {"vendor": vendor, "held": True},
             {"$set": {"held": False, "due_at": self._clock.after(self._tick_s)}},
         )
         if held is None:
@@ -118,11 +117,13 @@ class Webhooks:
     async def _put_off(self, webhook: Document) -> None:
         attempts = webhook["attempts"] + 1
         backoff_s = min(BACKOFF_FIRST_S * 2 ** min(attempts - 1, 10), BACKOFF_MAX_S)
-        state = "queued" if attempts < ATTEMPTS_MAX else "failed"
+        if attempts >= ATTEMPTS_MAX:
+            await self._store.delete(COLLECTION, {"_id": webhook["_id"]})
+            return
         await self._store.change(
             COLLECTION,
             {"_id": webhook["_id"]},
-            {"$set": {"attempts": attempts, "state": state, "due_at": self._clock.after(backoff_s)}},
+            {"$set": {"attempts": attempts, "due_at": self._clock.after(backoff_s)}},
         )
 
 
@@ -130,6 +131,6 @@ async def _answered(body: bytes, sender: Sender, http: httpx2.AsyncClient) -> bo
     headers = {"Content-Type": sender.content_type, **await sender.sign(body)}
     try:
         response = await http.post(sender.url, content=body, headers=headers)
-    except httpx2.TransportError:
+    except httpx2.RequestError:
         return False
     return response.status_code == 200

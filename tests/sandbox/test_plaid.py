@@ -3,11 +3,14 @@ from typing import Any
 
 import httpx2
 import pytest
+from joserfc import jws, jwt
+from joserfc.jwk import ECKey
 
 from app.clock import ManualClock, SystemClock
 from app.sandbox import exact_json
 from app.sandbox.config import SandboxConfig
-from tests.sandbox.world import PLAID, UNIT, Wallet, dial, pay, payment, running
+from app.sandbox.plaid.notices import body_hash
+from tests.sandbox.world import PLAID, UNIT, Wallet, dial, eventually, pay, payment, running
 
 LINK = {
     "client_name": "Wallet",
@@ -127,3 +130,28 @@ async def test_a_decline_is_an_item_error(client: httpx2.AsyncClient) -> None:
     answer = await client.post("/plaid/processor/token/create", json=body, headers=PLAID)
     assert (answer.status_code, answer.json()["error_type"]) == (400, "ITEM_ERROR")
     assert answer.json()["display_message"]
+
+
+def test_the_body_hash_fits_the_published_vector() -> None:
+    body = b'{\n  "webhook_type": "ITEM",\n  "webhook_code": "ERROR",\n  "item_id": "item-1"\n}'
+    assert body_hash(body) == "371de20fc84369cbccd012529903b97fb637450d7e7fa0f685f10bf19099e55b"
+
+
+async def test_webhooks_are_proved_by_a_token_over_their_indented_bytes(
+    client: httpx2.AsyncClient, wallet: Wallet
+) -> None:
+    token = await access_token(client)
+    await ask(client, "/sandbox/item/fire_webhook", {"access_token": token, "webhook_code": "DEFAULT_UPDATE"})
+
+    async def arrived() -> bool:
+        return bool(wallet.received)
+
+    await eventually(arrived)
+    (received,) = wallet.received
+    assert received.json()["webhook_code"] == "DEFAULT_UPDATE"
+    assert b'\n  "webhook_type"' in received.body
+    proof = received.headers["plaid-verification"]
+    asked = {"key_id": jws.extract_compact(proof.encode()).headers()["kid"]}
+    key = (await ask(client, "/webhook_verification_key/get", asked))["key"]
+    claims = jwt.decode(proof, ECKey.import_key(key), algorithms=["ES256"]).claims
+    assert claims["request_body_sha256"] == body_hash(received.body)

@@ -1,3 +1,6 @@
+import asyncio
+from typing import Any
+
 import httpx2
 import pytest
 
@@ -110,6 +113,12 @@ async def test_a_return_after_sent_offsets_the_original_transaction(client: http
     assert again.status_code == 400
 
 
+async def test_a_key_used_twenty_times_at_once_makes_one_payment(client: httpx2.AsyncClient) -> None:
+    made = await asyncio.gather(*(pay(client, idempotencyKey="key-1") for _ in range(20)))
+    assert len({payment["id"] for payment in made}) == 1
+    assert len((await book(client, "unit"))["payments"]) == 1
+
+
 async def test_a_key_finds_the_first_payment_for_48_hours_and_is_then_recycled(
     config: SandboxConfig, wallet: Wallet
 ) -> None:
@@ -167,9 +176,9 @@ async def test_a_list_is_paged_newest_first(client: httpx2.AsyncClient) -> None:
     ],
 )
 async def test_what_the_vendor_would_refuse_is_refused_with_a_pointer(
-    client: httpx2.AsyncClient, attributes: dict[str, object], pointer: str
+    client: httpx2.AsyncClient, attributes: dict[str, Any], pointer: str
 ) -> None:
-    answer = await client.post("/unit/payments", json=payment(**attributes), headers=UNIT)  # type: ignore[arg-type]
+    answer = await client.post("/unit/payments", json=payment(**attributes), headers=UNIT)
     assert answer.status_code == 400
     (error,) = answer.json()["errors"]
     assert (error["status"], error["code"], error["source"]) == ("400", "invalid_value", {"pointer": pointer})

@@ -7,6 +7,7 @@ import pytest
 
 from app.clock import ManualClock, SystemClock
 from app.sandbox.config import SandboxConfig
+from app.sandbox.webhooks import ATTEMPTS_MAX, BACKOFF_MAX_S
 from tests.sandbox.world import (
     Wallet,
     always,
@@ -94,6 +95,22 @@ async def test_delayed_webhooks_arrive_when_their_time_has_come(config: SandboxC
         await always(lambda: not wallet.received, for_s=0.2)
         clock.advance(60)
         assert await told(wallet, 1) == ["payment.created"]
+
+
+async def test_a_webhook_nobody_answers_is_given_up_in_the_end(config: SandboxConfig, wallet: Wallet) -> None:
+    clock = ManualClock(SystemClock().now())
+    wallet.webhook_status = 500
+    async with running(config, wallet, clock) as client:
+        await pay(client, 10_023)
+
+        async def given_up() -> bool:
+            clock.advance(BACKOFF_MAX_S)
+            return wallet.attempts == ATTEMPTS_MAX
+
+        await eventually(given_up)
+        wallet.webhook_status = 200
+        clock.advance(BACKOFF_MAX_S)
+        await always(lambda: not wallet.received, for_s=0.2)
 
 
 async def test_another_hmac_secret_signs_from_then_on(client: httpx2.AsyncClient, wallet: Wallet) -> None:

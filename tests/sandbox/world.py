@@ -41,6 +41,7 @@ class Wallet:
 
     received: list[Received] = field(default_factory=list)
     questions: list[str] = field(default_factory=list)
+    attempts: int = 0
     webhook_status: int = 200
     approval_status: int = 200
 
@@ -59,6 +60,7 @@ class Wallet:
         return [event["type"] for body in self.events("unit") for event in body["data"]]
 
     async def _receive(self, request: Request) -> Response:
+        self.attempts += 1
         if self.webhook_status == 200:
             body = await request.body()
             self.received.append(Received(request.path_params["vendor"], dict(request.headers), body))
@@ -148,7 +150,7 @@ async def payment_in(client: httpx2.AsyncClient, payment_id: str, status: str) -
     return await eventually(there)
 
 
-def bitcoin_send(value: float | str = 0.001, address: str = "tb1qreceiver") -> str:
+def bitcoin_send(value: str = "0.001", address: str = "tb1qreceiver") -> str:
     """The body of a send as it goes over the wire, the value as the digits given."""
     return (
         '{"fromAddress":[{"address":"tb1qtreasury","signatureId":"sig-1"}],'
@@ -156,7 +158,7 @@ def bitcoin_send(value: float | str = 0.001, address: str = "tb1qreceiver") -> s
     )
 
 
-async def send_bitcoin(client: httpx2.AsyncClient, value: float | str = 0.001) -> str:
+async def send_bitcoin(client: httpx2.AsyncClient, value: str = "0.001") -> str:
     """Ask for a send; the id of the pending operation."""
     answer = await client.post("/tatum/v3/bitcoin/transaction", content=bitcoin_send(value), headers=TATUM)
     assert answer.status_code == 200, answer.text

@@ -121,7 +121,7 @@ class Kms:
         url = f"{self._simulation.config.api_url}/webhooks/tatum/kms/{pending_id}"
         try:
             return (await self._simulation.http.get(url)).status_code
-        except httpx2.TransportError:
+        except httpx2.RequestError:
             return None
 
     async def _settle(self, pending_id: str, verdict: int | None) -> None:

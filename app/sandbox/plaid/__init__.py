@@ -1,0 +1,1 @@
+"""Plaid: linking bank accounts."""
