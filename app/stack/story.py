@@ -18,6 +18,7 @@ from app.stack.telling import Teller
 
 _CUSTOMER = "ada"
 _AMOUNT = "100.00"
+_CURRENCIES = ("USD", "BTC")
 _ADDRESS = "tb1qw508d6qejxtdg4y5r3zarvary0c5xw7kxpjzsx"
 _TERMINAL = frozenset({"completed", "compensated", "cancelled", "parked"})
 _PHASE_TIMEOUT_S = 60.0
@@ -134,10 +135,8 @@ class Story:
         told: dict[str, str] = {}
         while True:
             saga = await customer.get(f"/v1/sagas/{saga_id}")
-            for step in saga["steps"]:
-                if told.get(step["name"], "pending") != step["status"]:
-                    told[step["name"]] = step["status"]
-                    self._teller.step(step["name"], step["status"])
+            for name, status in _moved(saga, told):
+                self._teller.step(name, status)
             if saga["status"] in _TERMINAL:
                 return
             if time.monotonic() > deadline:
@@ -156,6 +155,24 @@ class Story:
 
     async def _trial_balance(self, auditor: ApiClient) -> None:
         self._teller.heading("The books")
-        balance: dict[str, Any] = await auditor.get("/v1/admin/ledger/trial-balance")
-        for row in balance["items"]:
-            self._teller.step(row["currency"], f"debits {row['debits']}, credits {row['credits']}")
+        rows: list[dict[str, Any]] = (await auditor.get("/v1/admin/ledger/trial-balance"))["items"]
+        for row in rows:
+            if row["currency"] in _CURRENCIES:
+                self._teller.step(row["currency"], f"debits {row['debits']}, credits {row['credits']}")
+        unequal = [row["currency"] for row in rows if row["debits"] != row["credits"]]
+        if unequal:
+            raise StoryFailed(f"The trial balance is unequal in {', '.join(unequal)}.")
+        self._teller.step("balance", f"debits equal credits in all {len(rows)} assets")
+
+
+def _moved(saga: dict[str, Any], told: dict[str, str]) -> list[tuple[str, str]]:
+    """The steps whose status is news, in the order in which they moved; notes them as told."""
+    undoing = saga["status"] == "compensating"
+    news = []
+    for step in sorted(saga["steps"], key=lambda step: step["at"] or ""):
+        name, status = step["name"], step["status"]
+        shown = "being undone" if undoing and status in {"running", "waiting"} else status
+        if told.get(name, "pending") != shown:
+            told[name] = shown
+            news.append((name, shown))
+    return news
