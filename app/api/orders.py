@@ -1,6 +1,5 @@
 """What customers order: purchases and deposits. Each is a saga; these are its request and the customer's view of it."""
 
-from datetime import datetime
 from typing import Annotated, Literal, Self
 
 from fastapi import APIRouter
@@ -32,6 +31,7 @@ from app.errors import (
 )
 from app.identity.principals import Principal
 from app.ids import public_id
+from app.orchestrator.flows.purchase import Purchase
 from app.orchestrator.journal import SagaRecord
 from app.orchestrator.orders import Destination, Funding, order_id, saga_id_of
 from app.orchestrator.progress import order_status
@@ -97,14 +97,39 @@ class OrderView(BaseModel):
 
     @classmethod
     def of(cls, saga: SagaRecord, kind: str) -> Self:
-        created_at: datetime = saga.created_at
         return cls(
             id=order_id(saga, kind),
             saga_id=public_id(saga.id),
             status=order_status(saga),
             reason=saga.reason,
-            created_at=created_at,
+            created_at=saga.created_at,
             updated_at=saga.updated_at,
+        )
+
+
+class PurchaseView(OrderView):
+    """A purchase: what it costs, what it buys, and the transaction that delivers it once it is broadcast."""
+
+    total: str
+    fee: str
+    network_fee: str
+    quote_currency: str
+    base_amount: str
+    base: str
+    tx_id: str | None
+
+    @classmethod
+    def of(cls, saga: SagaRecord, kind: str = "pur") -> Self:
+        agreed = Purchase.model_validate(saga.params)
+        return cls(
+            **OrderView.of(saga, kind).model_dump(),
+            total=str(agreed.total),
+            fee=str(agreed.fee),
+            network_fee=str(agreed.network_fee),
+            quote_currency=agreed.total.asset.code,
+            base_amount=str(agreed.coins),
+            base=agreed.coins.asset.code,
+            tx_id=saga.results.get("deliver", {}).get("tx_id"),
         )
 
 
@@ -130,18 +155,18 @@ class OrderView(BaseModel):
 )
 async def start_purchase(
     body: PurchaseRequest, caller: VerifiedTransactor, key: IdempotencyKey, runtime: CurrentRuntime
-) -> OrderView:
+) -> PurchaseView:
     """Start buying crypto with fiat."""
     saga = await runtime.orders.purchase(
         _asked(body, caller, key), body.quote_id, _funding(body.funding), _destination(body.destination)
     )
-    return OrderView.of(saga, "pur")
+    return PurchaseView.of(saga)
 
 
 @router.get("/purchases/{purchase_id}", responses=problems(Missing))
-async def show_purchase(purchase_id: PurchaseId, caller: Reader, runtime: CurrentRuntime) -> OrderView:
+async def show_purchase(purchase_id: PurchaseId, caller: Reader, runtime: CurrentRuntime) -> PurchaseView:
     """A purchase, and where it stands."""
-    return OrderView.of(await _own(runtime, caller, purchase_id, "purchase"), "pur")
+    return PurchaseView.of(await _own(runtime, caller, purchase_id, "purchase"))
 
 
 @router.post(

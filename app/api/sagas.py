@@ -126,11 +126,15 @@ async def tell_saga(saga_id: SagaId, caller: Reader, runtime: CurrentRuntime) ->
     """What happened, in sentences."""
     saga = await _own(runtime, caller, saga_id)
     events = await runtime.sagas.events(saga.id, 0, _EVENTS_MAX)
+    flow = FLOWS[saga.type, saga.def_version]
     postings = postings_by_step(await runtime.ledger.transactions_of_saga(saga.id))
     return StoryView(
         id=saga_id,
         status=saga.status,
-        story=[SentenceView(at=event["at"], step=event["step"], sentence=sentence(event)) for event in events],
+        story=[
+            SentenceView(at=event["at"], step=event["step"], sentence=sentence(flow, saga.params, event))
+            for event in events
+        ],
         postings={step: [PostingView.of(posting) for posting in posted] for step, posted in postings.items()},
     )
 
@@ -161,7 +165,7 @@ async def _follow(runtime: Runtime, saga: SagaRecord, seen: int) -> AsyncIterato
         events = await runtime.sagas.events(saga.id, seen, _EVENTS_MAX)
         for event in events:
             seen = event["seq"]
-            yield _frame(event)
+            yield _frame(saga, event)
         if events and events[-1]["status"] in _ENDED:
             return
         if not events:
@@ -171,7 +175,7 @@ async def _follow(runtime: Runtime, saga: SagaRecord, seen: int) -> AsyncIterato
             await asyncio.sleep(_LOOK_S)
 
 
-def _frame(event: dict[str, Any]) -> bytes:
+def _frame(saga: SagaRecord, event: dict[str, Any]) -> bytes:
     data = orjson.dumps(
         {
             "seq": event["seq"],
@@ -179,7 +183,7 @@ def _frame(event: dict[str, Any]) -> bytes:
             "type": event["type"],
             "step": event["step"],
             "status": event["status"],
-            "sentence": sentence(event),
+            "sentence": sentence(FLOWS[saga.type, saga.def_version], saga.params, event),
         }
     )
     return b"id: %d\nevent: %s\ndata: %s\n\n" % (event["seq"], event["type"].encode(), data)

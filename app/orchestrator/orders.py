@@ -23,7 +23,7 @@ from app.orchestrator.starting import Asked, Flows
 from app.providers.tatum.addresses import is_valid_address
 from app.providers.tatum.chains import Network
 from app.wallets.bank_links import BankLinks
-from app.wallets.opening import own_account
+from app.wallets.opening import own_account, passing_account
 from app.wallets.quotes import Quote, Quotes
 
 
@@ -112,7 +112,8 @@ class Orders:
             if quote.total.asset != USD:
                 raise QuoteMismatch("banks are pulled in USD only")
             link = await self._bank_links.own(asked.book, asked.user_id, funding.id)
-            return {"funding": "bank", "bank_link_id": link.id}
+            account_id = await passing_account(self._ledger, asked.book, asked.user_id, USD)
+            return {"funding": "bank", "bank_link_id": link.id, "account_id": account_id}
         account = await own_account(self._ledger, asked.book, asked.user_id, funding.id)
         if account.asset != quote.total.asset:
             raise CurrencyMismatch(expected=quote.total.asset.code, given=account.asset.code)

@@ -75,18 +75,21 @@ _SENTENCES = {
     "unknown": "{Step}: {provider} did not answer; it will be looked up by our own reference before anything else.",
     "giving-up": "{Step}: giving up on {provider}; no send may start from here, and one more look will follow.",
     "progress": "{Step}: there is news.",
-    "done": "{Step}: done.",
+    "done": "{Step}: {told}.",
     "failed": "{Step}: it did not happen ({reason}); what was done before is undone.",
-    "undone": "{Step}: undone.",
+    "undone": "{Step}: taken back.",
     "parked": "{Step}: stopped for a person to look at ({reason}).",
     "completed": "Everything is done.",
     "compensated": "Everything is undone; the money is where it was.",
 }
 
 
-def sentence(event: Document) -> str:
+def sentence(flow: Saga, params: Mapping[str, Any], event: Document) -> str:
     """One event of a saga's history as a sentence."""
-    facts = {"Step": str(event["step"]).capitalize() or "Saga", **event["facts"]}
+    name = str(event["step"])
+    facts = {"Step": name.capitalize() or "Saga", **event["facts"]}
+    if event["type"] == "done":
+        facts["told"] = flow.step(name).told(flow.params.model_validate(params))
     return _SENTENCES[event["type"]].format_map(facts)
 
 

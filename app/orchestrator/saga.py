@@ -174,9 +174,13 @@ def always(_params: Any) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A named step. ``when`` decides from the parameters whether it applies; ``pivot``: after it only forward."""
+    """A named step, and what its success is called, from the parameters, in a sentence.
+
+    ``when`` decides from the parameters whether it applies; ``pivot``: after it only forward.
+    """
 
     name: str
+    told: Callable[[Any], str]
     do: Inner | Call
     undo: Inner | Call | None = None
     when: Callable[[Any], bool] = always

@@ -76,7 +76,8 @@ async def told(settings: Settings, book: str, saga_id: str) -> list[str]:
         if saga is None:
             raise Problem(f"There is no saga {saga_id} in the book {book}: wallet saga list shows those there are.")
         events = await sagas.events(saga.id, 0, _EVENTS_MAX)
-        return [_line(saga), *(f"{rfc3339(event['at'])}  {sentence(event)}" for event in events)]
+        flow = FLOWS[saga.type, saga.def_version]
+        return [_line(saga), *(f"{rfc3339(event['at'])}  {sentence(flow, saga.params, event)}" for event in events)]
 
 
 def drawn(flow: str) -> str:

@@ -2,7 +2,7 @@
 
 from app.errors import AccountNotFound
 from app.ids import derived_id, new_id, stored_id
-from app.ledger.accounts import CUSTOMER, Account, customer_account
+from app.ledger.accounts import CUSTOMER, Account, AccountStatus, customer_account, main_account
 from app.ledger.changes import Change
 from app.ledger.committer import Committer
 from app.ledger.store import LedgerStore
@@ -28,3 +28,14 @@ async def own_account(store: LedgerStore, book: str, user_id: str, public_accoun
     if account is None or account.role != CUSTOMER or account.user_id != user_id:
         raise AccountNotFound
     return account
+
+
+async def passing_account(store: LedgerStore, book: str, user_id: str, asset: Asset) -> str:
+    """The stored id of the account that money of that currency passes through on its way elsewhere.
+
+    The customer's oldest open one; if they have none, the one that their first such order opens.
+    """
+    for account in await store.accounts_of(book, user_id, CUSTOMER):
+        if account.asset == asset and account.status is AccountStatus.OPEN:
+            return account.id
+    return main_account(book, user_id, asset).id

@@ -5,7 +5,7 @@ comes back before it settles leaves everything as it was.
 """
 
 from app.orchestrator.flows.ach import AchTerms, Pull
-from app.orchestrator.flows.params import Params, StoredMoney
+from app.orchestrator.flows.params import Params, StoredMoney, money
 from app.orchestrator.saga import Outcome, Run, Saga, Step
 
 
@@ -33,7 +33,7 @@ DEPOSIT = Saga(
     version=1,
     params=Deposit,
     steps=(
-        Step("record", do=accept),
-        Step("collect", do=Pull(terms)),
+        Step("record", lambda deposit: f"a pull of {money(deposit.amount)} was ordered", do=accept),
+        Step("collect", lambda deposit: f"{money(deposit.amount)} arrived from the bank", do=Pull(terms)),
     ),
 )

@@ -14,11 +14,12 @@ def _read(stored: object) -> Money:
     return Money.parse(amount, asset(code))
 
 
-def _write(money: Money) -> str:
-    return f"{money} {money.asset.code}"
+def money(amount: Money) -> str:
+    """An amount with its currency, as in ``"100.00 USD"``."""
+    return f"{amount} {amount.asset.code}"
 
 
-StoredMoney = Annotated[Money, PlainValidator(_read), PlainSerializer(_write)]
+StoredMoney = Annotated[Money, PlainValidator(_read), PlainSerializer(money)]
 """Money as ``"100.00 USD"``."""
 
 

@@ -15,7 +15,7 @@ from app.money import Money
 from app.orchestrator.flows import chart
 from app.orchestrator.flows.ach import AchTerms, Pull, Refund
 from app.orchestrator.flows.chain import ChainTerms, Send
-from app.orchestrator.flows.params import Params, StoredMoney
+from app.orchestrator.flows.params import Params, StoredMoney, money
 from app.orchestrator.saga import Outcome, Run, Saga, Step
 from app.wallets.quotes import consumption
 
@@ -30,8 +30,8 @@ class Purchase(Params):
     network_fee: StoredMoney
     coins: StoredMoney
     funding: Literal["bank", "account"]
+    account_id: str
     bank_link_id: str | None = None
-    account_id: str | None = None
     chain: str | None = None
     address: str | None = None
     receiving_account_id: str | None = None
@@ -54,11 +54,10 @@ def stays_here(purchase: Purchase) -> bool:
 
 
 def paying_account(run: Run) -> Account | str:
-    """The account the dollars leave from: a bank's pass through the customer's own account of that currency."""
+    """The account the dollars leave from; a bank's pass through the customer's own, opened if they have none."""
     purchase: Purchase = run.params
-    if purchase.account_id is not None:
-        return purchase.account_id
-    return main_account(run.book, run.user_id, purchase.total.asset)
+    main = main_account(run.book, run.user_id, purchase.total.asset)
+    return main if purchase.account_id == main.id else purchase.account_id
 
 
 def dollars_hold(run: Run) -> str:
@@ -80,7 +79,7 @@ def reserve(run: Run) -> Outcome:
     return Outcome(
         tuple(holds),
         companions=(consumption(purchase.quote_id, purchase.quote_version, run.saga_id),),
-        openings=_receiving(run),
+        openings=_to_open(run),
     )
 
 
@@ -162,7 +161,7 @@ def _conversion(run: Run) -> tuple[Leg, ...]:
     )
 
 
-def _receiving(run: Run) -> tuple[Account, ...]:
+def _to_open(run: Run) -> tuple[Account, ...]:
     account = paying_account(run)
     return (account,) if isinstance(account, Account) else ()
 
@@ -172,15 +171,37 @@ PURCHASE = Saga(
     version=1,
     params=Purchase,
     steps=(
-        Step("record", do=reserve, undo=cancel_reservations),
+        Step(
+            "record",
+            lambda purchase: f"the quote was used, and its {money(purchase.coins)} were reserved",
+            do=reserve,
+            undo=cancel_reservations,
+        ),
         Step(
             "collect",
+            lambda purchase: f"{money(purchase.total)} arrived from the bank, and are held",
             do=Pull(pull_terms, hold_toward=dollar_position),
             undo=Refund(pull_terms, dollars_hold, pulled_by="collect", rest=refund_rest),
             when=pays_from_bank,
         ),
-        Step("convert", do=convert_at_quote, undo=reverse_conversion),
-        Step("credit", do=credit_coins, when=stays_here),
-        Step("deliver", do=Send(chain_terms), when=goes_on_chain, pivot=True),
+        Step(
+            "convert",
+            lambda purchase: f"{money(purchase.total)} became {money(purchase.coins)}, as quoted",
+            do=convert_at_quote,
+            undo=reverse_conversion,
+        ),
+        Step(
+            "credit",
+            lambda purchase: f"{money(purchase.coins)} were credited to the account here",
+            do=credit_coins,
+            when=stays_here,
+        ),
+        Step(
+            "deliver",
+            lambda purchase: f"{money(purchase.coins)} were delivered on {purchase.chain}",
+            do=Send(chain_terms),
+            when=goes_on_chain,
+            pivot=True,
+        ),
     ),
 )
