@@ -5,10 +5,13 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 
 from app.sandbox.shifted_clock import ShiftedClock
-from app.sandbox.store import Store, StoreFailure
+from app.sandbox.store import Document, Store, StoreFailure
 
 COLLECTION = "agenda"
 INDEXES = ("vendor+due_at",)
+
+AT_ONCE_MAX = 16
+"""Moves that ask the wallet wait for it together, not one after the other."""
 
 Move = Callable[[str], Awaitable[None]]
 """Moves the subject of that id. It may run twice after a crash, so it looks at the subject's state first."""
@@ -46,15 +49,24 @@ class Agenda:
             await asyncio.sleep(self._tick_s)
 
     async def run_due(self, vendor: str, moves: Mapping[str, Move]) -> int:
-        """Make every move that is due now, earliest first; how many there were."""
+        """Make every move that is due now, earliest first, some at once; how many there were."""
         due = await self._store.find(
             COLLECTION,
             {"vendor": vendor, "due_at": {"$lte": self._clock.now()}},
             sort=(("due_at", 1), ("_id", 1)),
             limit=200,
         )
-        for entry in due:
-            await moves[entry["move"]](entry["subject"])
-            # A move that scheduled itself again has another due time by now and stays.
-            await self._store.delete(COLLECTION, {"_id": entry["_id"], "due_at": entry["due_at"]})
+        for begin in range(0, len(due), AT_ONCE_MAX):
+            async with asyncio.TaskGroup() as group:
+                for entry in due[begin : begin + AT_ONCE_MAX]:
+                    group.create_task(self._make(moves[entry["move"]], entry))
         return len(due)
+
+    async def _make(self, move: Move, entry: Document) -> None:
+        try:
+            await move(entry["subject"])
+        except StoreFailure:
+            _logger.warning("%s waits for the database", entry["_id"])
+            return
+        # A move that scheduled itself again has another due time by now and stays.
+        await self._store.delete(COLLECTION, {"_id": entry["_id"], "due_at": entry["due_at"]})

@@ -28,6 +28,8 @@ class Faults:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._dials = 0
+        self._is_quiet = False
 
     async def dial(self, *, vendor: str, operation: str, kind: FaultKind, times: int, delay_ms: int | None) -> Document:
         # A call that took effect loses its answer at once; the other kinds mean something only with a delay.
@@ -41,16 +43,23 @@ class Faults:
             "delay_ms": default_ms if delay_ms is None else delay_ms,
         }
         await self._store.put(COLLECTION, fault)
+        self._dials += 1
+        self._is_quiet = False
         return shown(fault)
 
     async def take(self, vendor: str, operation: str) -> Fault | None:
         """The fault that this call meets, counted as used."""
+        if self._is_quiet:
+            return None
+        dials = self._dials
         fault = await self._store.change(
             COLLECTION,
             {"vendor": vendor, "operation": {"$in": [operation, ANY_OPERATION]}, "left": {"$gt": 0}},
             {"$inc": {"left": -1}},
         )
         if fault is None:
+            # Nothing dialled: calls need not ask again, unless somebody dialled while this one asked.
+            self._is_quiet = await self._store.count(COLLECTION, {}) == 0 and dials == self._dials
             return None
         if fault["left"] == 0:
             await self._store.delete(COLLECTION, {"_id": fault["_id"], "left": 0})

@@ -20,6 +20,7 @@ StoreFailure = PyMongoError
 
 _COUNTERS = "counters"
 _PATIENCE_MS = 3_000
+_NUMBERS_RESERVED = 100
 _Result = TypeVar("_Result")
 _session: ContextVar[AsyncClientSession | None] = ContextVar("sandbox_session", default=None)
 
@@ -32,6 +33,8 @@ class Store:
         self._name = database
         self._collections: tuple[str, ...] = ()
         self._writing = asyncio.Lock()
+        self._numbering = asyncio.Lock()
+        self._numbers = range(0)
         self._client: AsyncMongoClient[Document] | None = None
 
     async def open(self, collections: Mapping[str, Sequence[str]], started_at: datetime) -> None:
@@ -78,12 +81,20 @@ class Store:
 
     async def next_number(self) -> int:
         """A number never given out before. It is not part of any transaction: a number may be lost, never repeated."""
+        async with self._numbering:
+            if not self._numbers:
+                self._numbers = await self._reserve()
+            number, self._numbers = self._numbers[0], self._numbers[1:]
+            return number
+
+    async def _reserve(self) -> range:
         counter = await self._database[_COUNTERS].find_one_and_update(
-            {"_id": "number"}, {"$inc": {"last": 1}}, return_document=ReturnDocument.AFTER
+            {"_id": "number"}, {"$inc": {"last": _NUMBERS_RESERVED}}, return_document=ReturnDocument.AFTER
         )
         if counter is None:
             raise RuntimeError("the store has not been opened")
-        return int(counter["last"])
+        last = int(counter["last"])
+        return range(last - _NUMBERS_RESERVED + 1, last + 1)
 
     async def get(self, collection: str, key: str) -> Document | None:
         return await self._in(collection).find_one({"_id": key}, session=_session.get())

@@ -63,6 +63,8 @@ class ChainBook:
                 "created_at": self._simulation.clock.now(),
             },
         )
+        for output in outputs:
+            await self._shift(chain, sender, -restored(output))
         await self._simulation.agenda.add("tatum", "mine", tx_hash, after_s=self._simulation.config.pace_s / 2)
         return tx_hash
 
@@ -82,13 +84,16 @@ class ChainBook:
             "mined_at": self._simulation.clock.now(),
         }
         await self._store.put(TRANSACTIONS, mined)
+        for output in mined["to"]:
+            await self._shift(chain, output["address"], restored(output))
         await self._notices.moved(mined)
 
     async def fund(self, chain: Chain, address: str) -> None:
         """Give a KMS-managed address its opening balance, when it is first seen."""
         key = f"{chain.name}/{address}"
         if await self._store.get(TREASURIES, key) is None:
-            await self._store.put(TREASURIES, {"_id": key})
+            opening = OPENING_COINS * chain.coin.one
+            await self._store.put(TREASURIES, {"_id": key, "minor": str(opening)})
 
     async def of_address(self, chain: Chain, address: str) -> list[Document]:
         """The address's transactions, oldest first."""
@@ -118,8 +123,15 @@ class ChainBook:
         return flows
 
     async def spendable(self, chain: Chain, address: str) -> Money:
-        flows = await self.flows(chain, address)
-        return flows["incoming"] - flows["outgoing"] - flows["outgoingPending"]
+        """What a KMS-managed address may still send of the native coin, broadcasts already counted."""
+        treasury = await self._store.get(TREASURIES, f"{chain.name}/{address}")
+        return Money(int(treasury["minor"]) if treasury else 0, chain.coin)
+
+    async def _shift(self, chain: Chain, address: str, amount: Money) -> None:
+        """Move what a KMS-managed address may send; other addresses and tokens are not counted."""
+        treasury = await self._store.get(TREASURIES, f"{chain.name}/{address}")
+        if treasury is not None and amount.asset == chain.coin:
+            await self._store.put(TREASURIES, {**treasury, "minor": str(int(treasury["minor"]) + amount.minor)})
 
     async def book(self) -> dict[str, Any]:
         found = await self._store.find(TRANSACTIONS, {}, sort=(("created_at", 1), ("_id", 1)), limit=SCANNED_MAX)
