@@ -6,10 +6,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
-from typing import Any
 
 import httpx2
-from pymongo.asynchronous.database import AsyncDatabase
 from redis.asyncio import Redis
 
 from app.clock import Clock, SystemClock
@@ -38,7 +36,7 @@ from app.orchestrator.starting import Flows
 from app.orchestrator.store import SagaStore
 from app.plumbing.collections import ensure_collections
 from app.plumbing.hints import Hints
-from app.plumbing.mongo import connect
+from app.plumbing.mongo import Database, connect
 from app.plumbing.redis import connect_redis
 from app.plumbing.sealing import Sealer
 from app.providers.ports import VerifiesPeople
@@ -65,7 +63,7 @@ class Runtime:
 
     settings: Settings
     clock: Clock
-    database: AsyncDatabase[dict[str, Any]]
+    database: Database
     redis: Redis
     tokens: AccessTokens
     users: Users

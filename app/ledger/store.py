@@ -6,8 +6,8 @@ version that was read: whatever changed in between makes the batch stale, and it
 
 from asyncio import TaskGroup
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from bson.errors import BSONError
@@ -20,13 +20,14 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from app.ids import stored_id
-from app.ledger.accounts import Account, receivable, suspense
+from app.ledger.accounts import Account
 from app.ledger.book import Book, State
 from app.ledger.changes import ABSENT, Change, Companion, Document
 from app.ledger.documents import account_document, account_from, hold_document, hold_from
 from app.ledger.schemas import ACCOUNT_SCHEMA, ENTRY_SCHEMA, HOLD_SCHEMA, TRANSACTION_SCHEMA
 from app.ledger.transactions import Hold
 from app.ledger.verify import Audit
+from app.ledger.wanted import diversion_targets, everything_named
 from app.money import Asset
 from app.plumbing.collections import CollectionSpec
 from app.plumbing.decimals import from_decimal128
@@ -95,14 +96,6 @@ class Totals:
         return Totals(self.asset, self.accounts + 1, self.debits + max(-balance, 0), self.credits + max(balance, 0))
 
 
-@dataclass(slots=True)
-class _Wanted:
-    accounts: set[str] = field(default_factory=set)
-    transactions: set[str] = field(default_factory=set)
-    holds: set[str] = field(default_factory=set)
-    companions: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
-
-
 class LedgerStore:
     """The ledger's collections in one database."""
 
@@ -127,14 +120,14 @@ class LedgerStore:
 
         Read the other way round, a retry could be told that the money is missing which it has moved itself.
         """
-        wanted = _wanted(changes)
+        wanted = everything_named(changes)
         state = State()
         async with TaskGroup() as group:
             group.create_task(self._load_accounts(wanted.accounts, state))
             group.create_task(self._load_holds(wanted.holds, state))
             for collection, ids in wanted.companions.items():
                 group.create_task(self._load_companions(collection, ids, state))
-        await self._load_accounts(_diversion_targets(changes, state), state)
+        await self._load_accounts(diversion_targets(changes, state.accounts), state)
         async with TaskGroup() as group:
             group.create_task(self._load_head(stored_id(changes[0].book, stream), state))
             group.create_task(self._load_transactions(wanted.transactions, state))
@@ -296,41 +289,6 @@ class LedgerStore:
         query = {"_id": {"$gt": f"{account_id}#", "$lt": f"{account_id}#~"}, "timestamp": {"$lte": at}}
         entry = await self._database["ledger_entries"].find_one(query, sort=[("_id", DESCENDING)])
         return from_decimal128(entry["balance_after"]) if entry else 0
-
-
-def _wanted(changes: Iterable[Change]) -> _Wanted:
-    wanted = _Wanted()
-    for change in changes:
-        wanted.accounts.update(account.id for account in change.openings)
-        for transaction in change.transactions:
-            wanted.transactions.add(transaction.id)
-            wanted.accounts.update(leg.account_id for leg in transaction.legs)
-            wanted.holds.update(transaction.hold_ids or (transaction.id,))
-        for companion in change.companions:
-            wanted.companions[companion.collection].add(companion.id)
-    return wanted
-
-
-def _diversion_targets(changes: Iterable[Change], state: State) -> set[str]:
-    """The accounts that facts may land on instead; they must be known before the fact is judged."""
-    known = {account.id: account for change in changes for account in _openings(change)} | state.accounts
-    targets: set[str] = set()
-    for change in changes:
-        if not change.fact:
-            continue
-        for transaction in change.transactions:
-            for leg in transaction.legs:
-                account = known.get(leg.account_id)
-                if account is not None:
-                    targets.add(suspense(change.book, account.asset).id)
-                    targets.add(receivable(change.book, account.user_id, account.asset).id)
-    return targets - state.accounts.keys()
-
-
-def _openings(change: Change) -> Iterator[Account]:
-    yield from change.openings
-    for transaction in change.transactions:
-        yield from (leg.opening for leg in transaction.legs if leg.opening is not None)
 
 
 def _head_update(batch: Batch) -> Document:

@@ -195,7 +195,7 @@ def require_flat(metadata: Mapping[str, object]) -> None:
     for key, value in metadata.items():
         if not key or len(key) > 40 or not all(letter.isalnum() or letter in "_-" for letter in key):
             raise MetadataInvalid("keys are 1 to 40 letters, digits, underscores and hyphens")
-        if isinstance(value, float) or not isinstance(value, str | int | None):
+        if not isinstance(value, str | int | None):
             raise MetadataInvalid(f"{key} must be text, a whole number, true, false or null")
         if isinstance(value, str) and len(value) > _METADATA_TEXT_MAX:
             raise MetadataInvalid(f"{key} is longer than {_METADATA_TEXT_MAX} characters")

@@ -31,11 +31,11 @@ log = structlog.get_logger()
 class Claim:
     """A lease on one saga, and when, by this process's own steady clock, it certainly still lasts."""
 
-    def __init__(self, store: SagaStore, saga: SagaRecord, lease_s: float, claimed_at: float) -> None:
+    def __init__(self, store: SagaStore, saga: SagaRecord, lease_s: float, claimed_at_s: float) -> None:
         self._store = store
         self._saga = saga
         self._lease_s = lease_s
-        self._ends_at = claimed_at + lease_s
+        self._ends_at = claimed_at_s + lease_s
 
     async def covers(self, seconds: float) -> bool:
         """Whether it lasts that long from now, lengthened if need be; False once somebody else holds the saga."""

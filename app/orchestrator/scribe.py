@@ -7,6 +7,7 @@ parked, or an earlier holder had written the same.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from fractions import Fraction
 from typing import Any, Protocol
 
 import structlog
@@ -18,8 +19,8 @@ from app.orchestrator.journal import Event, SagaRecord, progress
 from app.orchestrator.lifecycle import ENDS, PARKED, move, phase_of
 from app.orchestrator.saga import Call, Inner, Outcome, Run, Saga, Step
 
-_RETRY_S_MAX = 300.0
-_LOOKS_GROWTH = 1.5
+_RETRY_MAX_S = 300.0
+_LOOKS_GROWTH = Fraction(3, 2)
 _LOOKS_S_MAX_POLLS = 720
 
 log = structlog.get_logger()
@@ -182,7 +183,7 @@ class Scribe:
     def later(self, tries: int, wish_s: float | None) -> datetime:
         poll_s = self._poll_s
         pause_s = min(poll_s * _LOOKS_GROWTH ** min(tries, 40), poll_s * _LOOKS_S_MAX_POLLS)
-        return self._clock.now() + timedelta(seconds=max(pause_s, min(wish_s or 0.0, _RETRY_S_MAX)))
+        return self._clock.now() + timedelta(seconds=max(pause_s, min(wish_s or 0.0, _RETRY_MAX_S)))
 
 
 def settle_skips(

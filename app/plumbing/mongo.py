@@ -8,6 +8,8 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
+Database = AsyncDatabase[dict[str, Any]]
+
 CODEC: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True)
 
 _POOL_MAX = 200

@@ -1,0 +1,54 @@
+"""What a batch must be judged on: the ids of everything that its changes name, or may be diverted to. Pure."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from app.ledger.accounts import Account, receivable, suspense
+from app.ledger.changes import Change
+
+
+@dataclass(slots=True)
+class Wanted:
+    """Stored ids by kind; those of companions by collection."""
+
+    accounts: set[str] = field(default_factory=set)
+    transactions: set[str] = field(default_factory=set)
+    holds: set[str] = field(default_factory=set)
+    companions: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+
+
+def everything_named(changes: Iterable[Change]) -> Wanted:
+    """All that the changes name."""
+    wanted = Wanted()
+    for change in changes:
+        wanted.accounts.update(account.id for account in change.openings)
+        for transaction in change.transactions:
+            wanted.transactions.add(transaction.id)
+            wanted.accounts.update(leg.account_id for leg in transaction.legs)
+            wanted.holds.update(transaction.hold_ids or (transaction.id,))
+        for companion in change.companions:
+            wanted.companions[companion.collection].add(companion.id)
+    return wanted
+
+
+def diversion_targets(changes: Iterable[Change], accounts: Mapping[str, Account]) -> set[str]:
+    """The accounts that facts may land on instead; they must be known before the fact is judged."""
+    known = {account.id: account for change in changes for account in _openings(change)} | dict(accounts)
+    targets: set[str] = set()
+    for change in changes:
+        if not change.fact:
+            continue
+        for transaction in change.transactions:
+            for leg in transaction.legs:
+                account = known.get(leg.account_id)
+                if account is not None:
+                    targets.add(suspense(change.book, account.asset).id)
+                    targets.add(receivable(change.book, account.user_id, account.asset).id)
+    return targets - accounts.keys()
+
+
+def _openings(change: Change) -> Iterator[Account]:
+    yield from change.openings
+    for transaction in change.transactions:
+        yield from (leg.opening for leg in transaction.legs if leg.opening is not None)
