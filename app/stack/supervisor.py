@@ -18,6 +18,7 @@ Starts = Callable[[], subprocess.Popen[bytes]]
 
 DEATHS_MAX = 5
 DEATHS_WINDOW_S = 60.0
+STEADY_S = 10.0
 _BACKOFF_FIRST_S = 0.2
 _LOOK_S = 0.1
 _LOGS_LOOK_S = 10.0
@@ -30,6 +31,7 @@ class _Child:
     name: str
     starts: Starts
     process: subprocess.Popen[bytes] | None = None
+    started_at: float = 0.0
     again_at: float = 0.0
     deaths: deque[float] = field(default_factory=deque)
 
@@ -80,12 +82,18 @@ class Supervisor:
         if child.process is not None:
             code = child.process.poll()
             if code is not None:
+                self._forgive(child, now, code)
                 self._mourn(child, now, f"{child.name} ended with code {code}")
         elif now >= child.again_at:
             try:
                 self._run(child)
             except CannotStart as refusal:
                 self._mourn(child, now, refusal.sentence)
+
+    def _forgive(self, child: _Child, now: float, code: int) -> None:
+        """A program that was killed, or had run steadily, is not one that cannot start: its count begins anew."""
+        if code == -signal.SIGKILL or now - child.started_at >= STEADY_S:
+            child.deaths.clear()
 
     def _mourn(self, child: _Child, now: float, what: str) -> None:
         child.process = None
@@ -101,6 +109,7 @@ class Supervisor:
 
     def _run(self, child: _Child) -> None:
         child.process = child.starts()
+        child.started_at = time.monotonic()
         self._folder.note(f"{child.name}.pid", str(child.process.pid))
 
     def _end(self, process: subprocess.Popen[bytes]) -> None:
