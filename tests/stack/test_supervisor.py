@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,10 @@ def recorded(folder: Folder, name: str) -> int:
     return int(folder.noted(f"{name}.pid"))
 
 
+def is_another(folder: Folder, pid: int) -> bool:
+    return recorded(folder, "worker") != pid
+
+
 async def test_a_program_that_dies_is_started_again_with_a_line_saying_so(
     folder: Folder, supervisor: Supervisor, said: list[str]
 ) -> None:
@@ -73,6 +78,21 @@ async def test_a_program_that_dies_is_started_again_with_a_line_saying_so(
         watching.cancel()
     assert processes.is_alive(recorded(folder, "worker"))
     assert said == [f"worker ended with code -9; starting it again in 0.2 s (log: {folder.log('worker')})"]
+
+
+async def test_a_program_that_is_killed_again_and_again_is_always_started_again(
+    folder: Folder, supervisor: Supervisor, said: list[str]
+) -> None:
+    supervisor.start("worker", program(folder, "worker", SLEEPS))
+    async with asyncio.TaskGroup() as group:
+        watching = group.create_task(supervisor.watch())
+        for _ in range(DEATHS_MAX + 1):
+            killed = recorded(folder, "worker")
+            os.kill(killed, signal.SIGKILL)
+            await until(partial(is_another, folder, killed))
+        watching.cancel()
+    assert len(said) == DEATHS_MAX + 1
+    assert all("starting it again in 0.2 s" in each for each in said)
 
 
 async def test_a_program_that_keeps_dying_ends_the_watch_with_the_tail_of_its_log(
