@@ -107,6 +107,26 @@ class Settings(BaseSettings):
             raise ValueError("WALLET_QUIET_PERIOD_S must exceed WALLET_PROVIDER_TIMEOUT_S")
         return self
 
+    @model_validator(mode="after")
+    def _nothing_of_the_sandbox_outside_it(self) -> Self:
+        """Outside the sandbox every secret and address is the operator's own; in production addresses are https."""
+        if self.env is Environment.SANDBOX:
+            return self
+        if self.env is Environment.PRODUCTION and not (
+            self.mongodb_uri.get_secret_value() and self.redis_url.get_secret_value()
+        ):
+            raise ValueError("Embedded servers are not for production: set WALLET_MONGODB_URI and WALLET_REDIS_URL")
+        for name in _SANDBOX_ONLY:
+            if getattr(self, name) == type(self).model_fields[name].default:
+                raise ValueError(f"WALLET_{name.upper()} must be set outside the sandbox")
+        if self.env is Environment.PRODUCTION:
+            for name in sandbox_addresses(""):
+                if not str(getattr(self, name)).startswith("https://"):
+                    raise ValueError(f"WALLET_{name.upper()} must be an https address in production")
+            if not self.auth_tenant_claim:
+                raise ValueError("WALLET_AUTH_TENANT_CLAIM must name the token's tenant claim in production")
+        return self
+
     @property
     def refund_hold(self) -> timedelta:
         """How long a settled pull must rest before its money may be sent back."""
@@ -126,6 +146,16 @@ def sandbox_addresses(base_url: str) -> dict[str, str]:
         for name, default in defaults.items()
         if isinstance(default, str) and default.startswith(_SANDBOX)
     }
+
+
+_SANDBOX_ONLY = tuple(
+    name
+    for name, field in Settings.model_fields.items()
+    if name in {"unit_account_id", "tatum_signature_id", "tatum_treasury_address", "plaid_client_id"}
+    or (isinstance(field.default, SecretStr) and field.default.get_secret_value())
+    or str(field.default).startswith(_SANDBOX)
+)
+"""Settings whose defaults are the sandbox's own."""
 
 
 def child_environment(given: Mapping[str, str]) -> dict[str, str]:

@@ -1,0 +1,66 @@
+"""Settings that must not go into the world with the sandbox's own values."""
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from app.settings import Environment, Settings, sandbox_addresses
+
+OWN: dict[str, Any] = {
+    "env": "production",
+    "mongodb_uri": "mongodb://db.example",
+    "redis_url": "rediss://cache.example",
+    "auth_issuer": "https://wallet.eu.auth0.com/",
+    "auth_tenant_claim": "https://wallet.example/tenant",
+    "sealing_key": "b3duLXNlYWxpbmcta2V5LTAxMjM0NTY3ODlhYmNkZWY=",
+    "unit_base_url": "https://api.unit.co",
+    "unit_token": "own",
+    "unit_webhook_secret": "own",
+    "unit_account_id": "4711",
+    "tatum_base_url": "https://api.tatum.io",
+    "tatum_api_key": "own",
+    "tatum_webhook_secret": "own",
+    "tatum_signature_id": "own",
+    "tatum_treasury_address": "own",
+    "sumsub_base_url": "https://api.sumsub.com",
+    "sumsub_app_token": "own",
+    "sumsub_secret": "own",
+    "sumsub_webhook_secret": "own",
+    "plaid_base_url": "https://production.plaid.com",
+    "plaid_client_id": "own",
+    "plaid_secret": "own",
+}
+
+
+def test_production_starts_when_everything_is_its_own() -> None:
+    settings = Settings.model_validate(OWN)
+    assert (settings.env, settings.provider_timeout_s) == (Environment.PRODUCTION, 60.0)
+
+
+@pytest.mark.parametrize("name", sorted(OWN.keys() - {"env", "mongodb_uri", "redis_url", "auth_tenant_claim"}))
+@pytest.mark.parametrize("env", ["staging", "production"])
+def test_a_value_of_the_sandbox_is_refused_by_name_outside_it(env: str, name: str) -> None:
+    given = {**OWN, "env": env, name: Settings.model_fields[name].default}
+    with pytest.raises(ValidationError, match=f"WALLET_{name.upper()} must be set outside the sandbox"):
+        Settings.model_validate(given)
+
+
+@pytest.mark.parametrize("name", sorted(sandbox_addresses("")))
+def test_production_talks_https_only(name: str) -> None:
+    given = {**OWN, name: str(OWN[name]).replace("https", "http")}
+    with pytest.raises(ValidationError, match=f"WALLET_{name.upper()} must be an https address in production"):
+        Settings.model_validate(given)
+
+
+def test_production_needs_a_tenant_claim() -> None:
+    with pytest.raises(ValidationError, match="WALLET_AUTH_TENANT_CLAIM"):
+        Settings.model_validate({**OWN, "auth_tenant_claim": ""})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("lease_s", 60.0), ("quiet_period_s", 60.0)], ids=["lease", "quiet period"]
+)
+def test_a_lease_and_a_quiet_period_outlast_the_request_they_cover(name: str, value: float) -> None:
+    with pytest.raises(ValidationError, match=f"WALLET_{name.upper()} must exceed"):
+        Settings.model_validate({**OWN, name: value})
