@@ -38,7 +38,7 @@ def move(saga: Saga, state: str, trigger: str) -> str:
     context = _Context(state)
     try:
         _machine(saga).events[trigger].trigger(context)
-    except (MachineError, KeyError) as error:
+    except (MachineError, KeyError, ValueError) as error:
         raise IllegalMove(f"{saga.name}: {trigger} in {state}") from error
     return context.state
 

@@ -1,0 +1,87 @@
+"""The sandbox without its loops: its moves and webhooks happen when a test says so."""
+
+from datetime import datetime
+
+import httpx2
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from app.clock import Clock
+from app.sandbox import agenda, webhooks
+from app.sandbox.agenda import Agenda
+from app.sandbox.calls import Calls
+from app.sandbox.config import SandboxConfig
+from app.sandbox.control import control
+from app.sandbox.faults import Faults
+from app.sandbox.serve import VENDORS
+from app.sandbox.shifted_clock import ShiftedClock
+from app.sandbox.simulation import Simulation
+from app.sandbox.store import Store
+from app.sandbox.upkeep import close, open_book, reset
+from app.sandbox.vendor import Refusal, application
+from app.sandbox.webhooks import Webhooks
+from tests.wire import Wire
+
+_TICK_S = 0.01
+
+
+class ThirdParties:
+    """All simulators behind one application, on the given clock and wire."""
+
+    def __init__(self, config: SandboxConfig, clock: Clock, wire: Wire) -> None:
+        self._simulation = _simulation(config, clock, wire)
+        self._vendors = {vendor.name: vendor for vendor in (build(self._simulation) for build in VENDORS)}
+        self.application = FastAPI(docs_url=None, redoc_url=None)
+        self.application.include_router(control(self._simulation, self._vendors))
+        self.application.add_exception_handler(Refusal, _refused)
+        for vendor in self._vendors.values():
+            self.application.mount(f"/{vendor.name}", application(vendor, self._simulation))
+
+    async def open(self) -> None:
+        """Begin with nothing but the signing keys."""
+        await open_book(self._simulation, self._vendors.values())
+        await reset(self._simulation, self._vendors.values())
+
+    async def close(self) -> None:
+        await close(self._simulation)
+
+    async def act(self) -> int:
+        """Make every move and deliver every webhook that is due; how many there were."""
+        done = 0
+        for vendor in self._vendors.values():
+            if vendor.moves:
+                done += await self._simulation.agenda.run_due(vendor.name, vendor.moves)
+            if vendor.sender:
+                done += await self._simulation.webhooks.deliver_due(vendor.name, vendor.sender, self._simulation.http)
+        return done
+
+    async def next_due(self) -> datetime | None:
+        """When the next move or webhook is due."""
+        store = self._simulation.store
+        first = [
+            document["due_at"]
+            for collection in (agenda.COLLECTION, webhooks.COLLECTION)
+            for document in await store.find(collection, {}, sort=(("due_at", 1),), limit=1)
+        ]
+        return min(first, default=None)
+
+
+def _simulation(config: SandboxConfig, clock: Clock, wire: Wire) -> Simulation:
+    store = Store(config.mongodb_uri, config.database)
+    own_time = ShiftedClock(clock, store)
+    return Simulation(
+        config=config,
+        clock=own_time,
+        store=store,
+        agenda=Agenda(store, own_time, _TICK_S),
+        webhooks=Webhooks(store, own_time, _TICK_S),
+        faults=Faults(store),
+        calls=Calls(store, own_time),
+        http=httpx2.AsyncClient(transport=wire),
+    )
+
+
+async def _refused(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refusal)
+    return JSONResponse(error.answer.body, error.answer.status)

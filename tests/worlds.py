@@ -1,0 +1,359 @@
+"""A world: the product and the third parties in one process, on one clock that stands still until it is moved.
+
+Nothing sleeps and nothing runs by itself. ``settle`` lets everybody do what is due, then moves the clock to the moment
+at which the next thing is, until nothing is any more; so a run is repeatable, and sixty days take no time.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx2
+from fastapi import FastAPI
+
+from app.clock import ManualClock
+from app.identity.principals import DEFAULT_TENANT
+from app.ids import new_id, public_id, stored_id
+from app.inbox.store import InboxStore
+from app.ledger.verify import Audit
+from app.main import create_app
+from app.money import BTC, USD, Money
+from app.orchestrator.approvals import Approvals
+from app.orchestrator.audit import audit_books
+from app.orchestrator.driver import Driver
+from app.orchestrator.engine import Engine
+from app.orchestrator.flows import FLOWS
+from app.orchestrator.inventory import fund_inventory
+from app.orchestrator.journal import SagaRecord
+from app.orchestrator.observations import Observations
+from app.orchestrator.orders import Destination, Funding, Orders
+from app.orchestrator.outside import Outside
+from app.orchestrator.saga import Saga
+from app.orchestrator.scribe import Door, Scribe
+from app.orchestrator.starting import Asked, Flows
+from app.runtime import Runtime, _policies, open_runtime
+from app.sandbox.config import SandboxConfig
+from app.settings import Settings, sandbox_addresses
+from tests.third_parties import ThirdParties
+from tests.wire import Wire
+
+NOW = datetime(2026, 11, 20, 5, tzinfo=UTC)
+ADDRESS = "tb1qrp33g0q5c5txsp9arysrx4k6zdkfs4nce4xj0gdcccefvpysxf3q0sl5k7"
+BOOK = DEFAULT_TENANT
+INVENTORY = Money(1_000 * BTC.one, BTC)
+PACE_S = 1.0
+
+CLAIMABLE = ["running", "waiting", "compensating"]
+_ROUNDS_MAX = 1_000
+_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """A verified customer with a linked bank and two accounts; ids are public ones."""
+
+    name: str
+    user_id: str
+    token: str
+    bank_link_id: str
+    dollars_id: str
+    coins_id: str
+
+    @property
+    def authorization(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
+
+
+class World:
+    """Everybody, and the verbs of a test."""
+
+    def __init__(self, clock: ManualClock, wire: Wire, third_parties: ThirdParties, settings: Settings) -> None:
+        self.clock = clock
+        self.wire = wire
+        self.settings = settings
+        self.desk = httpx2.AsyncClient(transport=wire, base_url="http://sandbox")
+        self.api = httpx2.AsyncClient(transport=wire, base_url="http://wallet")
+        self._third_parties = third_parties
+        self._open = AsyncExitStack()
+        self.runtime: Runtime
+        self.wallet: FastAPI
+
+    # The product's processes.
+
+    async def start(self) -> None:
+        """Open a runtime, as a fresh process does, with the API in front of it."""
+        self.runtime = await self._open.enter_async_context(open_runtime(self.settings, self.clock, self.wire))
+        self.wallet = create_app(self.runtime)
+        self.wire.hosts["wallet"] = self.wallet
+
+    async def stop(self) -> None:
+        await self._open.aclose()
+
+    async def restart(self) -> None:
+        """End this process and start another on the same database; a dead one's leases run out."""
+        await self.wire.idle()
+        await self.expire_leases()
+        await self.stop()
+        await self.start()
+
+    def work_through(self, door: Door, flows: Mapping[tuple[str, int], Saga] = FLOWS) -> None:
+        """Let everything that writes sagas write through that door from now on."""
+        runtime = self.runtime
+        outside = Outside(runtime.providers, runtime.bank_links)
+        self.runtime = replace(
+            runtime,
+            engine=self.engine(door, flows),
+            orders=Orders(
+                Flows(runtime.sagas, door, self.clock, runtime.hints.give),
+                runtime.ledger,
+                runtime.quotes,
+                runtime.bank_links,
+                network=outside.providers.network,
+                refund_rest=self.settings.refund_hold,
+            ),
+            approvals=Approvals(runtime.sagas, door, runtime.providers.coins),
+            observations=Observations(
+                InboxStore(runtime.database),
+                runtime.sagas,
+                runtime.users,
+                runtime.people,
+                door,
+                self.clock,
+                lambda: None,
+                poll_s=self.settings.poll_s,
+            ),
+        )
+        self.wallet.state.runtime = self.runtime
+
+    def engine(self, door: Door, flows: Mapping[tuple[str, int], Saga] = FLOWS) -> Engine:
+        """One more worker."""
+        runtime, poll_s = self.runtime, self.settings.poll_s
+        outside = Outside(runtime.providers, runtime.bank_links)
+        scribe = Scribe(door, self.clock, poll_s)
+        driver = Driver(flows, runtime.sagas, scribe, outside, _policies(self.settings), self.clock)
+        return Engine(runtime.sagas, driver, door, self.clock, lease_s=self.settings.lease_s, poll_s=poll_s)
+
+    async def expire_leases(self) -> None:
+        """Whoever held a saga is gone for longer than a lease."""
+        await self.runtime.database["sagas"].update_many({}, {"$set": {"lease_until": _LONG_AGO}})
+
+    # Time.
+
+    async def act(self) -> int:
+        """Everybody does once what is due now; how much that was."""
+        done = await self._third_parties.act()
+        done += await self.runtime.observations.work_off()
+        while await self.runtime.engine.claim_and_drive():
+            done += 1
+        await self._require_no_surprises()
+        return done
+
+    async def settle(self) -> None:
+        """Go on until no saga and no third party has anything to do. Waiting in vain for it fails."""
+        for _ in range(_ROUNDS_MAX):
+            if await self.act():
+                continue
+            await self.wire.idle()
+            due = await self.next_due()
+            if due is None:
+                return
+            self.clock.advance(max(0.001, (due - self.clock.now()).total_seconds()))
+        raise AssertionError("the world does not come to rest")
+
+    async def until(self, *, saga: str, step: str, status: str) -> None:
+        """Go on until that saga's step has that status."""
+        for _ in range(_ROUNDS_MAX):
+            record = await self.saga(saga)
+            if record.steps.get(step, {}).get("status") == status:
+                return
+            if not await self.act():
+                await self.wire.idle()
+                due = await self.next_due()
+                assert due is not None, f"{step} will never be {status}: the saga is {record.state}"
+                self.clock.advance(max(0.001, (due - self.clock.now()).total_seconds()))
+        raise AssertionError(f"{step} does not become {status}")
+
+    async def next_due(self) -> datetime | None:
+        """When the next thing happens by itself; unclaimed events of the inbox do not count."""
+        saga = await self.runtime.database["sagas"].find_one(
+            {"status": {"$in": CLAIMABLE}, "wake_at": {"$type": "date"}}, sort=[("wake_at", 1)]
+        )
+        moments = [saga["wake_at"] if saga else None, await self._third_parties.next_due()]
+        return min((moment for moment in moments if moment is not None), default=None)
+
+    async def _require_no_surprises(self) -> None:
+        failed = await self.runtime.database["sagas"].find_one({"errors": {"$gt": 0}})
+        assert failed is None, f"an unexpected failure in {failed['state']}"
+
+    # What people do.
+
+    async def customer(self, name: str, *, dollars: str = "") -> Customer:
+        """A customer as the API makes one: token, verified identity, linked bank, an account in USD and one in BTC."""
+        asked = {"grant_type": "password", "username": name}
+        token = (await self.desk.post("/auth0/oauth/token", json=asked)).json()["access_token"]
+        headers = {"Authorization": f"Bearer {token}"}
+        session = await self._post("/v1/kyc/sessions", {}, headers)
+        verdict = {"applicant_id": session["applicant_id"], "reviewAnswer": "GREEN"}
+        (await self.desk.post("/control/sumsub/review", json=verdict)).raise_for_status()
+        await self.act()
+        link = await self._post("/v1/bank-links", await self.bank_login(), headers)
+        me = (await self.api.get("/v1/me", headers=headers)).json()
+        assert me["compliance_level"] == "verified"
+        accounts = {
+            currency: (await self._post("/v1/accounts", {"currency": currency}, headers))["id"]
+            for currency in ("USD", "BTC")
+        }
+        customer = Customer(name, me["user_id"], token, link["id"], accounts["USD"], accounts["BTC"])
+        if dollars:
+            await self.deposit(customer, dollars)
+            await self.settle()
+        return customer
+
+    async def bank_login(self) -> dict[str, str]:
+        """What the bank's own dialogue hands to the app."""
+        asked = {"client_id": "any", "secret": "any", "institution_id": "ins_109508", "initial_products": ["auth"]}
+        created = await self.desk.post("/plaid/sandbox/public_token/create", json=asked)
+        return {"public_token": created.json()["public_token"], "account_id": "acc-checking"}
+
+    async def quote(self, customer: Customer, amount: str = "100.00", *, chain: str | None = "bitcoin") -> str:
+        """A quote's public id."""
+        total = Money.parse(amount, USD)
+        quote = await self.runtime.quotes.quote_purchase(BOOK, customer.user_id, total, BTC, chain)
+        return public_id(quote.id)
+
+    async def buy(
+        self,
+        customer: Customer,
+        amount: str = "100.00",
+        *,
+        paying: str = "bank",
+        to: str = "address",
+        key: str = "",
+        quote: str = "",
+    ) -> str:
+        """Order a purchase; its saga's stored id. Raises what orders are refused for."""
+        chain = "bitcoin" if to == "address" else None
+        quote = quote or await self.quote(customer, amount, chain=chain)
+        content = {"quote_id": quote, "paying": paying, "to": to}
+        bank, account = Funding("bank", customer.bank_link_id), Funding("account", customer.dollars_id)
+        outside, inside = Destination(chain="bitcoin", address=ADDRESS), Destination(account_id=customer.coins_id)
+        saga = await self.runtime.orders.purchase(
+            Asked(BOOK, customer.user_id, key or new_id("key"), content),
+            quote,
+            bank if paying == "bank" else account,
+            outside if to == "address" else inside,
+        )
+        return saga.id
+
+    async def deposit(self, customer: Customer, amount: str = "100.00", *, key: str = "") -> str:
+        """Order a deposit; its saga's stored id. Raises what orders are refused for."""
+        asked = Asked(BOOK, customer.user_id, key or new_id("key"), {"amount": amount})
+        saga = await self.runtime.orders.deposit(asked, customer.dollars_id, customer.bank_link_id, amount)
+        return saga.id
+
+    async def dial(self, vendor: str, operation: str, fault: str, *, times: int = 1, delay_ms: int = 5) -> None:
+        """Turn the sandbox's fault dial."""
+        body = {"vendor": vendor, "operation": operation, "fault": fault, "times": times, "delay_ms": delay_ms}
+        (await self.desk.post("/control/faults", json=body)).raise_for_status()
+
+    async def webhooks_travel(self, mode: str, *, delay_ms: int = 3_000) -> None:
+        """How the webhooks of bank and chain travel from now on."""
+        for vendor in ("unit", "tatum"):
+            body = {"vendor": vendor, "mode": mode, "delay_ms": delay_ms}
+            (await self.desk.post("/control/webhooks", json=body)).raise_for_status()
+
+    # What there is to see.
+
+    async def saga(self, saga_id: str) -> SagaRecord:
+        saga = await self.runtime.sagas.saga(saga_id)
+        assert saga is not None
+        return saga
+
+    async def trace(self, saga_id: str) -> list[str]:
+        """The saga's history, one line an event: what, and in which step."""
+        events = await self.runtime.sagas.events(saga_id, 0, 1_000)
+        return [f"{event['type']} {event['step']}".strip() for event in events]
+
+    async def postings(self, saga_id: str) -> list[str]:
+        """The kinds of the saga's ledger transactions, in order."""
+        return [each["kind"] for each in await self.runtime.ledger.transactions_of_saga(saga_id)]
+
+    async def bank_payments(self) -> list[dict[str, Any]]:
+        """Every payment that the bank knows."""
+        payments: list[dict[str, Any]] = (await self.desk.get("/control/unit/book")).json()["payments"]
+        return payments
+
+    async def chain_transactions(self) -> list[dict[str, Any]]:
+        """Every transaction that the chains know."""
+        found: list[dict[str, Any]] = (await self.desk.get("/control/tatum/book")).json()["transactions"]
+        return found
+
+    async def available(self, account_id: str) -> str:
+        """What a public account id has available."""
+        account = await self.runtime.ledger.account(stored_id(BOOK, account_id))
+        assert account is not None
+        return str(Money(account.available, account.asset))
+
+    async def inventory(self) -> str:
+        """The coins that may still be sold."""
+        return await self.available(f"acc_trading-{BTC.code}")
+
+    async def audit(self) -> Audit:
+        """The books derived again; fails on any break."""
+        audit = await audit_books(self.runtime.ledger, self.runtime.sagas)
+        assert audit.breaks == []
+        return audit
+
+    async def _post(self, path: str, body: dict[str, Any], headers: dict[str, str]) -> dict[str, Any]:
+        answer = await self.api.post(path, json=body, headers={**headers, "Idempotency-Key": new_id("key")})
+        assert answer.is_success, answer.text
+        posted: dict[str, Any] = answer.json()
+        return posted
+
+
+@asynccontextmanager
+async def open_world(
+    mongodb_uri: str, redis_url: str, wallet: str, sandbox: str, *, pace_s: float = PACE_S, **settings: Any
+) -> AsyncIterator[World]:
+    """A world over those two databases, with coins to sell."""
+    clock = ManualClock(NOW)
+    given = {"provider_timeout_s": 5.0, "quiet_period_s": 7.5, "lease_s": 15.0, **settings}
+    wired = Settings.model_validate(
+        {
+            "mongodb_uri": mongodb_uri,
+            "mongodb_database": wallet,
+            "redis_url": redis_url,
+            **sandbox_addresses("http://sandbox"),
+            **given,
+        }
+    )
+    async with asyncio.TaskGroup() as servers:
+        wire = Wire(servers)
+        third_parties = ThirdParties(_sandbox_config(wired, mongodb_uri, sandbox, pace_s), clock, wire)
+        wire.hosts["sandbox"] = third_parties.application
+        await third_parties.open()
+        world = World(clock, wire, third_parties, wired)
+        await world.start()
+        await fund_inventory(world.runtime.door, BOOK, INVENTORY, "opening")
+        yield world
+        await wire.idle()
+        await world.stop()
+        await third_parties.close()
+
+
+def _sandbox_config(settings: Settings, mongodb_uri: str, database: str, pace_s: float) -> SandboxConfig:
+    return SandboxConfig(
+        mongodb_uri=mongodb_uri,
+        database=database,
+        pace_s=pace_s,
+        public_url="http://sandbox",
+        api_url="http://wallet",
+        audience=settings.auth_audience,
+        unit_webhook_secret=settings.unit_webhook_secret.get_secret_value(),
+        tatum_webhook_secret=settings.tatum_webhook_secret.get_secret_value(),
+        sumsub_secret=settings.sumsub_secret.get_secret_value(),
+        sumsub_webhook_secret=settings.sumsub_webhook_secret.get_secret_value(),
+    )
