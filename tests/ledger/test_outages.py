@@ -16,9 +16,10 @@ from typing import Any
 
 import pytest
 
-from app.errors import InsufficientFunds, OutcomeUnresolved, Overloaded
+from app.errors import InsufficientFunds, OutcomeUnresolved, Overloaded, StaleGuard, WalletError
 from app.ledger import verbs
 from app.ledger.changes import ABSENT, Change, Companion, Duplicate, Posted
+from app.ledger.committer import Committer
 from app.ledger.store import LedgerStore
 from app.plumbing import embedded, mongo
 from app.plumbing.collections import CollectionSpec, ensure_collections
@@ -65,10 +66,19 @@ async def head(database: Database) -> int:
     return max([head["n"] async for head in database["streams"].find()], default=0)
 
 
-@pytest.mark.parametrize("fate", [Fate.IS_LOST, Fate.IS_CUT_OFF, Fate.GOES_UNANSWERED])
-@pytest.mark.parametrize("count", [1, 2, 6])
+@pytest.mark.parametrize(
+    ("count", "fate"),
+    [
+        (1, Fate.IS_LOST),
+        (1, Fate.IS_CUT_OFF),
+        (1, Fate.GOES_UNANSWERED),
+        (2, Fate.GOES_UNANSWERED),
+        (6, Fate.IS_LOST),
+        (6, Fate.GOES_UNANSWERED),
+    ],
+)
 async def test_a_commit_whose_answer_is_lost_is_true_once_and_told_as_posted(
-    database: Database, store: LedgerStore, far: LedgerStore, proxy: Proxy, fate: Fate, count: int
+    database: Database, store: LedgerStore, far: LedgerStore, proxy: Proxy, count: int, fate: Fate
 ) -> None:
     """Six is all that one attempt asks, so the outcome has to be read from the stream's head."""
     async with open_door(far) as door:
@@ -149,6 +159,41 @@ async def test_a_retry_is_never_told_that_the_money_is_missing_which_it_moved_it
             await verbs.post(near, transfer("one", ALICE, BOB, 10))
             posted.set()
     assert isinstance(retry.result(), Duplicate)
+
+
+async def test_a_version_that_moves_between_reading_and_writing_is_not_overwritten(
+    database: Database, store: LedgerStore, far: LedgerStore, proxy: Proxy
+) -> None:
+    await database["notes"].insert_one({"_id": "default/note", "version": 1, "by": "nobody"})
+    writing, taken = asyncio.Event(), asyncio.Event()
+
+    async def rule(name: str, _message: bytes) -> Fate:
+        if name == "update":
+            writing.set()
+            await taken.wait()
+        return Fate.ARRIVES
+
+    def claim(by: str) -> Change:
+        companion = Companion("notes", "default/note", {"version": 1}, {"version": 2, "by": by})
+        return Change(BOOK, companions=(companion,))
+
+    async with open_door(store, seed=1) as near, open_door(far, seed=2) as door:
+        proxy.rule = rule
+        async with asyncio.TaskGroup() as group:
+            second = group.create_task(refused(door, claim("second")))
+            await writing.wait()
+            await near.submit(claim("first"))
+            taken.set()
+    assert isinstance(second.result(), StaleGuard)
+    assert await database["notes"].find_one({}) == {"_id": "default/note", "version": 2, "by": "first"}
+
+
+async def refused(door: Committer, change: Change) -> WalletError | None:
+    try:
+        await door.submit(change)
+    except WalletError as refusal:
+        return refusal
+    return None
 
 
 class Load:

@@ -202,6 +202,23 @@ def test_a_later_change_sees_the_companions_of_an_earlier_one() -> None:
     assert list(judged.companions) == [replace(first, document={"version": 2, "state": "new"})]
 
 
+@pytest.mark.parametrize(
+    ("transaction", "held", "balance"),
+    [
+        (capture("new", "hold", ALICE, BOB, 1_000), 2_000, 9_000),
+        (capture("new", "hold", ALICE, BOB, 3_000), 0, 7_000),
+        (capture("new", "hold", ALICE, BOB, 1_000, closes_holds=True), 0, 9_000),
+        (release(txn("new"), HELD, usd(3_000)), 0, 10_000),
+        (hold(txn("new"), ALICE, BOB, usd(500)), 3_500, 10_000),
+    ],
+)
+def test_what_is_held_follows_what_is_taken(transaction: Transaction, held: int, balance: int) -> None:
+    judged = book()
+    judged.judge(request(transaction))
+    alice = next(after for _, after in judged.changed_accounts if after.id == ALICE.id)
+    assert (alice.held, alice.balance) == (held, balance)
+
+
 def test_one_hold_cannot_be_captured_twice_over() -> None:
     judged = book()
     verdicts = [judged.judge(request(capture(f"c{n}", "hold", ALICE, BOB, 2_000))) for n in range(2)]
