@@ -6,9 +6,9 @@ version that was read: whatever changed in between makes the batch stale, and it
 
 from asyncio import TaskGroup
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
 
 from bson.errors import BSONError
 from pymongo import ASCENDING, DESCENDING, AsyncMongoClient, IndexModel
@@ -241,6 +241,15 @@ class LedgerStore:
         """The stored transaction."""
         return await self._database["transactions"].find_one({"_id": transaction_id})
 
+    async def transactions_of_account(self, account_id: str, until: datetime | None) -> AsyncIterator[Document]:
+        """What an account took part in up to that instant, in order."""
+        query: Document = {"legs.account_id": account_id}
+        if until is not None:
+            query["timestamp"] = {"$lte": until}
+        order = [("timestamp", ASCENDING), ("position.n", ASCENDING), ("position.i", ASCENDING)]
+        async for document in self._database["transactions"].find(query).sort(order):
+            yield document
+
     async def hold_remaining(self, hold_id: str) -> int:
         """What a hold still reserves, in minor units; 0 if it never was."""
         document = await self._database["holds"].find_one({"_id": hold_id})
@@ -284,7 +293,7 @@ class LedgerStore:
                 totals[account.asset.code] = before.including(account.balance)
         return [totals[code] for code in sorted(totals)]
 
-    async def balance_at(self, account_id: str, at: Any) -> int:
+    async def balance_at(self, account_id: str, at: datetime) -> int:
         """The account's balance as of that instant, in minor units: that of the last entry not after it."""
         query = {"_id": {"$gt": f"{account_id}#", "$lt": f"{account_id}#~"}, "timestamp": {"$lte": at}}
         entry = await self._database["ledger_entries"].find_one(query, sort=[("_id", DESCENDING)])
