@@ -18,6 +18,8 @@ from app.clock import ManualClock
 from app.identity.principals import DEFAULT_TENANT
 from app.ids import new_id, public_id, stored_id
 from app.inbox.store import InboxStore
+from app.ledger import verbs
+from app.ledger.transactions import Transaction, credit, debit
 from app.ledger.verify import Audit
 from app.main import create_app
 from app.money import BTC, USD, Money
@@ -26,6 +28,7 @@ from app.orchestrator.audit import audit_books
 from app.orchestrator.driver import Driver
 from app.orchestrator.engine import Engine
 from app.orchestrator.flows import FLOWS
+from app.orchestrator.flows.chart import bank
 from app.orchestrator.inventory import fund_inventory
 from app.orchestrator.journal import SagaRecord
 from app.orchestrator.observations import Observations
@@ -37,6 +40,7 @@ from app.orchestrator.starting import Asked, Flows
 from app.runtime import Runtime, _policies, open_runtime
 from app.sandbox.config import SandboxConfig
 from app.settings import Settings, sandbox_addresses
+from app.wallets.opening import open_account
 from tests.third_parties import ThirdParties
 from tests.wire import Wire
 
@@ -98,6 +102,18 @@ class World:
         await self.expire_leases()
         await self.stop()
         await self.start()
+
+    async def take_over(self) -> None:
+        """Other workers go on, through the open door, once a dead one's leases have run out."""
+        await self.wire.idle()
+        await self.expire_leases()
+        self.work_through(self.runtime.door)
+
+    async def calm_down(self) -> None:
+        """Everything that went wrong is over."""
+        (await self.desk.delete("/control/faults")).raise_for_status()
+        await self.webhooks_travel("normal")
+        await self.take_over()
 
     def work_through(self, door: Door, flows: Mapping[tuple[str, int], Saga] = FLOWS) -> None:
         """Let everything that writes sagas write through that door from now on."""
@@ -190,7 +206,7 @@ class World:
 
     # What people do.
 
-    async def customer(self, name: str, *, dollars: str = "") -> Customer:
+    async def customer(self, name: str) -> Customer:
         """A customer as the API makes one: token, verified identity, linked bank, an account in USD and one in BTC."""
         asked = {"grant_type": "password", "username": name}
         token = (await self.desk.post("/auth0/oauth/token", json=asked)).json()["access_token"]
@@ -206,11 +222,18 @@ class World:
             currency: (await self._post("/v1/accounts", {"currency": currency}, headers))["id"]
             for currency in ("USD", "BTC")
         }
-        customer = Customer(name, me["user_id"], token, link["id"], accounts["USD"], accounts["BTC"])
-        if dollars:
-            await self.deposit(customer, dollars)
-            await self.settle()
-        return customer
+        return Customer(name, me["user_id"], token, link["id"], accounts["USD"], accounts["BTC"])
+
+    async def with_new_accounts(self, customer: Customer, dollars: str) -> Customer:
+        """The customer with two more accounts, and so much in the one in USD."""
+        door = self.runtime.door
+        opened = [await open_account(door, BOOK, customer.user_id, each) for each in (USD, BTC)]
+        amount = Money.parse(dollars, USD)
+        paid_in = Transaction(
+            stored_id(BOOK, new_id("txn")), "opening", (debit(bank(BOOK, USD), amount), credit(opened[0], amount))
+        )
+        await verbs.post(door, paid_in)
+        return replace(customer, dollars_id=public_id(opened[0].id), coins_id=public_id(opened[1].id))
 
     async def bank_login(self) -> dict[str, str]:
         """What the bank's own dialogue hands to the app."""

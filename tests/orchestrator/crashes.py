@@ -1,0 +1,44 @@
+"""Doors behind which a process dies."""
+
+from collections.abc import Awaitable
+
+from app.ledger.changes import Change, Duplicate, Posted
+from app.orchestrator.scribe import Door
+
+
+class Crashed(BaseException):
+    """The process is gone; nothing in it can catch this."""
+
+
+class FallingDoor:
+    """Lets so many commits through and then dies, either just before the next one or just after it."""
+
+    def __init__(self, door: Door, dies_at: int, *, committed: bool) -> None:
+        self._door = door
+        self._dies_at = dies_at
+        self._committed = committed
+        self.commits = 0
+        self.dead = False
+
+    async def submit(self, change: Change, *, deadline_s: float = 10.0) -> Posted | Duplicate:
+        if self.dead:
+            raise Crashed
+        self.commits += 1
+        if self.commits < self._dies_at:
+            return await self._door.submit(change, deadline_s=deadline_s)
+        self.dead = True
+        if self._committed:
+            await self._door.submit(change, deadline_s=deadline_s)
+        raise Crashed
+
+
+async def outlive(work: Awaitable[object]) -> None:
+    """Wait for the work; that its process died is no error, anything else is."""
+    try:
+        await work
+    except BaseExceptionGroup as group:
+        others = group.split(Crashed)[1]
+        if others is not None:
+            raise others from None
+    except Crashed:
+        return

@@ -1,0 +1,104 @@
+"""The ways a flow can go: what is ordered, what goes wrong outside, and what must be true in the end.
+
+A flow that is registered needs at least one here; the harnesses run whatever they find.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from app.orchestrator.progress import order_status
+from tests.worlds import Customer, World
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """``pulls``, ``refunds`` and ``sends`` count what the bank and the chain have let happen, whatever became of it.
+
+    ``dollars`` and ``coins`` are what the customer, who began with 500 dollars and no coins, has available here.
+    """
+
+    flow: str
+    amount: str
+    ends: str
+    paying: str = "bank"
+    to: str = "address"
+    declined: tuple[str, str] | None = None
+    pulls: int = 0
+    refunds: int = 0
+    sends: int = 0
+    dollars: str = "500.00"
+    coins: str = "0.00000000"
+
+    async def order(self, world: World, customer: Customer, key: str, quote: str = "") -> str:
+        """Ask for it, under that key; the saga's stored id."""
+        if self.flow == "deposit":
+            return await world.deposit(customer, self.amount, key=key)
+        return await world.buy(customer, self.amount, paying=self.paying, to=self.to, key=key, quote=quote)
+
+    async def quote(self, world: World, customer: Customer) -> str:
+        """The quote it needs, if it needs one."""
+        if self.flow == "deposit":
+            return ""
+        return await world.quote(customer, self.amount, chain="bitcoin" if self.to == "address" else None)
+
+    async def set_up(self, world: World) -> None:
+        """Let the outside world be as the scenario has it."""
+        await world.calm_down()
+        if self.declined:
+            await world.dial(*self.declined, "decline", times=_AS_OFTEN_AS_ASKED)
+
+
+_AS_OFTEN_AS_ASKED = 1_000
+NO_SEND = ("tatum", "send")
+NO_PULL = ("unit", "create_payment")
+
+SCENARIOS: Mapping[str, Scenario] = {
+    "from bank to chain": Scenario("purchase", "100.00", "completed", pulls=1, sends=1),
+    "from bank to account": Scenario("purchase", "100.00", "completed", to="account", pulls=1, coins="0.00101546"),
+    "from account to chain": Scenario("purchase", "100.00", "completed", paying="account", sends=1, dollars="400.00"),
+    "from account to account": Scenario(
+        "purchase", "100.00", "completed", paying="account", to="account", dollars="400.00", coins="0.00101546"
+    ),
+    "pull rejected at birth": Scenario("purchase", "100.13", "cancelled"),
+    "pull declined": Scenario("purchase", "100.00", "cancelled", declined=NO_PULL),
+    "pull returned before it was sent": Scenario("purchase", "100.19", "cancelled", pulls=1),
+    "delivery declined, bank paid": Scenario("purchase", "100.00", "refunded", declined=NO_SEND, pulls=1, refunds=1),
+    "delivery declined, account paid": Scenario("purchase", "100.00", "refunded", paying="account", declined=NO_SEND),
+    "refund returned later": Scenario("purchase", "100.31", "refunded", declined=NO_SEND, pulls=1, refunds=1),
+    "refund rejected at birth": Scenario("purchase", "100.37", "parked", declined=NO_SEND, pulls=1),
+    "deposit": Scenario("deposit", "100.00", "completed", pulls=1, dollars="600.00"),
+    "deposit rejected at birth": Scenario("deposit", "100.13", "cancelled"),
+    "deposit returned before it was sent": Scenario("deposit", "100.19", "cancelled", pulls=1),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What bank and chain had seen at some moment."""
+
+    pulls: int
+    refunds: int
+    sends: int
+
+    @classmethod
+    async def of(cls, world: World) -> "Outside":
+        payments = [each for each in await world.bank_payments() if each["status"] != "Rejected"]
+        return cls(
+            pulls=sum(each["direction"] == "Debit" for each in payments),
+            refunds=sum(each["direction"] == "Credit" for each in payments),
+            sends=len(await world.chain_transactions()),
+        )
+
+    def since(self, earlier: "Outside") -> "Outside":
+        return Outside(self.pulls - earlier.pulls, self.refunds - earlier.refunds, self.sends - earlier.sends)
+
+
+async def require_end(world: World, scenario: Scenario, saga_id: str, before: Outside, customer: Customer) -> None:
+    """The saga ended as it should, the outside world did each thing once, and the books are sound."""
+    saga = await world.saga(saga_id)
+    assert order_status(saga) == scenario.ends, (saga.state, saga.reason)
+    seen = (await Outside.of(world)).since(before)
+    assert seen == Outside(scenario.pulls, scenario.refunds, scenario.sends)
+    assert await world.available(customer.dollars_id) == scenario.dollars
+    assert await world.available(customer.coins_id) == scenario.coins
+    await world.audit()

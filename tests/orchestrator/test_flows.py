@@ -1,0 +1,95 @@
+"""Every way a flow can go, as a golden trace: what happened, and what was posted."""
+
+import pytest
+
+from app.ledger.verify import TRANSIT_ROLES
+from app.orchestrator.flows import FLOWS
+from tests.orchestrator.scenarios import SCENARIOS, Outside, require_end
+from tests.worlds import Customer, World
+
+_COLLECT = "sending collect, accepted collect, done collect"
+_DELIVER = "sending deliver, accepted deliver, progress deliver, done deliver"
+_UNWIND = "sending deliver, failed deliver, undone convert"
+_REFUND = "sending collect, accepted collect, undone collect, undone record, compensated"
+_PULLED = "collect.sending collect.accepted collect.settled collect.credited"
+_DELIVERED = "deliver.sending deliver.broadcast deliver.confirmed"
+_NOT_DELIVERED = "convert.converted deliver.sending deliver.refused convert.reversed"
+
+GOLDEN = {
+    "from bank to chain": (
+        f"accepted-request, done record, {_COLLECT}, done convert, {_DELIVER}, completed",
+        f"hold {_PULLED} hold convert.converted {_DELIVERED}",
+    ),
+    "from bank to account": (
+        f"accepted-request, done record, {_COLLECT}, done convert, done credit, completed",
+        f"hold {_PULLED} hold convert.converted credit.credited",
+    ),
+    "from account to chain": (
+        f"accepted-request, done record, done convert, {_DELIVER}, completed",
+        f"hold hold convert.converted {_DELIVERED}",
+    ),
+    "from account to account": (
+        "accepted-request, done record, done convert, done credit, completed",
+        "hold hold convert.converted credit.credited",
+    ),
+    "pull rejected at birth": (
+        "accepted-request, done record, sending collect, failed collect, undone record, compensated",
+        "hold collect.sending collect.refused release",
+    ),
+    "pull declined": (
+        "accepted-request, done record, sending collect, failed collect, undone record, compensated",
+        "hold collect.sending collect.refused release",
+    ),
+    "pull returned before it was sent": (
+        "accepted-request, done record, sending collect, accepted collect, failed collect, undone record, compensated",
+        "hold collect.sending collect.accepted collect.returned release",
+    ),
+    "delivery declined, bank paid": (
+        f"accepted-request, done record, {_COLLECT}, done convert, {_UNWIND}, {_REFUND}",
+        f"hold {_PULLED} hold {_NOT_DELIVERED} hold collect.refund-sending collect.refund-accepted",
+    ),
+    "delivery declined, account paid": (
+        f"accepted-request, done record, done convert, {_UNWIND}, undone record, compensated",
+        f"hold hold {_NOT_DELIVERED}",
+    ),
+    "refund returned later": (
+        f"accepted-request, done record, {_COLLECT}, done convert, {_UNWIND}, {_REFUND}",
+        f"hold {_PULLED} hold {_NOT_DELIVERED} hold collect.refund-sending collect.refund-accepted",
+    ),
+    "refund rejected at birth": (
+        f"accepted-request, done record, {_COLLECT}, done convert, {_UNWIND}, sending collect, parked collect",
+        f"hold {_PULLED} hold {_NOT_DELIVERED} hold collect.refund-sending collect.refund-refused hold",
+    ),
+    "deposit": (f"accepted-request, done record, {_COLLECT}, completed", _PULLED),
+    "deposit rejected at birth": (
+        "accepted-request, done record, sending collect, failed collect, compensated",
+        "collect.sending collect.refused",
+    ),
+    "deposit returned before it was sent": (
+        "accepted-request, done record, sending collect, accepted collect, failed collect, compensated",
+        "collect.sending collect.accepted collect.returned",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+async def test_a_run_leaves_its_golden_trace(calm_world: World, rich_ada: Customer, name: str) -> None:
+    scenario, (trace, postings) = SCENARIOS[name], GOLDEN[name]
+    before = await Outside.of(calm_world)
+    await scenario.set_up(calm_world)
+    saga_id = await scenario.order(calm_world, rich_ada, name)
+    await calm_world.settle()
+    assert ", ".join(await calm_world.trace(saga_id)) == trace
+    assert " ".join(await calm_world.postings(saga_id)) == postings
+    await require_end(calm_world, scenario, saga_id, before, rich_ada)
+    assert await _in_transit(calm_world) == {}
+
+
+def test_every_flow_has_a_scenario() -> None:
+    assert {scenario.flow for scenario in SCENARIOS.values()} == {flow.name for flow in FLOWS.values()}
+
+
+async def _in_transit(world: World) -> dict[str, str]:
+    """What lies on accounts that are empty when nothing is under way."""
+    accounts = world.runtime.database["accounts"].find({"role": {"$regex": f"^({'|'.join(TRANSIT_ROLES)})"}})
+    return {each["_id"]: str(each["balance"]) async for each in accounts if str(each["balance"]) != "0"}
