@@ -20,6 +20,7 @@ from app.inbox import store as inbox_store
 from app.inbox.inbox import Inbox
 from app.inbox.store import InboxStore
 from app.ledger import store as ledger_store
+from app.ledger.batch_store import BatchStore
 from app.ledger.committer import Committer
 from app.ledger.store import LedgerStore
 from app.orchestrator import store as saga_store
@@ -104,7 +105,7 @@ async def open_runtime(
 
         ledger, sagas, wallets = LedgerStore(client, database), SagaStore(database), WalletStore(database)
         users, hints = Users(database, clock), Hints(redis)
-        door = Committer(ledger, clock, Random())  # noqa: S311 - it only spreads retries
+        door = Committer(BatchStore(client, database), clock, Random())  # noqa: S311 - it only spreads retries
         committing = await stack.enter_async_context(asyncio.TaskGroup())
         committing.create_task(door.run(), name="door")
         stack.callback(door.close)

@@ -31,6 +31,7 @@ from app.ledger.accounts import Account, AccountStatus
 from app.ledger.changes import ABSENT, Change, Companion, Document, Duplicate, Posted
 from app.ledger.diversion import divert
 from app.ledger.documents import diversion_case, entry_document, transaction_document
+from app.ledger.recent import Head
 from app.ledger.transactions import Hold, Leg, Side, Status, Transaction
 from app.money import MINOR_BOUND, Money
 from app.plumbing.decimals import to_decimal128
@@ -42,11 +43,11 @@ Verdict = Posted | Duplicate | WalletError
 class State:
     """What a batch was loaded with; absent documents are absent keys.
 
-    ``head`` is the number of the last batch of the stream, ``head_token`` the mark of the attempt that wrote it.
+    ``head`` is the last batch of the stream; ``remembered`` says that some of this was not read but remembered.
     """
 
-    head: int = 0
-    head_token: str = ""
+    head: Head = field(default_factory=Head)
+    remembered: bool = False
     accounts: dict[str, Account] = field(default_factory=dict)
     transactions: dict[str, Document] = field(default_factory=dict)
     holds: dict[str, Hold] = field(default_factory=dict)
@@ -71,7 +72,7 @@ class Book:
     def __init__(self, loaded: State, stream: str, *, at: datetime) -> None:
         self._loaded = loaded
         self._stream = stream
-        self.number = loaded.head + 1
+        self.number = loaded.head.number + 1
         self._at = at
         self._accounts = dict(loaded.accounts)
         self._holds = dict(loaded.holds)

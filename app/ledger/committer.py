@@ -20,10 +20,12 @@ import structlog
 
 from app.clock import Clock
 from app.errors import OutcomeUnresolved, Overloaded, WalletError
-from app.ids import new_id
+from app.ids import new_id, stored_id
+from app.ledger.batch_store import Batch, BatchPoisoned, BatchStale, BatchStore, BatchTransient, CommitUnknown
 from app.ledger.book import Book, State, Verdict
 from app.ledger.changes import Change, Duplicate, Posted
-from app.ledger.store import Batch, BatchPoisoned, BatchStale, BatchTransient, CommitUnknown, LedgerStore
+from app.ledger.recent import Head, Recent
+from app.ledger.wanted import everything_named
 
 _QUEUE_MAX = 4_096
 _CHANGES_MAX = 256
@@ -72,7 +74,7 @@ class _Knotted(Exception):
 class Committer:
     """Gathers changes and commits them in order. One per process; its streams are its own."""
 
-    def __init__(self, store: LedgerStore, clock: Clock, random: Random) -> None:
+    def __init__(self, store: BatchStore, clock: Clock, random: Random) -> None:
         self._store = store
         self._clock = clock
         self._random = random
@@ -81,6 +83,7 @@ class Committer:
         self._arrived = asyncio.Event()
         self._closing = False
         self._last_at: datetime | None = None
+        self._recent = Recent()
 
     async def submit(self, change: Change, *, deadline_s: float = 10.0) -> Posted | Duplicate:
         """Make the change true, and answer when it is durable.
@@ -158,6 +161,7 @@ class Committer:
     async def _decide(self, batch: Sequence[_Waiting]) -> list[Verdict]:
         """The verdicts of a batch that is durably decided. Raises BatchPoisoned or _Knotted: nothing is."""
         changes = [waiting.change for waiting in batch]
+        stream_id = stored_id(changes[0].book, self._stream)
         unanswered: dict[str, list[Verdict]] = {}
         give_up_at = asyncio.get_running_loop().time() + _BUDGET_S
         tries = stale = 0
@@ -165,13 +169,17 @@ class Committer:
             token = new_id("bat")
             verdicts: list[Verdict] = []
             try:
-                state = await self._store.load(changes, self._stream)
-                if state.head_token in unanswered:
-                    return unanswered[state.head_token]
+                state = await self._store.load(changes, self._stream, self._recent if tries == 0 else None)
+                if state.head.token in unanswered:
+                    return unanswered[state.head.token]
                 judged, verdicts = self._judge(changes, state)
+                if state.remembered and _is_doubtful(judged, verdicts):
+                    state = await self._store.load(changes, self._stream, None)
+                    judged, verdicts = self._judge(changes, state)
                 # An unanswered attempt may still land, so even a batch of refusals takes its number first.
                 if unanswered or any(isinstance(verdict, Posted) for verdict in verdicts):
                     await self._store.write(Batch(changes[0].book, self._stream, token, judged))
+                    self._remember(judged, stream_id, token)
             except CommitUnknown:
                 unanswered[token] = verdicts
             except BatchStale:
@@ -183,8 +191,13 @@ class Committer:
             else:
                 return verdicts
             tries += 1
+            self._recent.forget(everything_named(changes).accounts, stream_id)
             await asyncio.sleep(self._random.uniform(0, min(_PAUSE_MAX_S, _PAUSE_S * 2 ** min(tries, 10))))
         return [OutcomeUnresolved() if unanswered else Overloaded() for _ in batch]
+
+    def _remember(self, judged: Book, stream_id: str, token: str) -> None:
+        left = (account for _, account in judged.changed_accounts)
+        self._recent.remember(left, stream_id, Head(judged.number, token))
 
     def _judge(self, changes: Sequence[Change], state: State) -> tuple[Book, list[Verdict]]:
         book = Book(state, self._stream, at=self._instant(state))
@@ -199,6 +212,11 @@ class Committer:
         moments.extend(account.updated_at for account in state.accounts.values())
         self._last_at = max(moment for moment in moments if moment is not None)
         return self._last_at
+
+
+def _is_doubtful(judged: Book, verdicts: Sequence[Verdict]) -> bool:
+    """Whether a verdict rests on something that the batch does not write, and so does not guard."""
+    return bool(judged.cases) or any(isinstance(verdict, WalletError) for verdict in verdicts)
 
 
 def _look_away(answer: asyncio.Future[Posted | Duplicate]) -> None:

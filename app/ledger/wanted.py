@@ -26,7 +26,7 @@ def everything_named(changes: Iterable[Change]) -> Wanted:
         for transaction in change.transactions:
             wanted.transactions.add(transaction.id)
             wanted.accounts.update(leg.account_id for leg in transaction.legs)
-            wanted.holds.update(transaction.hold_ids or (transaction.id,))
+            wanted.holds.update(transaction.hold_ids)
         for companion in change.companions:
             wanted.companions[companion.collection].add(companion.id)
     return wanted

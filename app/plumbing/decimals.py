@@ -4,6 +4,7 @@ A 64-bit integer holds 9.2 units of an 18-decimal coin, and the server turns lar
 Going through the bits instead of through text is half again as fast (IEEE 754-2008 binary integer encoding).
 """
 
+from functools import lru_cache
 from typing import Any, cast
 
 from bson.decimal128 import Decimal128
@@ -14,6 +15,7 @@ _LOW = (1 << 64) - 1
 _HIGH_COEFFICIENT = (1 << 49) - 1
 
 
+@lru_cache(maxsize=4_096)
 def to_decimal128(value: int) -> Decimal128:
     """The integer as a Decimal128 with exponent 0. It must be below 10^34 in size; Money's bound sees to that."""
     magnitude = -value if value < 0 else value

@@ -11,6 +11,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from app.clock import Clock, SystemClock
 from app.ledger.accounts import Account, customer_account, system_account
+from app.ledger.batch_store import BatchStore
 from app.ledger.committer import Committer
 from app.ledger.store import COLLECTIONS, LedgerStore
 from app.ledger.transactions import Leg, Transaction, credit, debit
@@ -58,10 +59,15 @@ async def ledger_in(database: Database) -> LedgerStore:
     return LedgerStore(database.client, database)
 
 
+def door_to(store: LedgerStore, clock: Clock, random: Random) -> Committer:
+    """A door to the ledger that the store reads."""
+    return Committer(BatchStore(store._client, store._database), clock, random)
+
+
 @asynccontextmanager
 async def open_door(store: LedgerStore, clock: Clock | None = None, seed: int = 1) -> AsyncIterator[Committer]:
     """A committer that runs; on the way out it is closed and drained."""
-    door = Committer(store, clock or SystemClock(), Random(seed))  # noqa: S311 - jitter that a seed repeats
+    door = door_to(store, clock or SystemClock(), Random(seed))  # noqa: S311 - jitter that a seed repeats
     async with asyncio.TaskGroup() as group:
         group.create_task(door.run())
         try:

@@ -11,9 +11,10 @@ from app.clock import ManualClock, SystemClock
 from app.errors import IdempotencyKeyReused, InsufficientFunds, OutcomeUnresolved, Overloaded, StaleGuard
 from app.ledger import verbs
 from app.ledger.accounts import customer_account, receivable
+from app.ledger.batch_store import BatchPoisoned
 from app.ledger.changes import ABSENT, Change, Companion, Duplicate, Posted
 from app.ledger.committer import Committer
-from app.ledger.store import BatchPoisoned, LedgerStore
+from app.ledger.store import LedgerStore
 from app.ledger.transactions import Transaction, credit, debit
 from app.money import USD
 from app.plumbing.collections import CollectionSpec, ensure_collections
@@ -24,6 +25,7 @@ from tests.ledger.given import (
     BOB,
     BOOK,
     Database,
+    door_to,
     open_door,
     posting,
     transfer,
@@ -186,8 +188,24 @@ async def test_a_damaged_account_stops_only_those_who_touch_it(
     await verbs.post(door, transfer("one", ALICE, BOB, 5))
     damage = {"$set": {"balance": 5.0}}
     await database["accounts"].update_one({"_id": BOB.id}, damage, bypass_document_validation=True)
-    verdicts = await outcomes([verbs.post(door, transfer(f"t{n}", ALICE, (BANK, BOB)[n % 2], 1)) for n in range(8)])
+    async with open_door(store, seed=2) as other:
+        transfers = [transfer(f"t{n}", ALICE, (BANK, BOB)[n % 2], 1) for n in range(8)]
+        verdicts = await outcomes([verbs.post(other, each) for each in transfers])
     assert [type(verdict) for verdict in verdicts] == [Posted, BatchPoisoned] * 4
+
+
+async def test_what_is_remembered_of_an_account_never_decides_a_refusal(
+    database: Database, store: LedgerStore, door: Committer
+) -> None:
+    await fund(door)
+    await verbs.post(door, transfer("one", ALICE, BOB, 5))
+    async with open_door(store, seed=2) as other:
+        await verbs.post(other, transfer("back", BOB, ALICE, 5))
+        await verbs.post(other, transfer("all", ALICE, BOB, 100))
+        await verbs.post(other, transfer("half", BOB, ALICE, 50))
+    assert isinstance(await verbs.post(door, transfer("two", BOB, ALICE, 50)), Posted)
+    assert isinstance(await verbs.post(door, transfer("three", ALICE, BOB, 100)), Posted)
+    await assert_sound(store)
 
 
 async def test_a_second_document_under_a_unique_key_is_answered_alone_and_soon(
@@ -274,7 +292,7 @@ async def test_a_deadline_tells_what_was_never_begun_from_what_may_be_done(
 
 
 async def test_a_caller_who_leaves_while_queued_is_not_served(store: LedgerStore, random: Random) -> None:
-    door = Committer(store, SystemClock(), random)
+    door = door_to(store, SystemClock(), random)
     async with asyncio.TaskGroup() as group:
         stays = group.create_task(verbs.post(door, transfer("stays", BANK, ALICE, 1)))
         leaves = group.create_task(verbs.post(door, transfer("leaves", BANK, ALICE, 1)))
@@ -289,7 +307,7 @@ async def test_a_caller_who_leaves_while_queued_is_not_served(store: LedgerStore
 
 
 async def test_a_full_queue_turns_requests_away_but_never_a_fact(store: LedgerStore, random: Random) -> None:
-    door = Committer(store, SystemClock(), random)
+    door = door_to(store, SystemClock(), random)
     async with asyncio.TaskGroup() as group:
         waiting = [group.create_task(door.submit(Change(BOOK), deadline_s=60)) for _ in range(4_096)]
         await until(lambda: len(door._queue) == 4_096)

@@ -27,6 +27,7 @@ from app.ledger.accounts import Account, AccountStatus, customer_account, receiv
 from app.ledger.book import Book, State
 from app.ledger.changes import ABSENT, Change, Companion, Duplicate, Posted
 from app.ledger.documents import transaction_document
+from app.ledger.recent import Head
 from app.ledger.transactions import Hold, Transaction, credit, debit, hold, release
 from app.money import BTC, MINOR_BOUND, USD
 from tests.ledger.given import ALICE, AT, BANK, BOB, BOOK, COINS, btc, capture, posting, transfer, txn, usd
@@ -58,7 +59,7 @@ SAGA: dict[str, Any] = {"_id": "default/sag_one", "version": 3, "fence": 7}
 def book(*more: Account) -> Book:
     known = transaction_document(KNOWN, KNOWN.legs, {"stream": "str_a", "n": 1, "i": 0}, AT)
     state = State(
-        head=4,
+        head=Head(4),
         accounts={**LOADED, **{account.id: account for account in more}},
         transactions={KNOWN.id: known},
         holds={HOLD.id: HOLD},

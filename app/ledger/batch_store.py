@@ -1,0 +1,287 @@
+"""What the door does in MongoDB: load what a batch is judged on, write a batch in one multi-document transaction.
+
+Everything is read with majority read concern *before* the transaction, and every write inside it filters on the
+version that was read: whatever changed in between makes the batch stale, and it is judged again on fresh state.
+"""
+
+from asyncio import TaskGroup
+from collections import defaultdict
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bson.errors import BSONError
+from pymongo import AsyncMongoClient
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from app.ids import stored_id
+from app.ledger.accounts import Account
+from app.ledger.book import Book, State
+from app.ledger.changes import ABSENT, Change, Companion, Document
+from app.ledger.documents import account_document, account_from, hold_document, hold_from
+from app.ledger.recent import Head, Recent
+from app.ledger.transactions import Hold
+from app.ledger.wanted import diversion_targets, everything_named
+
+_DUPLICATE_KEY = 11000
+_COMMITS_MAX = 3
+
+
+class BatchStale(Exception):
+    """Something the batch was judged on has moved; nothing was written."""
+
+
+class BatchTransient(Exception):
+    """The server asks to try again; nothing was written."""
+
+
+class BatchPoisoned(Exception):
+    """The server will never take one of these documents; nothing was written."""
+
+
+class CommitUnknown(Exception):
+    """The commit was sent and not answered: the batch may be true."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """What is written in one transaction, and the place in the stream that only it may take."""
+
+    book: str
+    stream: str
+    token: str
+    judged: Book
+
+
+class BatchStore:
+    """The collections that the door writes, in one database."""
+
+    def __init__(self, client: AsyncMongoClient[Document], database: AsyncDatabase[Document]) -> None:
+        self._client = client
+        self._database = database
+        self._abandoned: list[Mapping[str, object]] = []
+
+    async def load(self, changes: Sequence[Change], stream: str, recent: Recent | None) -> State:
+        """The state those changes, all of one book, are judged on; what ``recent`` knows is not read.
+
+        Raises BatchTransient, or BatchPoisoned where an id cannot be asked for or a document is damaged.
+        """
+        try:
+            return await self._load(changes, stored_id(changes[0].book, stream), recent)
+        except Exception as error:
+            failures = error if isinstance(error, ExceptionGroup) else ExceptionGroup("", [error])
+            raise (BatchTransient() if failures.subgroup(PyMongoError) else BatchPoisoned()) from error
+
+    async def _load(self, changes: Sequence[Change], stream_id: str, recent: Recent | None) -> State:
+        """Identities come last: whoever sees what another commit took from an account also sees its transaction.
+
+        Read the other way round, a retry could be told that the money is missing which it has moved itself.
+        """
+        wanted = everything_named(changes)
+        state = State()
+        head = _recall(recent, wanted.accounts, stream_id, state)
+        await _side_by_side(
+            *_if_any(self._load_accounts, wanted.accounts - state.accounts.keys(), state),
+            *_if_any(self._load_holds, wanted.holds, state),
+            *(self._load_companions(collection, ids, state) for collection, ids in wanted.companions.items()),
+        )
+        await _side_by_side(*_if_any(self._load_accounts, diversion_targets(changes, state.accounts), state))
+        await _side_by_side(
+            *((self._load_head(stream_id, state),) if head is None else ()),
+            *_if_any(self._load_transactions, wanted.transactions, state),
+        )
+        return state
+
+    async def _load_head(self, stream_id: str, state: State) -> None:
+        head = await self._database["streams"].find_one({"_id": stream_id})
+        if head is not None:
+            state.head = Head(head["n"], head["token"])
+
+    async def _load_accounts(self, ids: Iterable[str], state: State) -> None:
+        for document in await self._find("accounts", ids):
+            state.accounts[document["_id"]] = account_from(document)
+
+    async def _load_transactions(self, ids: Iterable[str], state: State) -> None:
+        for document in await self._find("transactions", ids):
+            state.transactions[document["_id"]] = document
+
+    async def _load_holds(self, ids: Iterable[str], state: State) -> None:
+        for document in await self._find("holds", ids):
+            state.holds[document["_id"]] = hold_from(document)
+
+    async def _load_companions(self, collection: str, ids: Iterable[str], state: State) -> None:
+        for document in await self._find(collection, ids):
+            state.companions[collection, document["_id"]] = document
+
+    async def write(self, batch: Batch) -> None:
+        """Commit the batch, whole or not at all.
+
+        Raises BatchStale, BatchTransient, BatchPoisoned (nothing is written) or CommitUnknown.
+        """
+        await self._end_abandoned()
+        async with self._client.start_session() as session:
+            await session.start_transaction(
+                read_concern=ReadConcern("snapshot"), write_concern=WriteConcern(w="majority", j=True)
+            )
+            try:
+                await self._write_all(batch, session)
+            except PyMongoError as error:
+                if isinstance(error, ConnectionFailure):
+                    self._abandoned.append(session.session_id)
+                raise _classify(error) from error
+            except (BSONError, ValueError, TypeError, OverflowError, RecursionError) as error:
+                raise BatchPoisoned from error  # BSON cannot hold it
+            try:
+                await _commit(session)
+            except CommitUnknown:
+                self._abandoned.append(session.session_id)
+                raise
+
+    async def _end_abandoned(self) -> None:
+        """End what a cut connection left open: its locks would turn every later batch away for as long as it lives."""
+        if not self._abandoned:
+            return
+        try:
+            await self._client.admin.command("killSessions", self._abandoned)
+        except PyMongoError as error:
+            raise BatchTransient from error
+        self._abandoned.clear()
+
+    async def _write_all(self, batch: Batch, session: AsyncClientSession) -> None:
+        judged = batch.judged
+        await self._update("streams", [_head_update(batch)], session)
+        await self._update("accounts", [_account_update(*pair) for pair in judged.changed_accounts], session)
+        await self._insert("transactions", judged.transactions, session)
+        await self._insert("ledger_entries", judged.entries, session)
+        await self._update("holds", [_hold_update(*pair) for pair in judged.changed_holds], session)
+        await self._insert("cases", judged.cases, session)
+        by_collection: defaultdict[str, list[Companion]] = defaultdict(list)
+        for companion in judged.companions:
+            by_collection[companion.collection].append(companion)
+        for collection, companions in by_collection.items():
+            await self._update(collection, [_companion_update(companion) for companion in companions], session)
+
+    async def _insert(self, collection: str, documents: Sequence[Document], session: AsyncClientSession) -> None:
+        if documents:
+            reply = await self._database.command(
+                {"insert": collection, "documents": list(documents), "ordered": True}, session=session
+            )
+            _check_write_errors(reply)
+
+    async def _update(self, collection: str, updates: list[Document], session: AsyncClientSession) -> None:
+        if not updates:
+            return
+        reply = await self._database.command(
+            {"update": collection, "updates": updates, "ordered": True}, session=session
+        )
+        _check_write_errors(reply)
+        if reply["n"] != len(updates):
+            raise BatchStale
+
+    async def _find(self, collection: str, ids: Iterable[str]) -> list[Document]:
+        return await self._database[collection].find({"_id": {"$in": sorted(ids)}}).to_list()
+
+
+def _recall(recent: Recent | None, accounts: set[str], stream_id: str, state: State) -> Head | None:
+    """Take over what is remembered; the head, if it is."""
+    if recent is None:
+        return None
+    state.accounts = recent.accounts(accounts)
+    state.remembered = bool(state.accounts)
+    head = recent.head(stream_id)
+    state.head = head or state.head
+    return head
+
+
+def _if_any(
+    load: Callable[[set[str], State], Coroutine[Any, Any, None]], ids: set[str], state: State
+) -> tuple[Coroutine[Any, Any, None], ...]:
+    return (load(ids, state),) if ids else ()
+
+
+async def _side_by_side(*reads: Coroutine[Any, Any, None]) -> None:
+    """Await them at the same time; one alone needs no task."""
+    if len(reads) == 1:
+        await reads[0]
+    elif reads:
+        async with TaskGroup() as group:
+            for read in reads:
+                group.create_task(read)
+
+
+def _head_update(batch: Batch) -> Document:
+    stream_id, number = stored_id(batch.book, batch.stream), batch.judged.number
+    head = {"_id": stream_id, "n": number, "token": batch.token}
+    return {"q": {"_id": stream_id, "n": number - 1}, "u": head, "upsert": number == 1}
+
+
+def _account_update(before: Account | None, after: Account) -> Document:
+    return _replacement(account_document(after), None if before is None else before.version)
+
+
+def _hold_update(before: Hold | None, after: Hold) -> Document:
+    return _replacement(hold_document(after), None if before is None else before.version)
+
+
+def _replacement(document: Document, version: int | None) -> Document:
+    if version is None:
+        return _insertion(document)
+    return {"q": {"_id": document["_id"], "version": version}, "u": document}
+
+
+def _companion_update(companion: Companion) -> Document:
+    if companion.guard == ABSENT:
+        return _insertion({"_id": companion.id, **companion.document})
+    return {"q": {"_id": companion.id, **companion.guard}, "u": {"$set": companion.document}}
+
+
+def _insertion(document: Document) -> Document:
+    """An upsert that never finds anything: a document that is there after all fails on its key."""
+    return {"q": {"_id": document["_id"], "version": {"$lt": 0}}, "u": document, "upsert": True}
+
+
+def _check_write_errors(reply: Document) -> None:
+    """A command does not raise what the bulk helpers raise, so its errors are read here.
+
+    A document that is there after all is read on the next try; one that breaks another unique key always will.
+    """
+    for error in reply.get("writeErrors", ()):
+        if error["code"] == _DUPLICATE_KEY and list(error.get("keyPattern", ())) == ["_id"]:
+            raise BatchStale
+        raise BatchPoisoned(f"error {error['code']}")
+
+
+def _classify(error: PyMongoError) -> Exception:
+    if error.has_error_label("TransientTransactionError") or isinstance(error, ConnectionFailure):
+        return BatchTransient()
+    if isinstance(error, OperationFailure) and error.code == _DUPLICATE_KEY:
+        return BatchStale()
+    if isinstance(error, OperationFailure):
+        return BatchPoisoned(str(error))
+    return BatchTransient()
+
+
+async def _commit(session: AsyncClientSession) -> None:
+    """Commit, asking again while the answer is lost.
+
+    A server that no longer knows the transaction after an unanswered commit proves nothing, so the outcome stays
+    unknown then; the stream's head tells.
+    """
+    unanswered = False
+    for _ in range(_COMMITS_MAX):
+        try:
+            await session.commit_transaction()
+        except PyMongoError as error:
+            if error.has_error_label("UnknownTransactionCommitResult") or isinstance(error, ConnectionFailure):
+                unanswered = True
+                continue
+            if unanswered or not error.has_error_label("TransientTransactionError"):
+                raise CommitUnknown from error
+            raise BatchTransient from error
+        else:
+            return
+    raise CommitUnknown
