@@ -29,10 +29,18 @@ async def world(
 
 
 @pytest.fixture(scope="module")
-async def busy_world(mongodb_uri: str, redis_url: str, sandbox_book: str) -> AsyncIterator[World]:
+def timings() -> dict[str, float]:
+    """Settings that a module wants otherwise."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+async def busy_world(
+    mongodb_uri: str, redis_url: str, sandbox_book: str, timings: dict[str, float]
+) -> AsyncIterator[World]:
     """One world for all runs of a module, each with a customer's new accounts; faults that are left over are gone."""
     name = new_id("test")
-    async with open_world(mongodb_uri, redis_url, name, sandbox_book) as opened:
+    async with open_world(mongodb_uri, redis_url, name, sandbox_book, **timings) as opened:
         yield opened
     async with AsyncMongoClient[dict[str, Any]](mongodb_uri) as connected:
         await connected.drop_database(name)
@@ -46,6 +54,7 @@ async def ada(busy_world: World) -> Customer:
 @pytest.fixture
 async def calm_world(busy_world: World) -> World:
     """The same, with nothing going wrong yet."""
+    await busy_world.forget()
     await busy_world.calm_down()
     return busy_world
 

@@ -6,7 +6,7 @@ from tests.orchestrator.crashes import FallingDoor, outlive
 from tests.orchestrator.scenarios import SCENARIOS, Outside, Scenario, require_end
 from tests.worlds import Customer, World
 
-SHORT = ("from bank to chain", "from account to account", "delivery declined, bank paid", "deposit")
+SHORT = ("delivery declined, bank paid", "from account to chain", "deposit")
 _COMMITS_MAX = 60
 
 

@@ -1,0 +1,115 @@
+"""Whatever goes wrong with a call outside, or with the news about it, the money moves once and the saga ends."""
+
+import pytest
+
+from app.sandbox.faults import KINDS
+from tests.orchestrator.scenarios import SCENARIOS, Outside, Scenario, require_end
+from tests.worlds import Customer, World
+
+PURCHASE = SCENARIOS["from bank to chain"]
+REFUND = SCENARIOS["delivery declined, bank paid"]
+CALLS = (
+    "unit create_payment",
+    "unit get_payment",
+    "tatum send",
+    "tatum estimate_fee",
+    "tatum kms_get",
+    "tatum get_transaction",
+    "tatum current_block",
+)
+SENDS_GO_WRONG = ("error", "rate_limit", "timeout_before", "timeout_after", "late")
+LOOKED_UP_BY = {"unit create_payment": "unit list_payments", "tatum send": "tatum kms_pending"}
+ENDS_OTHERWISE = {
+    ("unit create_payment", "decline"): SCENARIOS["pull declined"],
+    ("tatum send", "decline"): REFUND,
+}
+
+
+@pytest.fixture(scope="module")
+def timings() -> dict[str, float]:
+    """Calls that give up before a vendor's Retry-After of one second is over."""
+    return {"provider_timeout_s": 0.9, "quiet_period_s": 1.5, "lease_s": 3.0}
+
+
+async def run(world: World, scenario: Scenario, customer: Customer, *faults: tuple[str, str, int]) -> None:
+    before = await Outside.of(world)
+    quote = await scenario.quote(world, customer)
+    for call, fault, times in faults:
+        await world.dial(call, fault, times=times)
+    saga_id = await scenario.order(world, customer, customer.dollars_id, quote)
+    await world.settle()
+    await require_end(world, scenario, saga_id, before, customer)
+
+
+@pytest.mark.parametrize("fault", KINDS)
+@pytest.mark.parametrize("call", CALLS)
+async def test_one_fault_in_one_call(calm_world: World, rich_ada: Customer, call: str, fault: str) -> None:
+    calm_world.surprises_welcome = (call, fault) == ("unit get_payment", "decline")
+    await run(calm_world, ENDS_OTHERWISE.get((call, fault), PURCHASE), rich_ada, (call, fault, 1))
+
+
+@pytest.mark.parametrize("fault", KINDS)
+@pytest.mark.parametrize("lost", ["timeout_before", "timeout_after", "late"])
+@pytest.mark.parametrize("call", LOOKED_UP_BY)
+async def test_a_fault_while_looking_for_what_became_of_a_lost_call(
+    calm_world: World, rich_ada: Customer, call: str, lost: str, fault: str, *, full: bool
+) -> None:
+    if not full and (lost == "late" or fault not in {"error", "timeout_after"}):
+        pytest.skip("a longer round: --full")
+    calm_world.surprises_welcome = (call, fault) == ("unit create_payment", "decline")
+    await run(calm_world, PURCHASE, rich_ada, (call, lost, 1), (LOOKED_UP_BY[call], fault, 1))
+
+
+@pytest.mark.parametrize("fault", SENDS_GO_WRONG)
+@pytest.mark.parametrize("times", [2, 3])
+async def test_several_sends_that_all_go_wrong_deliver_once(
+    calm_world: World, rich_ada: Customer, fault: str, times: int, *, full: bool
+) -> None:
+    if not full and times > 2:
+        pytest.skip("a longer round: --full")
+    await run(calm_world, PURCHASE, rich_ada, ("tatum send", fault, times))
+
+
+@pytest.mark.parametrize("fault", SENDS_GO_WRONG)
+async def test_a_fault_in_the_refund_refunds_once(calm_world: World, rich_ada: Customer, fault: str) -> None:
+    the_pull = ("unit create_payment", "slow", 1)
+    await run(calm_world, REFUND, rich_ada, ("tatum send", "decline", 1), the_pull, ("unit create_payment", fault, 2))
+
+
+async def test_a_vendor_that_is_never_there_is_given_up_and_everything_undone(
+    calm_world: World, rich_ada: Customer
+) -> None:
+    await run(calm_world, SCENARIOS["pull declined"], rich_ada, ("unit create_payment", "rate_limit", 1_000))
+
+
+async def test_a_vendor_that_never_answers_and_never_acts_is_given_up_and_everything_undone(
+    calm_world: World, rich_ada: Customer
+) -> None:
+    await run(calm_world, REFUND, rich_ada, ("tatum send", "timeout_before", 1_000))
+
+
+async def test_a_refund_that_never_gets_through_waits_for_a_person(calm_world: World, rich_ada: Customer) -> None:
+    scenario = SCENARIOS["refund rejected at birth"]
+    the_pull = ("unit create_payment", "slow", 1)
+    await run(
+        calm_world,
+        scenario,
+        rich_ada,
+        ("tatum send", "decline", 1),
+        the_pull,
+        ("unit create_payment", "rate_limit", 1_000),
+    )
+
+
+@pytest.mark.parametrize("mode", ["duplicate", "delay", "reorder", "drop"])
+@pytest.mark.parametrize(
+    "name",
+    ["from bank to chain", "delivery declined, bank paid", "pull returned before it was sent", "deposit"],
+)
+async def test_webhooks_twice_late_out_of_order_or_never_change_nothing(
+    calm_world: World, rich_ada: Customer, name: str, mode: str
+) -> None:
+    scenario = SCENARIOS[name]
+    await scenario.set_up(calm_world)
+    await calm_world.webhooks_travel(mode)
+    await run(calm_world, scenario, rich_ada)
