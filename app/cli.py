@@ -170,6 +170,21 @@ def replay(
     _print(asyncio.run(replayed(settings, book, account, at)))
 
 
+@app.command(epilog="Example: wallet fund --currency BTC --amount 1.5 --reference transfer-2026-11-20")
+def fund(
+    currency: Annotated[str, typer.Option(help="The coin's code.")],
+    amount: Annotated[str, typer.Option(help="How much, in whole coins.")],
+    reference: Annotated[str, typer.Option(help="What it is known by; the same reference is booked once.")],
+    book: Book = "default",
+    data: Data = _DATA_DEFAULT,
+) -> None:
+    """Book coins that the owners have put into custody, so that they can be sold."""
+    settings = settings_for(data)
+    from app.stack.treasury import funded
+
+    typer.echo(asyncio.run(funded(settings, book, currency, amount, reference)))
+
+
 saga = typer.Typer(help="Look at running and finished sagas.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(saga, name="saga")
 

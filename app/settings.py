@@ -48,8 +48,6 @@ class Settings(BaseSettings):
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65535)
-    metrics_port: int = Field(default=0, ge=0, le=65535)
-    """0: no metrics listener."""
 
     auth_issuer: str = f"{_SANDBOX}/auth0/"
     auth_audience: str = "https://api.wallet.example"

@@ -1,6 +1,5 @@
 """Turns what the layers further in raise into an answer; the last resort for what nobody expected."""
 
-import traceback
 from collections.abc import Callable
 
 import structlog
@@ -47,7 +46,6 @@ def _report(scope: Scope, error: Exception) -> None:
     route = state_of(scope).route
     _log.error(
         "unexpected error",
-        error_type=f"{type(error).__module__}.{type(error).__qualname__}",
+        exc_info=error,
         route=route.template if route else "-",
-        frames=[f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)],
     )

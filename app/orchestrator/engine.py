@@ -138,6 +138,7 @@ class Engine:
         if errors >= _ERRORS_MAX:
             after = replace(after, state=PARKED, parked_from=saga.state, wake_at=None, reason="internal-error")
             events = (Event("parked", "", {"reason": reason}),)
+            log.warning("saga-parked", saga_id=saga.id, reason=reason)
         try:
             await self._door.submit(
                 Change(book_of(saga.id), companions=progress(saga, after, events, released=True), fact=True)

@@ -115,7 +115,7 @@ class Scribe:
 
     async def park_unknown(self, saga: SagaRecord) -> None:
         """A definition this process does not have: some other version of the product must go on with it."""
-        log.error("saga-definition-unknown", saga_id=saga.id, type=saga.type, def_version=saga.def_version)
+        log.error("saga-definition-unknown", saga_id=saga.id, saga_type=saga.type, def_version=saga.def_version)
         parked = replace(saga, state=PARKED, parked_from=saga.state, wake_at=None, reason="definition-unknown")
         event = Event("parked", "", {"reason": "definition-unknown"})
         await self._door.submit(Change(book_of(saga.id), companions=progress(saga, parked, (event,), released=True)))

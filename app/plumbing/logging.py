@@ -5,6 +5,7 @@ they have to add its name to this list, where it is seen.
 """
 
 import sys
+import traceback
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -15,11 +16,13 @@ from app.plumbing.correlation import correlation_id
 FIELDS = frozenset(
     {
         "attempt",
+        "changes",
         "code",
         "collection",
         "component",
         "correlation_id",
         "count",
+        "def_version",
         "duration_ms",
         "effect_id",
         "error_type",
@@ -30,6 +33,7 @@ FIELDS = frozenset(
         "logger",
         "method",
         "operation",
+        "pending_id",
         "port",
         "provider",
         "reason",
@@ -56,6 +60,7 @@ def configure_logging() -> None:
             structlog.stdlib.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             add_correlation_id,
+            name_exception,
             keep_known_fields,
             structlog.processors.JSONRenderer(),
         ],
@@ -69,6 +74,17 @@ def add_correlation_id(_logger: object, _method: str, entry: MutableMapping[str,
     current = correlation_id.get()
     if current:
         entry.setdefault("correlation_id", current)
+    return entry
+
+
+def name_exception(_logger: object, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Say what an exception was and where it came from; its message stays out, because messages quote values."""
+    given = entry.pop("exc_info", None)
+    error = sys.exception() if given is True else given
+    if isinstance(error, BaseException):
+        entry["error_type"] = f"{type(error).__module__}.{type(error).__qualname__}"
+        trace = traceback.extract_tb(error.__traceback__)
+        entry["frames"] = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in trace]
     return entry
 
 

@@ -189,7 +189,7 @@ class Transport:
     def _note(self, call: _Call, status: int | None, started: float, reason: str | None) -> None:
         _log.info(
             "provider call",
-            vendor=self.provider,
+            provider=self.provider,
             operation=call.operation,
             method=call.method,
             status=status,

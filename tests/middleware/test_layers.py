@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from app.plumbing.correlation import correlation_id
-from app.plumbing.logging import FIELDS, keep_known_fields
+from app.plumbing.logging import FIELDS, keep_known_fields, name_exception
 from tests.middleware.toys import Toy
 
 ALICE = {"Authorization": "Bearer alice"}
@@ -55,7 +55,7 @@ async def test_an_unexpected_error_tells_the_caller_nothing_and_the_log_no_value
     toy: Toy, client: httpx2.AsyncClient
 ) -> None:
     toy.verdict = "broken"
-    with capture_logs() as lines:
+    with capture_logs(processors=[name_exception]) as lines:
         answer = await client.post("/v1/notes", headers=ALICE)
 
     assert (answer.status_code, answer.json()["code"]) == (500, "internal-error")

@@ -240,7 +240,7 @@ async def test_nothing_secret_is_logged_or_raised(logged: list[Any], caplog: pyt
         assert raised.__cause__ is None
         assert SECRET not in f"{raised!r}{vars(raised)}"
     assert SECRET not in repr(logged) + caplog.text
-    expected = {"vendor", "operation", "method", "status", "reason", "duration_ms", "event", "log_level"}
+    expected = {"provider", "operation", "method", "status", "reason", "duration_ms", "event", "log_level"}
     assert [set(entry) for entry in logged] == [expected, expected]
 
 

@@ -125,8 +125,10 @@ class Send:
         return Settled(Outcome((*broadcast, self._confirmed(run, found)), result={"tx_id": tx_id}))
 
     def _without_signature(self, run: Run, effect: Effect, seen: Sighting) -> Progress:
-        """Nothing unapproved is ever signed, so an operation gone before approval is definitely not done."""
-        if seen.pending is not None:
+        """Nothing unapproved is ever signed: an operation that is gone is definitely not done, and one that was
+        broadcast was approved for another effect, which asked for the same.
+        """
+        if seen.pending is not None and seen.pending.tx_id is None:
             return Waiting()
         if effect.approved_ref is not None:
             return Stuck("approved-operation-vanished")
