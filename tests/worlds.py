@@ -168,8 +168,11 @@ class World:
 
     async def act(self) -> int:
         """Everybody does once what is due now; how much that was."""
-        done = await self._third_parties.act()
-        done += await self.runtime.observations.work_off()
+        return await self._third_parties.act() + await self.runtime.observations.work_off() + await self.work()
+
+    async def work(self) -> int:
+        """The workers alone do what is due now; how many sagas that were."""
+        done = 0
         while await self.runtime.engine.claim_and_drive():
             done += 1
         await self._require_no_surprises()
