@@ -19,6 +19,7 @@ from app.identity.principals import DEFAULT_TENANT
 from app.ids import new_id, public_id, stored_id
 from app.inbox.store import InboxStore
 from app.ledger import verbs
+from app.ledger.accounts import AccountStatus
 from app.ledger.transactions import Transaction, credit, debit
 from app.ledger.verify import Audit
 from app.main import create_app
@@ -61,14 +62,9 @@ class Customer:
 
     name: str
     user_id: str
-    token: str
     bank_link_id: str
     dollars_id: str
     coins_id: str
-
-    @property
-    def authorization(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self.token}"}
 
 
 class World:
@@ -219,9 +215,7 @@ class World:
 
     async def customer(self, name: str) -> Customer:
         """A customer as the API makes one: token, verified identity, linked bank, an account in USD and one in BTC."""
-        asked = {"grant_type": "password", "username": name}
-        token = (await self.desk.post("/auth0/oauth/token", json=asked)).json()["access_token"]
-        headers = {"Authorization": f"Bearer {token}"}
+        headers = await self.signed_in(name)
         session = await self._post("/v1/kyc/sessions", {}, headers)
         verdict = {"applicant_id": session["applicant_id"], "reviewAnswer": "GREEN"}
         (await self.desk.post("/control/sumsub/review", json=verdict)).raise_for_status()
@@ -233,7 +227,13 @@ class World:
             currency: (await self._post("/v1/accounts", {"currency": currency}, headers))["id"]
             for currency in ("USD", "BTC")
         }
-        return Customer(name, me["user_id"], token, link["id"], accounts["USD"], accounts["BTC"])
+        return Customer(name, me["user_id"], link["id"], accounts["USD"], accounts["BTC"])
+
+    async def signed_in(self, name: str) -> dict[str, str]:
+        """The header of somebody who has just signed in."""
+        asked = {"grant_type": "password", "username": name}
+        token = (await self.desk.post("/auth0/oauth/token", json=asked)).json()["access_token"]
+        return {"Authorization": f"Bearer {token}"}
 
     async def with_new_accounts(self, customer: Customer, dollars: str) -> Customer:
         """The customer with two more accounts, and so much in the one in USD."""
@@ -245,6 +245,12 @@ class World:
         )
         await verbs.post(door, paid_in)
         return replace(customer, dollars_id=public_id(opened[0].id), coins_id=public_id(opened[1].id))
+
+    async def set_status(self, account_id: str, status: AccountStatus) -> None:
+        """What a compliance officer decides about an account."""
+        await self.runtime.database["accounts"].update_one(
+            {"_id": stored_id(BOOK, account_id)}, {"$set": {"status": status.value}, "$inc": {"version": 1}}
+        )
 
     async def bank_login(self) -> dict[str, str]:
         """What the bank's own dialogue hands to the app."""

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from app.clock import Clock
-from app.errors import IdempotencyKeyReused, QuoteUsed, StaleGuard
+from app.errors import IdempotencyKeyReused, QuoteUsed, StaleGuard, WalletError
 from app.ids import derived_id, public_id, stored_id
 from app.ledger.changes import Change, Duplicate
 from app.orchestrator.journal import Event, SagaRecord, birth
@@ -59,14 +59,15 @@ class Flows:
         earlier = await self._store.saga(saga_id)
         if earlier is not None:
             return _same(earlier, asked)
-        params = await prepare(saga_id)
         try:
-            saga = await self._create(flow, asked, saga_id, params)
-        except StaleGuard as stale:
-            created = await self._store.saga(saga_id)
-            if created is not None:
-                return _same(created, asked)
-            raise QuoteUsed(public_id(stale.document_id)) from stale
+            saga = await self._create(flow, asked, saga_id, await prepare(saga_id))
+        except WalletError as refusal:
+            accepted = await self._store.saga(saga_id)  # by the same request, sent twice at the same moment
+            if accepted is not None:
+                return _same(accepted, asked)
+            if isinstance(refusal, StaleGuard):
+                raise QuoteUsed(public_id(refusal.document_id)) from refusal
+            raise
         await self._hint()
         return saga
 
@@ -99,7 +100,7 @@ class Flows:
         events = (Event("accepted-request", "", {}), Event("done", first.name, outcome.result))
         change = Change(asked.book, outcome.transactions, (*birth(saga, events), *outcome.companions), outcome.openings)
         if isinstance(await self._door.submit(change), Duplicate):
-            return await self._store.saga(saga_id) or saga
+            return _same(await self._store.saga(saga_id) or saga, asked)
         return saga
 
 
