@@ -41,7 +41,7 @@ from app.orchestrator.starting import Asked, Flows
 from app.runtime import Runtime, _policies, open_runtime
 from app.sandbox.config import SandboxConfig
 from app.settings import Settings, sandbox_addresses
-from app.wallets.opening import open_account
+from app.wallets.opening import open_account, passing_account
 from tests.third_parties import ThirdParties
 from tests.wire import Wire
 
@@ -173,6 +173,12 @@ class World:
             done += 1
         await self._require_no_surprises()
         return done
+
+    async def third_parties_act(self, until: datetime) -> None:
+        """The third parties alone go on until that moment."""
+        while (due := await self._third_parties.next_due()) is not None and due <= until:
+            self.clock.advance(max(0.0, (due - self.clock.now()).total_seconds()))
+            await self._third_parties.act()
 
     async def settle(self) -> None:
         """Go on until no saga and no third party has anything to do. Waiting in vain for it fails."""
@@ -337,6 +343,10 @@ class World:
         account = await self.runtime.ledger.account(stored_id(BOOK, account_id))
         assert account is not None
         return str(Money(account.available, account.asset))
+
+    async def passing_account(self, customer: Customer) -> str:
+        """The public id of the account that a bank's dollars pass through."""
+        return public_id(await passing_account(self.runtime.ledger, BOOK, customer.user_id, USD))
 
     async def inventory(self) -> str:
         """The coins that may still be sold."""

@@ -171,16 +171,19 @@ class Refund:
     operation: str = "create_payment"
 
     async def examine(self, run: Run, outside: Outside) -> Progress | None:
-        """The state of the pull decides: returned, nothing is owed; else the refund rests until the window is over."""
+        """The state of the pull decides: returned, nothing is owed; else the refund rests until the window is over,
+        or until it hears of the pull.
+        """
         pulled = run.results[self.pulled_by]
         payment = await outside.providers.ach.payment(pulled["payment_id"])
         if payment is not None and payment.status in _NOT_DONE:
             return Settled(self._taken_back(run))
+        hears_of = (f"{UNIT}:payment:{pulled['payment_id']}",)
         if payment is None or payment.status is not PaymentStatus.SENT:
-            return Waiting()
+            return Waiting(refs=hears_of)
         settled_at: datetime = pulled["settled_at"]
         may_send_at = settled_at + self.rest(run)
-        return Waiting(until=may_send_at) if run.now < may_send_at else None
+        return Waiting(until=may_send_at, refs=hears_of) if run.now < may_send_at else None
 
     def request(self, run: Run) -> Mapping[str, Any]:
         return _request(self.terms(run), "Credit", "REFUND")

@@ -1,0 +1,165 @@
+"""Events from outside say where to look. None is lost, none counts twice, none stands in another's way."""
+
+from app.inbox.messages import ATTEMPTS_MAX
+from app.inbox.store import InboxStore
+from app.orchestrator.observations import Observations
+from app.orchestrator.progress import order_status
+from app.providers.events import WebhookEvent
+from app.providers.ports import Review
+from tests.worlds import Customer, World
+
+
+def event(name: str, *refs: str, kind: str = "payment.sent", provider: str = "unit") -> WebhookEvent:
+    return WebhookEvent(provider, name, kind, refs, {})
+
+
+async def in_inbox(world: World, name: str, provider: str = "unit") -> dict[str, object]:
+    found = await world.runtime.database["inbox"].find_one({"_id": f"{provider}:{name}"})
+    assert found is not None
+    return found
+
+
+async def exhaust(world: World, times: int = ATTEMPTS_MAX) -> None:
+    """Let the inbox come to the end of its patience."""
+    for _ in range(times):
+        world.clock.advance(61)
+        await world.runtime.observations.work_off()
+
+
+async def payment_of(world: World, saga_id: str) -> str:
+    (effect,) = await world.runtime.sagas.effects_of(saga_id)
+    assert effect.provider_ref is not None
+    return effect.provider_ref
+
+
+async def test_an_event_that_overtakes_the_answer_is_kept_until_the_saga_knows_the_id(
+    calm_world: World, rich_ada: Customer
+) -> None:
+    world = calm_world
+    await world.dial("unit create_payment", "timeout_after")
+    saga_id = await world.deposit(rich_ada)
+    await world.work()
+    (effect,) = await world.runtime.sagas.effects_of(saga_id)
+    assert effect.provider_ref is None
+    payment_id = (await world.bank_payments())[-1]["id"]
+    await world.runtime.inbox.receive([event("early", f"unit:payment:{payment_id}")])
+    await world.runtime.observations.work_off()
+    assert (await in_inbox(world, "early"))["status"] == "received"
+    await world.settle()
+    await world.runtime.observations.work_off()
+    assert order_status(await world.saga(saga_id)) == "completed"
+    world.clock.advance(61)
+    await world.runtime.observations.work_off()
+    assert (await in_inbox(world, "early"))["status"] == "done"
+
+
+async def test_an_event_wakes_the_saga_that_waits_for_its_object_and_no_other(
+    calm_world: World, rich_ada: Customer
+) -> None:
+    world = calm_world
+    waiting, other = await world.deposit(rich_ada), await world.deposit(rich_ada)
+    await world.work()
+    looks = (await world.saga(other)).looks
+    await world.runtime.inbox.receive([event("wakes", f"unit:payment:{await payment_of(world, waiting)}")])
+    await world.runtime.observations.work_off()
+    assert await world.work() == 1
+    assert (await world.saga(waiting)).looks == 1
+    assert (await world.saga(other)).looks == looks
+    await world.settle()
+
+
+async def test_a_duplicate_is_kept_once_and_one_that_comes_after_the_end_is_old_news(
+    calm_world: World, rich_ada: Customer
+) -> None:
+    world = calm_world
+    saga_id = await world.deposit(rich_ada)
+    await world.settle()
+    trace = await world.trace(saga_id)
+    told = event("again", f"unit:payment:{await payment_of(world, saga_id)}")
+    assert [await world.runtime.inbox.receive([told]) for _ in range(2)] == [1, 0]
+    await world.settle()
+    assert (await in_inbox(world, "again"))["status"] == "done"
+    assert await world.trace(saga_id) == trace
+
+
+async def test_an_event_that_names_nothing_is_done_with_at_once(calm_world: World) -> None:
+    await calm_world.runtime.inbox.receive([event("hello", kind="account.created")])
+    await calm_world.runtime.observations.work_off()
+    assert (await in_inbox(calm_world, "hello"))["status"] == "done"
+
+
+async def test_an_event_about_an_object_that_nobody_ever_knows_is_parked_not_dropped(calm_world: World) -> None:
+    await calm_world.runtime.inbox.receive([event("stray", "unit:payment:999999999")])
+    await exhaust(calm_world, ATTEMPTS_MAX - 1)
+    assert (await in_inbox(calm_world, "stray"))["status"] == "received"
+    await exhaust(calm_world, 1)
+    assert (await in_inbox(calm_world, "stray"))["status"] == "parked"
+
+
+async def test_a_return_that_nobody_waits_for_is_parked_not_taken_for_old_news(
+    calm_world: World, rich_ada: Customer
+) -> None:
+    world = calm_world
+    saga_id = await world.deposit(rich_ada, "100.17")
+    await world.settle()
+    assert order_status(await world.saga(saga_id)) == "completed"
+    payment_id = await payment_of(world, saga_id)
+    assert next(each for each in await world.bank_payments() if each["id"] == payment_id)["status"] == "Returned"
+    await exhaust(world)
+    query = {"refs": f"unit:payment:{payment_id}", "type": "payment.returned"}
+    told = await world.runtime.database["inbox"].find_one(query)
+    assert told is not None
+    assert told["status"] == "parked"
+
+
+class SpoiltPeople:
+    """A verification vendor of whom one applicant cannot even be asked about."""
+
+    def __init__(self, asked: list[str]) -> None:
+        self._asked = asked
+
+    async def review(self, applicant_id: str) -> Review | None:
+        self._asked.append(applicant_id)
+        if applicant_id == "poison":
+            raise RuntimeError("nobody expected this")
+        return None
+
+
+async def test_a_poisonous_event_is_parked_in_the_end_and_blocks_no_other(
+    calm_world: World, rich_ada: Customer
+) -> None:
+    world, asked = calm_world, list[str]()
+    observations = Observations(
+        InboxStore(world.runtime.database),
+        world.runtime.sagas,
+        world.runtime.users,
+        SpoiltPeople(asked),  # type: ignore[arg-type]  # it is asked for reviews only
+        world.runtime.door,
+        world.clock,
+        lambda: None,
+        poll_s=1.0,
+    )
+    saga_id = await world.deposit(rich_ada)
+    await world.work()
+    ref = f"unit:payment:{await payment_of(world, saga_id)}"
+    poison = event("poison", "sumsub:applicant:poison", provider="sumsub", kind="applicantReviewed")
+    await world.runtime.inbox.receive([poison, event("sound", ref)])
+    assert await observations.work_off() == 2
+    assert (await in_inbox(world, "sound"))["status"] == "done"
+    assert (await in_inbox(world, "poison", "sumsub"))["attempts"] == 1
+    nearly_given_up = {"$set": {"attempts": ATTEMPTS_MAX - 1}}
+    await world.runtime.database["inbox"].update_one({"_id": "sumsub:poison"}, nearly_given_up)
+    world.clock.advance(61)
+    await observations.work_off()
+    assert (await in_inbox(world, "poison", "sumsub"))["status"] == "parked"
+    assert asked == ["poison", "poison"]
+    await world.settle()
+
+
+async def test_two_workers_that_work_off_the_same_event_settle_it_once(calm_world: World) -> None:
+    world = calm_world
+    await world.runtime.inbox.receive([event("shared", "unit:payment:999999998")])
+    document = await in_inbox(world, "shared")
+    await world.runtime.observations._settle(document)
+    await world.runtime.observations._settle(document)
+    assert (await in_inbox(world, "shared"))["attempts"] == 1
