@@ -166,7 +166,7 @@ class Book:
         if transaction.first_debit.account_id == transaction.first_credit.account_id:
             raise SameAccount(public_id(transaction.first_debit.account_id))
         if not change.fact:
-            _require_open(accounts.values())
+            _require_open(accounts[leg.account_id] for leg in _moving_legs(transaction))
         freed = self._draw_on_holds(transaction, overlay)
         legs = transaction.legs
         if change.fact and transaction.status is Status.POSTED:
@@ -291,6 +291,14 @@ def _require_currencies(transaction: Transaction, accounts: Mapping[str, Account
         expected, given = accounts[leg.account_id].asset, leg.amount.asset
         if expected != given:
             raise CurrencyMismatch(expected=expected.code, given=given.code)
+
+
+def _moving_legs(transaction: Transaction) -> Iterable[Leg]:
+    """The legs whose accounts change, and so are guarded: of a hold and its release, the side that is held."""
+    if transaction.status is Status.POSTED:
+        return transaction.legs
+    side = Side.CREDIT if transaction.hold_ids else Side.DEBIT
+    return [leg for leg in transaction.legs if leg.side is side]
 
 
 def _require_open(accounts: Iterable[Account]) -> None:
