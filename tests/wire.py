@@ -30,6 +30,7 @@ class Wire(httpx2.AsyncBaseTransport):
         self.hosts: dict[str, ASGIApp] = {}
         self._servers = servers
         self._held: list[Held] = []
+        self._held_answers: list[Held] = []
         self._busy = 0
         self._idle = asyncio.Event()
 
@@ -37,6 +38,12 @@ class Wire(httpx2.AsyncBaseTransport):
         """Keep the next such request from reaching its host."""
         held = Held(matches)
         self._held.append(held)
+        return held
+
+    def hold_the_answer(self, matches: Matches) -> Held:
+        """Keep the answer to the next such request from reaching its client."""
+        held = Held(matches)
+        self._held_answers.append(held)
         return held
 
     async def idle(self) -> None:
@@ -49,14 +56,13 @@ class Wire(httpx2.AsyncBaseTransport):
         if request.url.host not in self.hosts:
             raise httpx2.ConnectError("no such host", request=request)
         body = await request.aread()
-        for held in self._held:
-            if not held.arrived.is_set() and held.matches(request):
-                held.arrived.set()
-                await held.released.wait()
+        await _stand_still(self._held, request)
         exchange = _Exchange(request, body)
         self._busy += 1
         self._servers.create_task(self._serve(self.hosts[request.url.host], exchange))
-        return await exchange.answer
+        await asyncio.wait([exchange.answer])
+        await _stand_still(self._held_answers, request)
+        return exchange.answer.result()
 
     async def _serve(self, app: ASGIApp, exchange: "_Exchange") -> None:
         try:
@@ -68,6 +74,13 @@ class Wire(httpx2.AsyncBaseTransport):
         finally:
             self._busy -= 1
             self._idle.set()
+
+
+async def _stand_still(held: list[Held], request: httpx2.Request) -> None:
+    for each in held:
+        if not each.arrived.is_set() and each.matches(request):
+            each.arrived.set()
+            await each.released.wait()
 
 
 class _Exchange:

@@ -247,16 +247,25 @@ class Driver:
         return None
 
     async def _unsent(self, work: Work, effect: Effect, unavailable: Unavailable) -> SagaRecord | None:
-        planned = replace(effect, status=EffectStatus.PLANNED, reason=unavailable.reason)
-        event = Event("unavailable", work.step.name, {"provider": effect.provider, "reason": unavailable.reason})
         until = self._scribe.later(effect.attempts, unavailable.retry_after_s)
-        return await self._scribe.sleep(work, until, (effect_companion(effect, planned),), (event,))
+        return await self._leave_open(work, effect, EffectStatus.PLANNED, "unavailable", unavailable.reason, until)
 
     async def _unknown(self, work: Work, effect: Effect, reason: str) -> SagaRecord | None:
-        unknown = replace(effect, status=EffectStatus.UNKNOWN, reason=reason)
-        event = Event("unknown", work.step.name, {"provider": effect.provider, "reason": reason})
         until = effects.quiet_until(effect, self._policies[effect.provider])
-        return await self._scribe.sleep(work, until, (effect_companion(effect, unknown),), (event,))
+        return await self._leave_open(work, effect, EffectStatus.UNKNOWN, "unknown", reason, until)
+
+    async def _leave_open(
+        self, work: Work, effect: Effect, status: EffectStatus, told: str, reason: str, until: datetime
+    ) -> SagaRecord | None:
+        """Record that the send has no outcome yet, and come back to it then."""
+        event = Event(told, work.step.name, {"provider": effect.provider, "reason": reason})
+
+        async def commit(before: Effect, after: Effect, _: Outcome) -> SagaRecord | None:
+            return await self._scribe.sleep(work, until, (effect_companion(before, after),), (event,))
+
+        return await self._answer(
+            effect, lambda fresh: (replace(fresh, status=status, reason=reason), Outcome()), commit
+        )
 
     async def _give_up(self, work: Work, effect: Effect) -> SagaRecord | None:
         """The tombstone: from here no send may start; absence is concluded only after another quiet look."""

@@ -148,3 +148,22 @@ async def test_an_operation_that_cannot_be_read_now_is_asked_about_again(calm_wo
     assert await ask(calm_world, pending_id) == 503
     await calm_world.settle()
     assert order_status(await calm_world.saga(saga_id)) == "completed"
+
+
+@pytest.mark.parametrize("fault", ["timeout_after", "slow"])
+async def test_an_approval_that_overtakes_the_answer_to_the_send_keeps_nobody_waiting(
+    calm_world: World, rich_ada: Customer, fault: str
+) -> None:
+    world = calm_world
+    saga_id = await world.buy(rich_ada, paying="account")
+    await world.dial("tatum send", fault, delay_ms=0)
+    asked = world.wire.hold_the_answer(lambda request: request.url.path == "/tatum/v3/bitcoin/transaction")
+    async with asyncio.TaskGroup() as group:
+        working = group.create_task(world.work())
+        await asked.arrived.wait()
+        (pending,) = await world.runtime.providers.coins.pending_sends("bitcoin")
+        assert await ask(world, pending.id) == 200
+        asked.released.set()
+        await working
+    await world.settle()
+    assert order_status(await world.saga(saga_id)) == "completed"
