@@ -6,7 +6,7 @@ shard-key prefix, and because it comes from the caller's tenant, a stored id of 
 
 import hashlib
 import re
-from base64 import b32encode
+from base64 import b32encode, b32hexencode
 
 import uuid_utils
 
@@ -16,8 +16,8 @@ _BOOK = re.compile(r"[a-z0-9][a-z0-9-]{0,31}", re.ASCII)
 
 
 def new_id(kind: str) -> str:
-    """A fresh public id of that kind, roughly ordered by time (UUIDv7)."""
-    return f"{kind}_{_letters(uuid_utils.uuid7().bytes)}"
+    """A fresh public id of that kind, ordered by time (UUIDv7, in an alphabet that sorts as the numbers do)."""
+    return f"{kind}_{_letters(b32hexencode(uuid_utils.uuid7().bytes))}"
 
 
 def derived_id(kind: str, *causes: str) -> str:
@@ -29,7 +29,7 @@ def derived_id(kind: str, *causes: str) -> str:
     for cause in causes:
         data = cause.encode()
         digest.update(len(data).to_bytes(4, "big") + data)
-    return f"{kind}_{_letters(digest.digest()[:16])}"
+    return f"{kind}_{_letters(b32encode(digest.digest()[:16]))}"
 
 
 def stored_id(book: str, public: str) -> str:
@@ -57,5 +57,5 @@ def is_book(text: str) -> bool:
     return _BOOK.fullmatch(text) is not None
 
 
-def _letters(data: bytes) -> str:
-    return b32encode(data).decode().rstrip("=").lower()[:_LENGTH]
+def _letters(encoded: bytes) -> str:
+    return encoded.decode().rstrip("=").lower()[:_LENGTH]

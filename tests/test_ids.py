@@ -13,6 +13,11 @@ def test_fresh_ids_differ_and_say_what_they_name() -> None:
     assert all(is_public_id(each, "txn") for each in ids)
 
 
+def test_fresh_ids_sort_as_they_were_made() -> None:
+    ids = [new_id("txn") for _ in range(5_000)]
+    assert ids == sorted(ids)
+
+
 def test_a_derived_id_is_always_the_same() -> None:
     assert derived_id("txn", "default", "key") == derived_id("txn", "default", "key")
     assert derived_id("txn", "a", "b") == "txn_cytv54hv2dvz3wpauuzhove73i"  # stored for ever: it must never change
