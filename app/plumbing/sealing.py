@@ -9,6 +9,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import SecretStr
 
+_KEY_BYTES = 32
 _NONCE_BYTES = 12
 
 
@@ -25,10 +26,12 @@ class BrokenSeal(Exception):
 
 
 class Sealer:
-    """Seals and opens with one key of 32 bytes, given in base64."""
+    """Seals and opens with one key of 32 bytes, given in base64. Any other key is a ValueError."""
 
     def __init__(self, key: SecretStr) -> None:
         raw = b64decode(key.get_secret_value(), validate=True)
+        if len(raw) != _KEY_BYTES:
+            raise ValueError(f"a sealing key is {_KEY_BYTES} bytes in base64")
         self._cipher = AESGCM(raw)
         self._key_id = hashlib.sha256(raw).hexdigest()[:16]
 
