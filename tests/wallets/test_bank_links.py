@@ -1,0 +1,108 @@
+"""Bank links against the sandbox's Plaid: what is kept is sealed, what is shown is a mask."""
+
+from typing import Any
+
+import pytest
+from bson import BSON
+from pydantic import SecretStr
+
+from app.errors import BankLinkRefused, Missing, ProviderUnavailable
+from app.ids import public_id
+from app.plumbing.sealing import BrokenSeal
+from tests.worlds import BOOK, Customer, World
+
+
+@pytest.fixture
+async def world(calm_world: World) -> World:
+    return calm_world
+
+
+@pytest.fixture(scope="module")
+async def eve(busy_world: World) -> Customer:
+    return await busy_world.customer("eve")
+
+
+async def stored(world: World, customer: Customer) -> dict[str, Any]:
+    document = await world.runtime.database["bank_links"].find_one({"_id": f"{BOOK}/{customer.bank_link_id}"})
+    assert document is not None
+    return document
+
+
+async def test_no_token_lies_open_in_the_database(world: World, ada: Customer) -> None:
+    document = await stored(world, ada)
+    link_id = f"{BOOK}/{ada.bank_link_id}"
+    processor_token = (await world.runtime.bank_links.processor_token(link_id)).get_secret_value()
+    assert processor_token.startswith("processor-")
+    raw = bytes(BSON.encode(document))
+    for part in (processor_token, processor_token.partition("-")[2], "access-sandbox", "processor-sandbox"):
+        assert raw.find(part.encode()) == -1
+    assert set(document["access_token"]) == {"key_id", "nonce", "ciphertext"}
+
+
+async def test_a_sealed_token_is_worth_nothing_in_another_link(world: World, ada: Customer, eve: Customer) -> None:
+    mine = await stored(world, ada)
+    await world.runtime.database["bank_links"].update_one(
+        {"_id": f"{BOOK}/{eve.bank_link_id}"}, {"$set": {"processor_token": mine["processor_token"]}}
+    )
+    with pytest.raises(BrokenSeal):
+        await world.runtime.bank_links.processor_token(f"{BOOK}/{eve.bank_link_id}")
+
+
+async def test_a_link_shows_its_name_and_mask(world: World, ada: Customer) -> None:
+    link = (await world.runtime.bank_links.all_of(BOOK, ada.user_id))[0]
+    assert (public_id(link.id), link.mask, link.status) == (ada.bank_link_id, "0000", "linked")
+    assert await world.runtime.bank_links.own(BOOK, ada.user_id, ada.bank_link_id) == link
+
+
+async def test_a_link_is_its_owners_in_its_own_book(world: World, ada: Customer, eve: Customer) -> None:
+    for book, user in ((BOOK, eve.user_id), ("another", ada.user_id)):
+        with pytest.raises(Missing):
+            await world.runtime.bank_links.own(book, user, ada.bank_link_id)
+    assert [public_id(link.id) for link in await world.runtime.bank_links.all_of(BOOK, eve.user_id)] == [
+        eve.bank_link_id
+    ]
+    assert await world.runtime.bank_links.all_of("another", ada.user_id) == []
+
+
+async def test_a_public_token_works_once(world: World, ada: Customer) -> None:
+    login = await world.bank_login()
+    links = world.runtime.bank_links
+    await links.link(BOOK, ada.user_id, login["public_token"], login["account_id"])
+    with pytest.raises(BankLinkRefused, match="invalid_public_token"):
+        await links.link(BOOK, ada.user_id, login["public_token"], login["account_id"])
+    assert public_id((await links.all_of(BOOK, ada.user_id))[-1].id) != ada.bank_link_id
+
+
+async def test_an_account_that_the_login_does_not_have_is_refused(world: World, ada: Customer) -> None:
+    login, links = await world.bank_login(), world.runtime.bank_links
+    before = await links.all_of(BOOK, ada.user_id)
+    with pytest.raises(BankLinkRefused, match="no such account"):
+        await links.link(BOOK, ada.user_id, login["public_token"], "acc-of-somebody-else")
+    assert await links.all_of(BOOK, ada.user_id) == before
+
+
+@pytest.mark.parametrize("call", ["exchange_public_token", "get_accounts", "create_processor_token"])
+async def test_a_vendor_that_is_not_there_links_nothing(world: World, ada: Customer, call: str) -> None:
+    login, links = await world.bank_login(), world.runtime.bank_links
+    before = await links.all_of(BOOK, ada.user_id)
+    await world.dial(f"plaid {call}", "error", times=5)
+    with pytest.raises(ProviderUnavailable):
+        await links.link(BOOK, ada.user_id, login["public_token"], login["account_id"])
+    assert await links.all_of(BOOK, ada.user_id) == before
+
+
+async def test_without_the_vendor_no_dialogue_opens(world: World, ada: Customer) -> None:
+    await world.dial("plaid create_link_token", "error", times=5)
+    with pytest.raises(ProviderUnavailable):
+        await world.runtime.bank_links.link_token(ada.user_id)
+
+
+async def test_a_link_that_is_gone_has_no_token(world: World) -> None:
+    with pytest.raises(Missing):
+        await world.runtime.bank_links.processor_token(f"{BOOK}/lnk_gone")
+
+
+async def test_tokens_hide_themselves_when_they_are_printed(world: World, ada: Customer) -> None:
+    token, _ = await world.runtime.bank_links.link_token(ada.user_id)
+    assert isinstance(token, SecretStr)
+    assert token.get_secret_value() not in repr(token)
