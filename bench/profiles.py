@@ -1,0 +1,26 @@
+"""``--profile``: where the CPU time goes, instead of how much is done."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from bench.context import CALLERS, LOAD, Bench
+from bench.sections import door, http
+from bench.world import Draw
+
+PROFILED = ("door", "http")
+
+
+def profile(bench: Bench, section: str, folder: Path) -> Path:
+    """Profile the process that does the section's work; the file it is written to."""
+    if section == "door":
+        return _door(bench, folder)
+    http.measure(bench, profile=str(folder / "api.txt"))
+    return folder / "api.txt"
+
+
+def _door(bench: Bench, folder: Path) -> Path:
+    file = folder / "door.txt"
+    with bench.database(door.accounts) as database:
+        job = replace(bench.job(database, "door", Draw(door.CUSTOMERS), CALLERS), profile=str(file))
+        bench.take("door, profiled", LOAD, [job])
+    return file
