@@ -49,12 +49,18 @@ class ThirdParties:
     async def act(self) -> int:
         """Make every move and deliver every webhook that is due; how many there were."""
         done = 0
-        for vendor in self._vendors.values():
-            if vendor.moves:
-                done += await self._simulation.agenda.run_due(vendor.name, vendor.moves)
-            if vendor.sender:
-                done += await self._simulation.webhooks.deliver_due(vendor.name, vendor.sender, self._simulation.http)
+        for name in sorted(await self._due(agenda.COLLECTION)):
+            done += await self._simulation.agenda.run_due(name, self._vendors[name].moves)
+        for name in sorted(await self._due(webhooks.COLLECTION)):
+            sender = self._vendors[name].sender
+            assert sender is not None
+            done += await self._simulation.webhooks.deliver_due(name, sender, self._simulation.http)
         return done
+
+    async def _due(self, collection: str) -> set[str]:
+        """The vendors that have something to do."""
+        now = self._simulation.clock.now()
+        return {each["vendor"] for each in await self._simulation.store.find(collection, {"due_at": {"$lte": now}})}
 
     async def next_due(self) -> datetime | None:
         """When the next move or webhook is due."""

@@ -136,6 +136,10 @@ async def test_an_effect_that_is_being_given_up_approves_nothing_any_more(
     await world.calm_down()
     late = await queue_the_same(world, saga_id)
     assert await ask(world, late) == 403
+    await world.settle()
+    assert order_status(await world.saga(saga_id)) == "refunded"
+    assert late not in {each["kms_id"] for each in await world.chain_transactions()}
+    await world.audit()
 
 
 async def test_an_operation_that_nobody_knows_is_not_found(calm_world: World) -> None:
@@ -155,13 +159,15 @@ async def test_an_approval_that_overtakes_the_answer_to_the_send_keeps_nobody_wa
     calm_world: World, rich_ada: Customer, fault: str
 ) -> None:
     world = calm_world
+    before = await world.runtime.providers.coins.pending_sends("bitcoin")
     saga_id = await world.buy(rich_ada, paying="account")
     await world.dial("tatum send", fault, delay_ms=0)
     asked = world.wire.hold_the_answer(lambda request: request.url.path == "/tatum/v3/bitcoin/transaction")
     async with asyncio.TaskGroup() as group:
         working = group.create_task(world.work())
         await asked.arrived.wait()
-        (pending,) = await world.runtime.providers.coins.pending_sends("bitcoin")
+        queue = await world.runtime.providers.coins.pending_sends("bitcoin")
+        (pending,) = [each for each in queue if each not in before]
         assert await ask(world, pending.id) == 200
         asked.released.set()
         await working
