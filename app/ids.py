@@ -38,8 +38,18 @@ def stored_id(book: str, public: str) -> str:
 
 
 def public_id(stored: str) -> str:
-    """The part of a stored id that callers see."""
-    return stored.partition("/")[2]
+    """The part of a stored id that callers see; stripes of an account look alike."""
+    return base_id(stored.partition("/")[2])
+
+
+def striped_id(account_id: str, slot: str) -> str:
+    """The id of an account's stripe for that slot."""
+    return f"{account_id}~{slot}"
+
+
+def base_id(account_id: str) -> str:
+    """The id of the account that a stripe belongs to; any other id as it is."""
+    return account_id.partition("~")[0]
 
 
 def book_of(stored: str) -> str:

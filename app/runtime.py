@@ -22,7 +22,9 @@ from app.inbox.store import InboxStore
 from app.ledger import store as ledger_store
 from app.ledger.batch_store import BatchStore
 from app.ledger.committer import Committer
+from app.ledger.deciding import Decider
 from app.ledger.store import LedgerStore
+from app.ledger.stream_store import StreamStore
 from app.orchestrator import store as saga_store
 from app.orchestrator.approvals import Approvals
 from app.orchestrator.driver import Driver
@@ -105,7 +107,8 @@ async def open_runtime(
 
         ledger, sagas, wallets = LedgerStore(client, database), SagaStore(database), WalletStore(database)
         users, hints = Users(database, clock), Hints(redis)
-        door = Committer(BatchStore(client, database), clock, Random())  # noqa: S311 - it only spreads retries
+        random = Random()  # noqa: S311 - it only spreads retries
+        door = Committer(Decider(BatchStore(database), StreamStore(database), clock, random))
         committing = await stack.enter_async_context(asyncio.TaskGroup())
         committing.create_task(door.run(), name="door")
         stack.callback(door.close)

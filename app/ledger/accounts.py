@@ -53,6 +53,11 @@ class Account:
         return self.balance - self.held
 
     @property
+    def is_striped(self) -> bool:
+        """Whether it is kept once per stream: one of the product's own, without a floor."""
+        return self.user_id is None and self.min_available is None and self.role not in {RECEIVABLE, SUSPENSE}
+
+    @property
     def balance_money(self) -> Money:
         """The balance as Money."""
         return Money(self.balance, self.asset)

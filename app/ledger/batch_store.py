@@ -11,19 +11,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from bson.errors import BSONError
-from pymongo import AsyncMongoClient
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from app.ids import stored_id
 from app.ledger.accounts import Account
+from app.ledger.blocks import Block
 from app.ledger.book import Book, State
 from app.ledger.changes import ABSENT, Change, Companion, Document
-from app.ledger.documents import account_document, account_from, hold_document, hold_from
-from app.ledger.recent import Head, Recent
+from app.ledger.documents import account_document, account_from, block_document, hold_document, hold_from
+from app.ledger.outcomes import BatchPoisoned, BatchStale, BatchTransient, CommitUnknown
+from app.ledger.recent import Recent
+from app.ledger.streams import LEASE_S, Stream
 from app.ledger.transactions import Hold
 from app.ledger.wanted import diversion_targets, everything_named
 
@@ -31,75 +32,52 @@ _DUPLICATE_KEY = 11000
 _COMMITS_MAX = 3
 
 
-class BatchStale(Exception):
-    """Something the batch was judged on has moved; nothing was written."""
-
-
-class BatchTransient(Exception):
-    """The server asks to try again; nothing was written."""
-
-
-class BatchPoisoned(Exception):
-    """The server will never take one of these documents; nothing was written."""
-
-
-class CommitUnknown(Exception):
-    """The commit was sent and not answered: the batch may be true."""
-
-
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Batch:
-    """What is written in one transaction, and the place in the stream that only it may take."""
+    """What is written in one transaction, and the block that seals it as the stream's next."""
 
-    book: str
-    stream: str
-    token: str
+    stream: Stream
+    block: Block
     judged: Book
 
 
 class BatchStore:
     """The collections that the door writes, in one database."""
 
-    def __init__(self, client: AsyncMongoClient[Document], database: AsyncDatabase[Document]) -> None:
-        self._client = client
+    def __init__(self, database: AsyncDatabase[Document]) -> None:
+        self._client = database.client
         self._database = database
         self._abandoned: list[Mapping[str, object]] = []
 
-    async def load(self, changes: Sequence[Change], stream: str, recent: Recent | None) -> State:
+    async def load(self, changes: Sequence[Change], recent: Recent | None) -> State:
         """The state those changes, all of one book, are judged on; what ``recent`` knows is not read.
 
         Raises BatchTransient, or BatchPoisoned where an id cannot be asked for or a document is damaged.
         """
         try:
-            return await self._load(changes, stored_id(changes[0].book, stream), recent)
+            return await self._load(changes, recent)
         except Exception as error:
             failures = error if isinstance(error, ExceptionGroup) else ExceptionGroup("", [error])
             raise (BatchTransient() if failures.subgroup(PyMongoError) else BatchPoisoned()) from error
 
-    async def _load(self, changes: Sequence[Change], stream_id: str, recent: Recent | None) -> State:
+    async def _load(self, changes: Sequence[Change], recent: Recent | None) -> State:
         """Identities come last: whoever sees what another commit took from an account also sees its transaction.
 
         Read the other way round, a retry could be told that the money is missing which it has moved itself.
         """
         wanted = everything_named(changes)
         state = State()
-        head = _recall(recent, wanted.accounts, stream_id, state)
+        if recent is not None:
+            state.accounts = recent.accounts(wanted.accounts)
+            state.remembered = bool(state.accounts)
         await _side_by_side(
             *_if_any(self._load_accounts, wanted.accounts - state.accounts.keys(), state),
             *_if_any(self._load_holds, wanted.holds, state),
             *(self._load_companions(collection, ids, state) for collection, ids in wanted.companions.items()),
         )
         await _side_by_side(*_if_any(self._load_accounts, diversion_targets(changes, state.accounts), state))
-        await _side_by_side(
-            *((self._load_head(stream_id, state),) if head is None else ()),
-            *_if_any(self._load_transactions, wanted.transactions, state),
-        )
+        await _side_by_side(*_if_any(self._load_transactions, wanted.transactions, state))
         return state
-
-    async def _load_head(self, stream_id: str, state: State) -> None:
-        head = await self._database["streams"].find_one({"_id": stream_id})
-        if head is not None:
-            state.head = Head(head["n"], head["token"])
 
     async def _load_accounts(self, ids: Iterable[str], state: State) -> None:
         for document in await self._find("accounts", ids):
@@ -155,6 +133,7 @@ class BatchStore:
         judged = batch.judged
         await self._update("streams", [_head_update(batch)], session)
         await self._update("accounts", [_account_update(*pair) for pair in judged.changed_accounts], session)
+        await self._insert("blocks", [block_document(batch.block)], session)
         await self._insert("transactions", judged.transactions, session)
         await self._insert("ledger_entries", judged.entries, session)
         await self._update("holds", [_hold_update(*pair) for pair in judged.changed_holds], session)
@@ -186,17 +165,6 @@ class BatchStore:
         return await self._database[collection].find({"_id": {"$in": sorted(ids)}}).to_list()
 
 
-def _recall(recent: Recent | None, accounts: set[str], stream_id: str, state: State) -> Head | None:
-    """Take over what is remembered; the head, if it is."""
-    if recent is None:
-        return None
-    state.accounts = recent.accounts(accounts)
-    state.remembered = bool(state.accounts)
-    head = recent.head(stream_id)
-    state.head = head or state.head
-    return head
-
-
 def _if_any(
     load: Callable[[set[str], State], Coroutine[Any, Any, None]], ids: set[str], state: State
 ) -> tuple[Coroutine[Any, Any, None], ...]:
@@ -214,9 +182,10 @@ async def _side_by_side(*reads: Coroutine[Any, Any, None]) -> None:
 
 
 def _head_update(batch: Batch) -> Document:
-    stream_id, number = stored_id(batch.book, batch.stream), batch.judged.number
-    head = {"_id": stream_id, "n": number, "token": batch.token}
-    return {"q": {"_id": stream_id, "n": number - 1}, "u": head, "upsert": number == 1}
+    """Move the stream on, if it is still this owner's and stands where it stood; a sign of life for the lease."""
+    mine = {"_id": batch.stream.id, "epoch": batch.stream.epoch, "n": batch.stream.number}
+    head = {"n": batch.block.number, "hash": batch.block.hash, "lease_until": {"$add": ["$$NOW", LEASE_S * 1000]}}
+    return {"q": mine, "u": [{"$set": head}]}
 
 
 def _account_update(before: Account | None, after: Account) -> Document:

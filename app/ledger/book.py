@@ -28,10 +28,11 @@ from app.errors import (
 )
 from app.ids import derived_id, public_id, stored_id
 from app.ledger.accounts import Account, AccountStatus
+from app.ledger.blocks import Block, canonical, leaf, merkle_root
 from app.ledger.changes import ABSENT, Change, Companion, Document, Duplicate, Posted
 from app.ledger.diversion import divert
 from app.ledger.documents import diversion_case, entry_document, transaction_document
-from app.ledger.recent import Head
+from app.ledger.streams import Stream
 from app.ledger.transactions import Hold, Leg, Side, Status, Transaction
 from app.money import MINOR_BOUND, Money
 from app.plumbing.decimals import to_decimal128
@@ -43,10 +44,9 @@ Verdict = Posted | Duplicate | WalletError
 class State:
     """What a batch was loaded with; absent documents are absent keys.
 
-    ``head`` is the last batch of the stream; ``remembered`` says that some of this was not read but remembered.
+    ``remembered`` says that some of this was not read but remembered from an earlier commit.
     """
 
-    head: Head = field(default_factory=Head)
     remembered: bool = False
     accounts: dict[str, Account] = field(default_factory=dict)
     transactions: dict[str, Document] = field(default_factory=dict)
@@ -69,10 +69,9 @@ class _Overlay:
 class Book:
     """The state of one batch: what was loaded, and what the accepted changes made of it."""
 
-    def __init__(self, loaded: State, stream: str, *, at: datetime) -> None:
+    def __init__(self, loaded: State, stream: Stream, *, at: datetime) -> None:
         self._loaded = loaded
         self._stream = stream
-        self.number = loaded.head.number + 1
         self._at = at
         self._accounts = dict(loaded.accounts)
         self._holds = dict(loaded.holds)
@@ -120,6 +119,18 @@ class Book:
     def companions(self) -> Iterable[Companion]:
         """Each companion to write: the guard of its first writer, the document of its last."""
         return self._companions.values()
+
+    def block(self, token: str) -> Block:
+        """The block that seals what was accepted, next in the stream."""
+        return Block(
+            stream=self._stream.id,
+            number=self._stream.number + 1,
+            prev_hash=self._stream.hash,
+            root=merkle_root([leaf(canonical(transaction)) for transaction in self.transactions]),
+            transaction_ids=tuple(transaction["_id"] for transaction in self.transactions),
+            at=self._at,
+            token=token,
+        )
 
     # Identity, then guards.
 
@@ -178,7 +189,11 @@ class Book:
         else:
             self._free(freed, overlay)
         _require_bounds(overlay.accounts.values())
-        position = {"stream": self._stream, "n": self.number, "i": len(self.transactions) + len(overlay.transactions)}
+        position = {
+            "stream": self._stream.slot,
+            "n": self._stream.number + 1,
+            "i": len(self.transactions) + len(overlay.transactions),
+        }
         overlay.transactions.append(transaction_document(transaction, legs, position, self._at))
 
     def _divert(

@@ -5,6 +5,7 @@ from typing import Any
 
 from app.ids import book_of
 from app.ledger.accounts import Account, AccountStatus
+from app.ledger.blocks import Block
 from app.ledger.changes import Document
 from app.ledger.transactions import Hold, Leg, Side, Status, Transaction
 from app.money import Money, asset
@@ -144,6 +145,34 @@ def hold_from(document: Document) -> Hold:
     """A hold as read."""
     remaining = from_decimal128(document["remaining"])
     return Hold(document["_id"], document["account_id"], remaining, document["version"])
+
+
+def block_document(block: Block) -> Document:
+    """A block as stored."""
+    return {
+        "_id": block.id,
+        "stream": block.stream,
+        "n": block.number,
+        "prev_hash": block.prev_hash,
+        "root": block.root,
+        "transaction_ids": list(block.transaction_ids),
+        "at": block.at,
+        "hash": block.hash,
+        "token": block.token,
+    }
+
+
+def block_from(document: Document) -> Block:
+    """A block as read; its hash is what its content says, which may not be what is stored."""
+    return Block(
+        stream=document["stream"],
+        number=document["n"],
+        prev_hash=document["prev_hash"],
+        root=document["root"],
+        transaction_ids=tuple(document["transaction_ids"]),
+        at=document["at"],
+        token=document["token"],
+    )
 
 
 def diversion_case(book: str, case_id: str, transaction_id: str, asked: Leg, landed: Leg, at: datetime) -> Document:

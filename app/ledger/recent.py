@@ -1,4 +1,4 @@
-"""What this process's last commits left: accounts and stream heads that need not be read again.
+"""What this process's last commits left: accounts that need not be read again.
 
 Trusted for one reason only: every write filters on the version it was judged on, so a commit on something outdated
 fails and is judged again on fresh state. What is *not* written has no such guard, and so a batch with a refusal, or
@@ -7,28 +7,18 @@ with a fact that landed elsewhere, is never answered from here: it is read again
 
 from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from app.ledger.accounts import Account
 
 _ACCOUNTS_MAX = 20_000
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
-    """The last batch of a stream: its number, and the mark of the attempt that wrote it."""
-
-    number: int = 0
-    token: str = ""
-
-
 class Recent:
-    """Accounts, the longest unused forgotten first, and the heads of this process's own streams."""
+    """Accounts, the longest unused forgotten first."""
 
     def __init__(self, accounts_max: int = _ACCOUNTS_MAX) -> None:
         self._accounts_max = accounts_max
         self._accounts: OrderedDict[str, Account] = OrderedDict()
-        self._heads: dict[str, Head] = {}
 
     def accounts(self, ids: Iterable[str]) -> dict[str, Account]:
         """Those that are known."""
@@ -40,21 +30,15 @@ class Recent:
                 found[account_id] = account
         return found
 
-    def head(self, stream_id: str) -> Head | None:
-        """The stream's head, if this process wrote it last."""
-        return self._heads.get(stream_id)
-
-    def remember(self, accounts: Iterable[Account], stream_id: str, head: Head) -> None:
+    def remember(self, accounts: Iterable[Account]) -> None:
         """Keep what a commit has just made true."""
         for account in accounts:
             self._accounts[account.id] = account
             self._accounts.move_to_end(account.id)
         while len(self._accounts) > self._accounts_max:
             self._accounts.popitem(last=False)
-        self._heads[stream_id] = head
 
-    def forget(self, accounts: Iterable[str], stream_id: str) -> None:
+    def forget(self, accounts: Iterable[str]) -> None:
         """Something of this may have moved elsewhere."""
         for account_id in accounts:
             self._accounts.pop(account_id, None)
-        self._heads.pop(stream_id, None)

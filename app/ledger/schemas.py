@@ -23,6 +23,7 @@ _BALANCE: dict[str, Any] = {
 _NOT_NEGATIVE = {**_BALANCE, "minimum": Decimal128("0"), "exclusiveMinimum": False}
 _POSITIVE = {**_BALANCE, "minimum": Decimal128("0"), "exclusiveMinimum": True}
 _DATE = {"bsonType": "date"}
+_HASH = {"bsonType": "string", "minLength": 64, "maxLength": 64}
 _SIDE = {"enum": ["DR", "CR"]}
 
 
@@ -100,5 +101,19 @@ HOLD_SCHEMA = _exactly(
         "account_id": _TEXT,
         "remaining": _NOT_NEGATIVE,
         "version": {**_COUNT, "minimum": 1},
+    }
+)
+
+BLOCK_SCHEMA = _exactly(
+    {
+        "_id": _TEXT,
+        "stream": _TEXT,
+        "n": {**_COUNT, "minimum": 1},
+        "prev_hash": _HASH,
+        "root": _HASH,
+        "transaction_ids": {"bsonType": "array", "maxItems": 20_000, "items": _TEXT},
+        "at": _DATE,
+        "hash": _HASH,
+        "token": _TEXT,
     }
 )

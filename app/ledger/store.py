@@ -12,7 +12,7 @@ from pymongo.read_concern import ReadConcern
 from app.ledger.accounts import Account
 from app.ledger.changes import Document
 from app.ledger.documents import account_from, hold_from
-from app.ledger.schemas import ACCOUNT_SCHEMA, ENTRY_SCHEMA, HOLD_SCHEMA, TRANSACTION_SCHEMA
+from app.ledger.schemas import ACCOUNT_SCHEMA, BLOCK_SCHEMA, ENTRY_SCHEMA, HOLD_SCHEMA, TRANSACTION_SCHEMA
 from app.ledger.verify import Audit
 from app.money import Asset
 from app.plumbing.collections import CollectionSpec
@@ -32,6 +32,7 @@ COLLECTIONS = (
     CollectionSpec("ledger_entries", schema=ENTRY_SCHEMA),
     CollectionSpec("holds", schema=HOLD_SCHEMA),
     CollectionSpec("streams"),
+    CollectionSpec("blocks", schema=BLOCK_SCHEMA),
     CollectionSpec("cases", indexes=(IndexModel([("book", ASCENDING), ("status", ASCENDING)]),)),
 )
 
@@ -61,6 +62,12 @@ class LedgerStore:
         """The account of that stored id."""
         document = await self._database["accounts"].find_one({"_id": account_id})
         return account_from(document) if document else None
+
+    async def balance(self, account_id: str) -> int:
+        """What is in an account, all its stripes together, in minor units."""
+        stripes = {"_id": {"$gt": f"{account_id}~", "$lt": f"{account_id}~~"}}
+        found = self._database["accounts"].find({"$or": [{"_id": account_id}, stripes]})
+        return sum([account_from(document).balance async for document in found])
 
     async def accounts_of(self, book: str, user_id: str, role: str) -> list[Account]:
         """A user's accounts of one role, oldest first."""

@@ -8,11 +8,11 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from app.errors import MetadataInvalid, NotReversible, Unbalanced
-from app.ids import book_of, derived_id, public_id, stored_id
+from app.ids import base_id, book_of, derived_id, public_id, stored_id
 from app.ledger.accounts import Account
 from app.money import Money
 
@@ -118,7 +118,7 @@ class Transaction:
         content = [
             self.kind,
             self.status,
-            [[leg.account_id, leg.side, str(leg.amount.minor), leg.amount.asset.code] for leg in self.legs],
+            [[base_id(leg.account_id), leg.side, str(leg.amount.minor), leg.amount.asset.code] for leg in self.legs],
             self.hold_ids,
             self.closes_holds,
             self.reverses,
@@ -172,8 +172,10 @@ def hold(
 
 def release(transaction_id: str, held: Transaction, amount: Money) -> Transaction:
     """Give back what a hold still reserves: the whole of ``amount``, which must be what remains."""
-    source, toward = held.first_debit.account_id, held.first_credit.account_id
-    legs = (debit(toward, amount), credit(source, amount))
+    legs = (
+        replace(held.first_credit, side=Side.DEBIT, amount=amount),
+        replace(held.first_debit, side=Side.CREDIT, amount=amount),
+    )
     return Transaction(
         transaction_id,
         "release",

@@ -32,7 +32,8 @@ def strays(module: Module, packages: tuple[str, ...]) -> Iterator[str]:
 
 
 def may_hold_a_driver(module: Module) -> bool:
-    return within(module.name, ("app.plumbing",)) or module.path.name in {"store.py", "batch_store.py", "schemas.py"}
+    declares = module.path.name == "schemas.py"
+    return within(module.name, ("app.plumbing",)) or module.path.name.endswith("store.py") or declares
 
 
 def test_the_database_driver_stays_in_plumbing_and_stores() -> None:

@@ -13,7 +13,9 @@ from app.clock import Clock, SystemClock
 from app.ledger.accounts import Account, customer_account, system_account
 from app.ledger.batch_store import BatchStore
 from app.ledger.committer import Committer
+from app.ledger.deciding import Decider
 from app.ledger.store import COLLECTIONS, LedgerStore
+from app.ledger.stream_store import StreamStore
 from app.ledger.transactions import Leg, Transaction, credit, debit
 from app.money import BTC, USD, Money
 from app.plumbing.collections import ensure_collections
@@ -61,7 +63,8 @@ async def ledger_in(database: Database) -> LedgerStore:
 
 def door_to(store: LedgerStore, clock: Clock, random: Random) -> Committer:
     """A door to the ledger that the store reads."""
-    return Committer(BatchStore(store._client, store._database), clock, random)
+    decider = Decider(BatchStore(store._database), StreamStore(store._database), clock, random)
+    return Committer(decider)
 
 
 @asynccontextmanager

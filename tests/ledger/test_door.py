@@ -11,9 +11,9 @@ from app.clock import ManualClock, SystemClock
 from app.errors import IdempotencyKeyReused, InsufficientFunds, OutcomeUnresolved, Overloaded, StaleGuard
 from app.ledger import verbs
 from app.ledger.accounts import customer_account, receivable
-from app.ledger.batch_store import BatchPoisoned
 from app.ledger.changes import ABSENT, Change, Companion, Duplicate, Posted
 from app.ledger.committer import Committer
+from app.ledger.outcomes import BatchPoisoned
 from app.ledger.store import LedgerStore
 from app.ledger.transactions import Transaction, credit, debit
 from app.money import USD

@@ -204,7 +204,7 @@ class LedgerMachine(RuleBasedStateMachine):
         owed = {f"owed by {name}": receivable(self.book, ACCOUNTS[name].user_id, USD) for name in CUSTOMERS}
         every = {name: self.account(name).id for name in ACCOUNTS} | {name: each.id for name, each in owed.items()}
         stored = {name: self.run(self.store.account(account_id)) for name, account_id in every.items()}
-        balances = {name: account.balance if account else 0 for name, account in stored.items()}
+        balances = {name: self.run(self.store.balance(account_id)) for name, account_id in every.items()}
         assert balances == {name: self.oracle.balance[name] for name in every}
         assert {name: account.held for name, account in stored.items() if account} == {
             name: self.oracle.held[name] for name, account in stored.items() if account

@@ -27,7 +27,7 @@ from app.ledger.accounts import Account, AccountStatus, customer_account, receiv
 from app.ledger.book import Book, State
 from app.ledger.changes import ABSENT, Change, Companion, Duplicate, Posted
 from app.ledger.documents import transaction_document
-from app.ledger.recent import Head
+from app.ledger.streams import Stream
 from app.ledger.transactions import Hold, Transaction, credit, debit, hold, release
 from app.money import BTC, MINOR_BOUND, USD
 from tests.ledger.given import ALICE, AT, BANK, BOB, BOOK, COINS, btc, capture, posting, transfer, txn, usd
@@ -59,13 +59,12 @@ SAGA: dict[str, Any] = {"_id": "default/sag_one", "version": 3, "fence": 7}
 def book(*more: Account) -> Book:
     known = transaction_document(KNOWN, KNOWN.legs, {"stream": "str_a", "n": 1, "i": 0}, AT)
     state = State(
-        head=Head(4),
         accounts={**LOADED, **{account.id: account for account in more}},
         transactions={KNOWN.id: known},
         holds={HOLD.id: HOLD},
         companions={("sagas", SAGA["_id"]): dict(SAGA)},
     )
-    return Book(state, "str_test", at=AT)
+    return Book(state, Stream("default/str_0", epoch=1, number=4), at=AT)
 
 
 def request(*transactions: Transaction, companions: Iterable[Companion] = (), **fields: Any) -> Change:
