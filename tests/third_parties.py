@@ -21,6 +21,7 @@ from app.sandbox.store import Store
 from app.sandbox.upkeep import close, open_book, reset
 from app.sandbox.vendor import Refusal, application
 from app.sandbox.webhooks import Webhooks
+from app.settings import Settings
 from tests.wire import Wire
 
 _TICK_S = 0.01
@@ -71,6 +72,22 @@ class ThirdParties:
             for document in await store.find(collection, {}, sort=(("due_at", 1),), limit=1)
         ]
         return min(first, default=None)
+
+
+def config_of(settings: Settings, database: str, pace_s: float) -> SandboxConfig:
+    """A sandbox on the wire, in that database, that shares the wallet's secrets."""
+    return SandboxConfig(
+        mongodb_uri=settings.mongodb_uri.get_secret_value(),
+        database=database,
+        pace_s=pace_s,
+        public_url="http://sandbox",
+        api_url="http://wallet",
+        audience=settings.auth_audience,
+        unit_webhook_secret=settings.unit_webhook_secret.get_secret_value(),
+        tatum_webhook_secret=settings.tatum_webhook_secret.get_secret_value(),
+        sumsub_secret=settings.sumsub_secret.get_secret_value(),
+        sumsub_webhook_secret=settings.sumsub_webhook_secret.get_secret_value(),
+    )
 
 
 def _simulation(config: SandboxConfig, clock: Clock, wire: Wire) -> Simulation:

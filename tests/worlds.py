@@ -39,10 +39,9 @@ from app.orchestrator.saga import Saga
 from app.orchestrator.scribe import Door, Scribe
 from app.orchestrator.starting import Asked, Flows
 from app.runtime import Runtime, _policies, open_runtime
-from app.sandbox.config import SandboxConfig
 from app.settings import Settings, sandbox_addresses
 from app.wallets.opening import open_account, passing_account
-from tests.third_parties import ThirdParties
+from tests.third_parties import ThirdParties, config_of
 from tests.wire import Wire
 
 NOW = datetime(2026, 11, 20, 5, tzinfo=UTC)
@@ -183,27 +182,25 @@ class World:
     async def settle(self) -> None:
         """Go on until no saga and no third party has anything to do. Waiting in vain for it fails."""
         for _ in range(_ROUNDS_MAX):
-            if await self.act():
-                continue
-            await self.wire.idle()
-            due = await self.next_due()
-            if due is None:
+            if not await self.pass_on():
                 return
-            self.clock.advance(max(0.001, (due - self.clock.now()).total_seconds()))
         raise AssertionError("the world does not come to rest")
 
     async def until(self, *, saga: str, step: str, status: str) -> None:
         """Go on until that saga's step has that status."""
-        for _ in range(_ROUNDS_MAX):
-            record = await self.saga(saga)
-            if record.steps.get(step, {}).get("status") == status:
-                return
-            if not await self.act():
-                await self.wire.idle()
-                due = await self.next_due()
-                assert due is not None, f"{step} will never be {status}: the saga is {record.state}"
-                self.clock.advance(max(0.001, (due - self.clock.now()).total_seconds()))
-        raise AssertionError(f"{step} does not become {status}")
+        while (record := await self.saga(saga)).steps.get(step, {}).get("status") != status:
+            assert await self.pass_on(), f"{step} will never be {status}: the saga is {record.state}"
+
+    async def pass_on(self) -> bool:
+        """Do what is due, or move to the moment at which the next thing is; False: there is nothing any more."""
+        if await self.act():
+            return True
+        await self.wire.idle()
+        due = await self.next_due()
+        if due is None:
+            return False
+        self.clock.advance(max(0.001, (due - self.clock.now()).total_seconds()))
+        return True
 
     async def next_due(self) -> datetime | None:
         """When the next thing happens by itself; unclaimed events of the inbox do not count."""
@@ -383,7 +380,7 @@ async def open_world(
     )
     async with asyncio.TaskGroup() as servers:
         wire = Wire(servers)
-        third_parties = ThirdParties(_sandbox_config(wired, mongodb_uri, sandbox, pace_s), clock, wire)
+        third_parties = ThirdParties(config_of(wired, sandbox, pace_s), clock, wire)
         wire.hosts["sandbox"] = third_parties.application
         await third_parties.open()
         world = World(clock, wire, third_parties, wired)
@@ -393,18 +390,3 @@ async def open_world(
         await wire.idle()
         await world.stop()
         await third_parties.close()
-
-
-def _sandbox_config(settings: Settings, mongodb_uri: str, database: str, pace_s: float) -> SandboxConfig:
-    return SandboxConfig(
-        mongodb_uri=mongodb_uri,
-        database=database,
-        pace_s=pace_s,
-        public_url="http://sandbox",
-        api_url="http://wallet",
-        audience=settings.auth_audience,
-        unit_webhook_secret=settings.unit_webhook_secret.get_secret_value(),
-        tatum_webhook_secret=settings.tatum_webhook_secret.get_secret_value(),
-        sumsub_secret=settings.sumsub_secret.get_secret_value(),
-        sumsub_webhook_secret=settings.sumsub_webhook_secret.get_secret_value(),
-    )

@@ -2,10 +2,12 @@
 
 import pytest
 
+from app.ids import new_id
 from app.ledger.verify import TRANSIT_ROLES
 from app.orchestrator.flows import FLOWS
+from app.orchestrator.progress import sentence, steps_of
 from tests.orchestrator.scenarios import SCENARIOS, Outside, require_end
-from tests.worlds import Customer, World
+from tests.worlds import ADDRESS, Customer, World
 
 _COLLECT = "sending collect, accepted collect, done collect"
 _DELIVER = "sending deliver, accepted deliver, progress deliver, done deliver"
@@ -77,12 +79,63 @@ async def test_a_run_leaves_its_golden_trace(calm_world: World, rich_ada: Custom
     scenario, (trace, postings) = SCENARIOS[name], GOLDEN[name]
     before = await Outside.of(calm_world)
     await scenario.set_up(calm_world)
-    saga_id = await scenario.order(calm_world, rich_ada, name)
+    saga_id = await scenario.order(calm_world, rich_ada, rich_ada.dollars_id)
     await calm_world.settle()
     assert ", ".join(await calm_world.trace(saga_id)) == trace
     assert " ".join(await calm_world.postings(saga_id)) == postings
     await require_end(calm_world, scenario, saga_id, before, rich_ada)
     assert await _in_transit(calm_world) == {}
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+async def test_a_run_can_be_told_in_sentences(calm_world: World, rich_ada: Customer, name: str) -> None:
+    scenario = SCENARIOS[name]
+    await scenario.set_up(calm_world)
+    saga_id = await scenario.order(calm_world, rich_ada, rich_ada.dollars_id)
+    await calm_world.settle()
+    saga = await calm_world.saga(saga_id)
+    flow = FLOWS[saga.type, saga.def_version]
+    events = await calm_world.runtime.sagas.events(saga_id, 0, 1_000)
+    for event in events:
+        told = sentence(flow, saga.params, event)
+        assert told.endswith(".")
+        assert not set("{}") & set(told)
+    assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+    assert {step.status for step in steps_of(flow, saga)} <= {
+        "done",
+        "failed",
+        "undone",
+        "skipped",
+        "parked",
+        "pending",
+    }
+
+
+async def test_a_customer_follows_a_purchase_over_the_api(calm_world: World, rich_ada: Customer) -> None:
+    world, headers = calm_world, await calm_world.signed_in(rich_ada.name)
+    asked = {
+        "quote_id": await world.quote(rich_ada),
+        "funding": {"type": "bank", "bank_link_id": rich_ada.bank_link_id},
+        "destination": {"type": "address", "chain": "bitcoin", "address": ADDRESS},
+    }
+    answer = await world.api.post("/v1/purchases", json=asked, headers={**headers, "Idempotency-Key": new_id("key")})
+    assert answer.status_code == 202
+    purchase = answer.json()
+    seen = [purchase["status"]]
+    while seen[-1] != "completed":
+        await world.pass_on()
+        status = (await world.api.get(f"/v1/purchases/{purchase['id']}", headers=headers)).json()["status"]
+        if status != seen[-1]:
+            seen.append(status)
+    assert seen == ["collecting", "delivering", "completed"]
+    saga = (await world.api.get(f"/v1/sagas/{purchase['saga_id']}", headers=headers)).json()
+    assert [(step["name"], step["status"]) for step in saga["steps"]] == [
+        ("record", "done"),
+        ("collect", "done"),
+        ("convert", "done"),
+        ("credit", "skipped"),
+        ("deliver", "done"),
+    ]
 
 
 def test_every_flow_has_a_scenario() -> None:
