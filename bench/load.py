@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from os import getpid
-from random import Random
 from time import monotonic
 from typing import Any, Self
 
@@ -14,15 +13,14 @@ from pymongo import AsyncMongoClient
 from app.clock import SystemClock
 from app.errors import WalletError
 from app.ids import new_id
-from app.ledger.batch_store import BatchStore
 from app.ledger.changes import Change, Document
-from app.ledger.committer import Committer
 from app.plumbing.mongo import Database, connect
 from bench.child import serve_one_job
 from bench.measuring import Sample, Tally, Window, metered
 from bench.naive import Naive
 from bench.raw import Raw
 from bench.sampler import profiled
+from bench.wiring import door_to
 from bench.world import Draw, Transfers
 
 Call = Callable[[], Awaitable[None]]
@@ -85,7 +83,7 @@ async def _opened(
         naive = Naive(client, database, clock)
         yield lambda group, tally: _start(group, *(_calls(naive.post, transfers, tally) for _ in range(job.callers)))
         return
-    door = Committer(BatchStore(client, database), clock, Random())
+    door = door_to(database)
     async with asyncio.TaskGroup() as committing:
         committing.create_task(door.run())
 

@@ -16,15 +16,18 @@ from pymongo.write_concern import WriteConcern
 
 from app.ids import new_id, stored_id
 from app.ledger.accounts import Account
+from app.ledger.blocks import Block
 from app.ledger.book import Book
 from app.ledger.changes import Change, Document
-from app.ledger.documents import account_document
+from app.ledger.documents import account_document, block_document
+from app.ledger.stream_store import StreamStore
+from app.ledger.streams import Stream
 from app.ledger.transactions import Transaction, credit, debit
 from app.money import USD, Money
 from app.plumbing.mongo import Database, connect
-from bench.books import book_over
 from bench.child import serve_one_job
 from bench.measuring import Sample
+from bench.wiring import book_over
 from bench.world import BOOK, FOUNDED_AT, customer, customer_id
 
 BETWEEN = timedelta(minutes=1)
@@ -77,10 +80,12 @@ class _Written:
     database: Database
     transactions: list[Document] = field(default_factory=list)
     entries: list[Document] = field(default_factory=list)
+    blocks: list[Document] = field(default_factory=list)
     written: int = 0
 
-    async def take(self, book: Book) -> None:
+    async def take(self, book: Book, block: Block) -> None:
         """Take what a book made, and send it when it is worth a journey."""
+        self.blocks.append(block_document(block))
         self.transactions.extend(book.transactions)
         self.entries.extend(book.entries)
         if len(self.entries) >= _INSERTED_AT_ONCE:
@@ -89,11 +94,15 @@ class _Written:
     async def flush(self) -> None:
         """Send what there is, in the order of ids."""
         self.written += len(self.entries)
-        for name, documents in (("transactions", self.transactions), ("ledger_entries", self.entries)):
+        for name, documents in (
+            ("transactions", self.transactions),
+            ("ledger_entries", self.entries),
+            ("blocks", self.blocks),
+        ):
             if documents:
                 collection = self.database[name].with_options(write_concern=_IN_MEMORY)
                 await collection.insert_many(sorted(documents, key=lambda each: str(each["_id"])), ordered=False)
-        self.transactions, self.entries = [], []
+        self.transactions, self.entries, self.blocks = [], [], []
 
     async def finish(self, accounts: Iterable[Account]) -> None:
         """Write the accounts as their transactions left them, last and durably, so that all before is durable too."""
@@ -113,32 +122,45 @@ async def write(job: LoadingJob, ready: Callable[[], Awaitable[None]]) -> Sample
 
 async def write_history(database: Database, history: History, first: int, last: int) -> int:
     """Write those pairs of the history into a database without them; how many entries that were."""
-    written, commits = _Written(database), _Commits(history)
+    streams = StreamStore(database)
+    written, commits = _Written(database), _Commits(history, await streams.claim(BOOK, new_id("com")))
     for pairs in _together(history, first, last):
         accounts = {account.id: account for pair in pairs for account in _pair(pair)}
         for number in range(history.transfers_of(pairs[0])):
             book = commits.next(pairs, number, accounts)
             accounts.update((account.id, account) for _, account in book.changed_accounts)
-            await written.take(book)
+            await written.take(book, commits.seal(book))
         await written.finish(accounts.values())
+    await _move(database, commits.stream)
+    await streams.give_back(commits.stream)
     return written.written
 
 
-class _Commits:
-    """One commit of several pairs' transfers after the other, a minute apart."""
+async def _move(database: Database, stream: Stream) -> None:
+    """Leave the stream's head where its last block is."""
+    await database["streams"].update_one({"_id": stream.id}, {"$set": {"n": stream.number, "hash": stream.hash}})
 
-    def __init__(self, history: History) -> None:
+
+class _Commits:
+    """One commit of several pairs' transfers after the other, a minute apart, chained as the door chains them."""
+
+    def __init__(self, history: History, stream: Stream) -> None:
         self._history = history
-        self._stream = new_id("str")
-        self._number = 0
+        self.stream = stream
 
     def next(self, pairs: range, number: int, accounts: dict[str, Account]) -> Book:
         """Each pair's transfer of that number, judged."""
-        self._number += 1
-        book = book_over(accounts.values(), self._stream, self._number, FOUNDED_AT + self._number * BETWEEN)
+        at = FOUNDED_AT + (self.stream.number + 1) * BETWEEN
+        book = book_over(accounts.values(), self.stream, at)
         for pair in pairs:
             book.judge(_change(self._history.transaction_id(pair, number), pair, number))
         return book
+
+    def seal(self, book: Book) -> Block:
+        """The block of that commit; the stream goes on behind it."""
+        block = book.block(token=new_id("bat"))
+        self.stream = self.stream.after(block)
+        return block
 
 
 def _change(transaction_id: str, pair: int, number: int) -> Change:

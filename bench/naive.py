@@ -1,4 +1,7 @@
-"""The plain way: one MongoDB transaction per transfer, with the same rules, documents and durability."""
+"""The plain way: one MongoDB transaction per transfer, with the same rules, documents and durability.
+
+It writes no blocks: a chain would have all its transfers wait for one head.
+"""
 
 from pymongo import AsyncMongoClient, ReplaceOne
 from pymongo.asynchronous.client_session import AsyncClientSession
@@ -8,11 +11,10 @@ from pymongo.write_concern import WriteConcern
 
 from app.clock import Clock
 from app.errors import IdempotencyKeyReused, WalletError
-from app.ids import new_id
 from app.ledger.changes import Change, Document
 from app.ledger.documents import account_document, account_from
 from app.plumbing.mongo import Database
-from bench.books import book_over
+from bench.wiring import book_over, loose_stream
 
 _SNAPSHOT = ReadConcern("snapshot")
 _DURABLE = WriteConcern(w="majority", j=True)
@@ -31,7 +33,7 @@ class Naive:
         self._transactions = database["transactions"]
         self._entries = database["ledger_entries"]
         self._clock = clock
-        self._stream = new_id("str")
+        self._stream = loose_stream()
 
     async def post(self, change: Change) -> None:
         """Make the change true. Raises what the book refuses it for."""
@@ -48,7 +50,7 @@ class Naive:
     async def _attempt(self, change: Change, session: AsyncClientSession) -> None:
         ids = [leg.account_id for transaction in change.transactions for leg in transaction.legs]
         found = await self._accounts.find({"_id": {"$in": ids}}, session=session).to_list()
-        book = book_over(map(account_from, found), self._stream, 1, self._clock.now())
+        book = book_over(map(account_from, found), self._stream, self._clock.now())
         verdict = book.judge(change)
         if isinstance(verdict, WalletError):
             raise verdict

@@ -14,11 +14,10 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from app.clock import Clock
-from app.ids import new_id
 from app.ledger.changes import Document
 from app.ledger.documents import account_document, entry_id
 from app.plumbing.mongo import Database
-from bench.books import book_over
+from bench.wiring import book_over, loose_stream
 from bench.world import Draw, Transfers, customer
 
 _DURABLE = {"w": "majority", "j": True}
@@ -50,7 +49,7 @@ class Raw:
         self._clock = clock
         self._transfers = transfers
         self._inside = inside
-        self._stream = new_id("str")
+        self._stream = loose_stream().slot
         self._number = 0
         self._seqs: dict[str, int] = {}
         self._pattern = _pattern(clock)
@@ -127,7 +126,7 @@ class Raw:
 
 def _pattern(clock: Clock) -> tuple[Document, list[Document], Document]:
     """A transaction, its entries and an account as the door itself would write them."""
-    book = book_over((customer(0), customer(1)), new_id("str"), 1, clock.now())
+    book = book_over((customer(0), customer(1)), loose_stream(), clock.now())
     book.judge(Transfers(Draw(2), "pattern").next())
     _, account = next(iter(book.changed_accounts))
     return book.transactions[0], book.entries, account_document(account)

