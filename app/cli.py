@@ -143,17 +143,35 @@ def token(
     typer.echo(asyncio.run(ask()))
 
 
-@app.command(epilog="Example: wallet verify --data .wallet")
-def verify(data: Data = _DATA_DEFAULT) -> None:
+@app.command(epilog="Example: wallet verify --data .wallet --anchor heads.json")
+def verify(
+    anchor: Annotated[Path | None, typer.Option(help="Heads that were kept outside (wallet heads).")] = None,
+    receipt: Annotated[Path | None, typer.Option(help="Check this receipt instead, offline.")] = None,
+    public_key: Annotated[str, typer.Option(help="The key that a receipt must be signed with.")] = "",
+    data: Data = _DATA_DEFAULT,
+) -> None:
     """Derive the books again from the transactions; exit 1 and name every difference."""
+    from app.stack.proofs import checked, read_heads
+
+    if receipt is not None:
+        typer.echo(checked(receipt, public_key))
+        return
     settings = settings_for(data)
     from app.stack.books import verified
 
-    audit = asyncio.run(verified(settings))
-    for difference in audit.breaks:
-        typer.echo(difference)
+    audit = asyncio.run(verified(settings, read_heads(anchor) if anchor else None))
+    _print(audit.breaks)
     typer.echo(audit.line())
     raise typer.Exit(1 if audit.breaks else 0)
+
+
+@app.command(epilog="Example: wallet heads > heads.json")
+def heads(data: Data = _DATA_DEFAULT) -> None:
+    """Print the last block of every stream, signed: kept outside, they find any rewrite of what is older."""
+    settings = settings_for(data)
+    from app.stack.proofs import signed_heads
+
+    typer.echo(asyncio.run(signed_heads(settings)))
 
 
 @app.command(epilog="Example: wallet replay acc_7q3k --at 2026-11-20T05:00:00Z --data .wallet")

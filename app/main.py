@@ -19,6 +19,7 @@ from app.api import (
     orders,
     problems,
     quotes,
+    receipts,
     sagas,
     transfers,
     webhooks,
@@ -48,6 +49,7 @@ ROUTERS = (
     orders.router,
     sagas.router,
     books.router,
+    receipts.router,
     webhooks.router,
 )
 

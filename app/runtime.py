@@ -42,6 +42,7 @@ from app.plumbing.hints import Hints
 from app.plumbing.mongo import Database, connect
 from app.plumbing.redis import connect_redis
 from app.plumbing.sealing import Sealer
+from app.plumbing.signing import Signer
 from app.providers.ports import VerifiesPeople
 from app.providers.registry import CAPABILITIES, Providers, open_providers
 from app.settings import Settings
@@ -85,6 +86,7 @@ class Runtime:
     engine: Engine
     observations: Observations
     hints: Hints
+    signer: Signer
 
 
 @asynccontextmanager
@@ -157,6 +159,7 @@ async def open_runtime(
                 InboxStore(database), sagas, users, providers.people, door, clock, engine.hint, poll_s=settings.poll_s
             ),
             hints=hints,
+            signer=Signer(settings.receipt_key),
         )
 
 

@@ -80,6 +80,9 @@ class Settings(BaseSettings):
     sealing_key: SecretStr = SecretStr("c2FuZGJveC1zZWFsaW5nLWtleS0wMTIzNDU2Nzg5YWI=")
     """32 bytes in base64: seals bank-link tokens at rest (AES-GCM)."""
 
+    receipt_key: SecretStr = SecretStr("c2FuZGJveC1yZWNlaXB0LWtleS1zZWVkLTAxMjM0NTY=")
+    """The seed of the Ed25519 key that signs receipts, 32 bytes in base64."""
+
     provider_timeout_s: float = Field(gt=0)
     quiet_period_s: float = Field(gt=0)
     lease_s: float = Field(gt=0)

@@ -13,6 +13,7 @@ OWN: dict[str, Any] = {
     "redis_url": "rediss://cache.example",
     "auth_issuer": "https://wallet.eu.auth0.com/",
     "auth_tenant_claim": "https://wallet.example/tenant",
+    "receipt_key": "b3duLXJlY2VpcHQta2V5LXNlZWQtMDEyMzQ1Njc4OWE=",
     "sealing_key": "b3duLXNlYWxpbmcta2V5LTAxMjM0NTY3ODlhYmNkZWY=",
     "unit_base_url": "https://api.unit.co",
     "unit_token": "own",

@@ -50,7 +50,8 @@ class Block:
     @property
     def hash(self) -> str:
         """The block's own hash, which the next one carries."""
-        return header_hash(self.stream, self.number, self.prev_hash, self.root, len(self.transaction_ids), self.at)
+        count, at = len(self.transaction_ids), rfc3339(self.at)
+        return header_hash(self.stream, self.number, self.prev_hash, self.root, count, at)
 
     @property
     def id(self) -> str:
@@ -63,9 +64,9 @@ def block_id(stream: str, number: int) -> str:
     return f"{stream}#{number:012d}"
 
 
-def header_hash(stream: str, number: int, prev_hash: str, root: str, count: int, at: datetime) -> str:
+def header_hash(stream: str, number: int, prev_hash: str, root: str, count: int, at: str) -> str:
     """The hash of a block with that content."""
-    header = [stream, number, prev_hash, root, count, rfc3339(at)]
+    header = [stream, number, prev_hash, root, count, at]
     return hashlib.sha256(json.dumps(header, separators=(",", ":")).encode()).hexdigest()
 
 

@@ -1,17 +1,20 @@
 """The ledger's collections, and reading them, for verbs and people. What is written goes through the door."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from pymongo import ASCENDING, DESCENDING, AsyncMongoClient, IndexModel
+from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.cursor import AsyncCursor
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.read_concern import ReadConcern
 
+from app.ids import stored_id
 from app.ledger.accounts import Account
+from app.ledger.blocks import Block, block_id
 from app.ledger.changes import Document
-from app.ledger.documents import account_from, hold_from
+from app.ledger.documents import account_from, block_from, hold_from
 from app.ledger.schemas import ACCOUNT_SCHEMA, BLOCK_SCHEMA, ENTRY_SCHEMA, HOLD_SCHEMA, TRANSACTION_SCHEMA
 from app.ledger.verify import Audit
 from app.money import Asset
@@ -104,8 +107,8 @@ class LedgerStore:
         query = {"_id": {"$gt": f"{account_id}#", "$lt": below}}
         return await self._database["ledger_entries"].find(query).sort("_id", DESCENDING).limit(limit).to_list()
 
-    async def audit(self) -> Audit:
-        """Derive the books again from the transactions, all read at one instant."""
+    async def audit(self, anchors: Mapping[str, str] | None = None) -> Audit:
+        """Derive the books again from the transactions, all read at one instant, and follow the chain of blocks."""
         audit = Audit()
         async with self._client.start_session(snapshot=True) as session:
 
@@ -118,7 +121,43 @@ class LedgerStore:
             await audit.read_entries(everything("ledger_entries"))
             await audit.read_holds(everything("holds"))
             await audit.read_accounts(everything("accounts"))
+            await self._follow_chain(audit, anchors or {}, everything, session)
         return audit
+
+    async def _follow_chain(
+        self,
+        audit: Audit,
+        anchors: Mapping[str, str],
+        everything: Callable[[str], AsyncCursor[Document]],
+        session: AsyncClientSession,
+    ) -> None:
+        transactions = self._database["transactions"].with_options(read_concern=ReadConcern())
+
+        async def fetch(ids: list[str]) -> dict[str, Document]:
+            found = transactions.find({"_id": {"$in": ids}}, session=session)
+            return {document["_id"]: document async for document in found}
+
+        await audit.chain.read(everything("blocks"), fetch, anchors)
+        audit.chain.check_heads([stream async for stream in everything("streams")])
+        audit.chain.check_count(audit.transactions)
+        audit.breaks.extend(audit.chain.breaks)
+
+    async def heads(self) -> dict[str, str]:
+        """The hash of every stream's last block, by the block's id."""
+        found = self._database["streams"].find({"n": {"$gt": 0}}).sort("_id", ASCENDING)
+        return {block_id(head["_id"], head["n"]): head["hash"] async for head in found}
+
+    async def block_of(self, transaction: Document) -> tuple[Block, list[Document]] | None:
+        """The block a transaction is in, with all of its transactions in order."""
+        position = transaction["position"]
+        stream = stored_id(transaction["book"], position["stream"])
+        document = await self._database["blocks"].find_one({"_id": block_id(stream, position["n"])})
+        if document is None:
+            return None
+        block = block_from(document)
+        found = self._database["transactions"].find({"_id": {"$in": list(block.transaction_ids)}})
+        by_id = {each["_id"]: each async for each in found}
+        return block, [by_id[each] for each in block.transaction_ids]
 
     async def totals(self, book: str) -> list[Totals]:
         """Debit and credit balances of every currency of a book, read at one instant."""

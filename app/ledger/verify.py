@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from app.errors import WalletError
 from app.ids import public_id
 from app.ledger.accounts import Account
+from app.ledger.chain import ChainAudit
 from app.ledger.changes import Document
 from app.ledger.documents import DIVERTED_LEG, account_from, entry_id, hold_from, transaction_from
 from app.ledger.transactions import Hold, Leg, Side, Status, Transaction
@@ -45,6 +46,7 @@ class Audit:
     entries: int = 0
     currencies: set[str] = field(default_factory=set)
     breaks: list[str] = field(default_factory=list)
+    chain: ChainAudit = field(default_factory=ChainAudit)
     transit: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(int)))
     """Per saga, what it left on each transit account."""
     _diverted: set[str] = field(default_factory=set)
@@ -58,7 +60,8 @@ class Audit:
         """The audit in one quiet line."""
         return (
             f"{self.transactions:,} transactions, {self.entries:,} entries, "
-            f"{len(self.currencies)} assets, {len(self.breaks)} breaks"
+            f"{len(self.currencies)} assets, {len(self.breaks)} breaks, "
+            f"chain {'broken' if self.chain.breaks else 'intact'}"
         )
 
     async def read_cases(self, documents: AsyncIterable[Document]) -> None:

@@ -1,6 +1,6 @@
 """Looking into the books from the command line, with a connection of its own and nothing else running."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 
@@ -32,10 +32,10 @@ async def _stores(settings: Settings) -> AsyncIterator[tuple[LedgerStore, SagaSt
         yield LedgerStore(client, database), SagaStore(database)
 
 
-async def verified(settings: Settings) -> Audit:
-    """The books, derived again from the transactions."""
+async def verified(settings: Settings, anchors: Mapping[str, str] | None = None) -> Audit:
+    """The books, derived again from the transactions; blocks by id must still have the hashes of ``anchors``."""
     async with _stores(settings) as (ledger, sagas):
-        return await audit_books(ledger, sagas)
+        return await audit_books(ledger, sagas, anchors)
 
 
 async def replayed(settings: Settings, book: str, account_id: str, at: datetime | None) -> list[str]:

@@ -91,7 +91,7 @@ async def test_a_commit_whose_answer_is_lost_is_true_once_and_told_as_posted(
     assert proxy.losses == count
     assert [type(each) for each in posted] == [Posted, Posted]
     assert await head(database) == 2
-    assert (await store.audit()).line() == "2 transactions, 4 entries, 1 assets, 0 breaks"
+    assert (await store.audit()).line() == "2 transactions, 4 entries, 1 assets, 0 breaks, chain intact"
 
 
 @pytest.mark.parametrize("command", ["find", "update", "insert"])
@@ -103,7 +103,7 @@ async def test_a_cut_before_the_commit_is_tried_again_unnoticed(
         proxy.rule = first(2, command, Fate.GOES_UNANSWERED)
         assert isinstance(await verbs.post(door, transfer("one", ALICE, BOB, 10)), Posted)
     assert proxy.losses == 2
-    assert (await store.audit()).line() == "2 transactions, 4 entries, 1 assets, 0 breaks"
+    assert (await store.audit()).line() == "2 transactions, 4 entries, 1 assets, 0 breaks, chain intact"
 
 
 async def test_a_commit_that_arrives_late_finds_its_place_taken(
@@ -135,7 +135,7 @@ async def test_a_commit_that_arrives_late_finds_its_place_taken(
         release.set()
     assert delayed == 6
     assert await head(database) == 2
-    assert (await store.audit()).line() == "2 transactions, 4 entries, 1 assets, 0 breaks"
+    assert (await store.audit()).line() == "2 transactions, 4 entries, 1 assets, 0 breaks, chain intact"
 
 
 async def test_a_retry_is_never_told_that_the_money_is_missing_which_it_moved_itself(

@@ -29,7 +29,7 @@ async def lived_in(store: LedgerStore, door: Committer) -> None:
 
 
 async def test_sound_books_end_in_one_quiet_line(store: LedgerStore) -> None:
-    assert (await store.audit()).line() == "8 transactions, 11 entries, 1 assets, 0 breaks"
+    assert (await store.audit()).line() == "8 transactions, 11 entries, 1 assets, 0 breaks, chain intact"
 
 
 def edit(collection: str, document_id: str, **fields: Any) -> Callable[[Database], Awaitable[Any]]:

@@ -21,7 +21,7 @@ async def test_the_same_reference_is_booked_once(settings: Settings) -> None:
     for _ in range(2):
         said = await funded(settings, "default", "BTC", "1.5", "first")
     assert said == "1.50000000 BTC are in custody and may be sold (reference first)."
-    assert (await verified(settings)).line() == "1 transactions, 2 entries, 1 assets, 0 breaks"
+    assert (await verified(settings)).line() == "1 transactions, 2 entries, 1 assets, 0 breaks, chain intact"
 
 
 @pytest.mark.parametrize(

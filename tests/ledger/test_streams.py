@@ -1,0 +1,105 @@
+"""Streams are leased: of two owners exactly one goes on; slots are used again; our own accounts are striped."""
+
+import asyncio
+
+import pytest
+
+from app.ids import base_id, public_id
+from app.ledger import verbs
+from app.ledger.changes import ABSENT, Change, Companion, Posted
+from app.ledger.committer import Committer
+from app.ledger.outcomes import BatchTransient
+from app.ledger.store import LedgerStore
+from app.ledger.stream_store import StreamStore
+from app.ledger.streams import SLOTS_MAX
+from app.plumbing.collections import CollectionSpec, ensure_collections
+from tests.ledger.given import ALICE, BANK, BOB, BOOK, Database, open_door, transfer, txn
+
+
+async def end_lease(database: Database, slot: str = "str_0") -> None:
+    """What the passing of ten seconds does."""
+    await database["streams"].update_one({"_id": f"{BOOK}/{slot}"}, [{"$set": {"lease_until": "$$NOW"}}])
+
+
+async def test_a_stream_that_was_given_back_is_used_again(database: Database, store: LedgerStore) -> None:
+    for name in ("one", "two", "three"):
+        async with open_door(store) as door:
+            await verbs.post(door, transfer(name, BANK, ALICE, 1))
+    streams = await database["streams"].find().to_list()
+    assert [(stream["_id"], stream["epoch"], stream["n"]) for stream in streams] == [(f"{BOOK}/str_0", 3, 3)]
+    assert (await store.audit()).breaks == []
+
+
+async def test_two_committers_have_a_stream_each(database: Database, store: LedgerStore) -> None:
+    async with open_door(store, seed=1) as one, open_door(store, seed=2) as two:
+        await asyncio.gather(
+            verbs.post(one, transfer("one", BANK, ALICE, 1)), verbs.post(two, transfer("two", BANK, BOB, 1))
+        )
+    assert await database["streams"].count_documents({}) == 2
+    assert (await store.audit()).breaks == []
+
+
+@pytest.mark.parametrize("first", ["old", "new"])
+async def test_of_two_owners_of_one_stream_exactly_one_goes_on_with_it(
+    database: Database, store: LedgerStore, first: str
+) -> None:
+    async with open_door(store, seed=1) as old, open_door(store, seed=2) as new:
+        await verbs.post(old, transfer("fund", BANK, ALICE, 100))
+        await end_lease(database)
+        if first == "new":
+            await verbs.post(new, transfer("new", ALICE, BOB, 1))
+            await verbs.post(old, transfer("old", ALICE, BOB, 1))
+        else:
+            await verbs.post(old, transfer("old", ALICE, BOB, 1))
+            await verbs.post(new, transfer("new", ALICE, BOB, 1))
+        await asyncio.gather(*(verbs.post((old, new)[n % 2], transfer(f"t{n}", ALICE, BOB, 1)) for n in range(20)))
+    streams = {stream["_id"]: stream for stream in await database["streams"].find().to_list()}
+    assert len(streams) == 2
+    assert streams[f"{BOOK}/str_0"]["epoch"] == (2 if first == "new" else 1)
+    assert (await store.audit()).breaks == []
+    assert await store.balance(BOB.id) == 22
+
+
+async def test_an_owner_that_was_taken_over_writes_nothing_on_the_stream_it_lost(
+    database: Database, store: LedgerStore
+) -> None:
+    async with open_door(store, seed=1) as old, open_door(store, seed=2) as new:
+        await verbs.post(old, transfer("fund", BANK, ALICE, 100))
+        await end_lease(database)
+        await verbs.post(new, transfer("new", ALICE, BOB, 1))
+        await verbs.post(old, transfer("old", ALICE, BOB, 1))
+    late = await store.transaction(txn("old"))
+    assert late is not None
+    assert late["position"]["stream"] == "str_1"
+
+
+async def test_there_are_only_so_many_slots(database: Database, store: LedgerStore) -> None:
+    streams = StreamStore(database)
+    claimed = [await streams.claim(BOOK, "com_somebody") for _ in range(SLOTS_MAX)]
+    assert len({stream.id for stream in claimed}) == SLOTS_MAX
+    with pytest.raises(BatchTransient):
+        await streams.claim(BOOK, "com_one_too_many")
+    await streams.give_back(claimed[7])
+    assert (await streams.claim(BOOK, "com_next")).id == claimed[7].id
+
+
+async def test_our_own_accounts_are_kept_once_for_every_stream_and_add_up(store: LedgerStore) -> None:
+    async with open_door(store, seed=1) as one, open_door(store, seed=2) as two:
+        await verbs.post(one, transfer("one", BANK, ALICE, 5))
+        await verbs.post(two, transfer("two", BANK, BOB, 7))
+        await verbs.post(two, transfer("one", BANK, ALICE, 5))
+    assert await store.balance(BANK.id) == -12
+    stored = await store.transaction(txn("two"))
+    assert stored is not None
+    assert stored["source_account_id"] == f"{BANK.id}~str_1"
+    assert (base_id(stored["source_account_id"]), public_id(stored["source_account_id"])) == (BANK.id, "acc_bank-USD")
+
+
+async def test_a_companion_needs_no_transaction_to_be_chained(
+    database: Database, store: LedgerStore, door: Committer
+) -> None:
+    await ensure_collections(database, [CollectionSpec("notes")])
+    note = Companion("notes", f"{BOOK}/one", ABSENT, {"version": 1})
+    assert isinstance(await door.submit(Change(BOOK, companions=(note,))), Posted)
+    assert await database["blocks"].count_documents({"transaction_ids": []}) == 1
+    assert (await store.audit()).breaks == []
