@@ -40,6 +40,7 @@ from app.orchestrator.store import SagaStore
 from app.plumbing.collections import ensure_collections
 from app.plumbing.hints import Hints
 from app.plumbing.mongo import Database, connect
+from app.plumbing.pipelining import PipelinedRedis
 from app.plumbing.redis import connect_redis
 from app.plumbing.sealing import Sealer
 from app.plumbing.signing import Signer
@@ -111,9 +112,12 @@ async def open_runtime(
         users, hints = Users(database, clock), Hints(redis)
         random = Random()  # noqa: S311 - it only spreads retries
         door = Committer(Decider(BatchStore(database), StreamStore(database), clock, random))
-        committing = await stack.enter_async_context(asyncio.TaskGroup())
-        committing.create_task(door.run(), name="door")
+        background = await stack.enter_async_context(asyncio.TaskGroup())
+        background.create_task(door.run(), name="door")
         stack.callback(door.close)
+        pipelined = PipelinedRedis(redis)
+        background.create_task(pipelined.run(), name="redis")
+        stack.callback(pipelined.close)
 
         bank_links = BankLinks(wallets, providers.banks, Sealer(settings.sealing_key), clock)
         quotes = Quotes(
@@ -135,7 +139,7 @@ async def open_runtime(
             redis=redis,
             tokens=access_tokens(settings, http, clock),
             users=users,
-            claims=Claims(redis, clock),
+            claims=Claims(pipelined, clock),
             providers=providers,
             people=providers.people,
             door=door,

@@ -7,14 +7,12 @@ decided elsewhere, by the ids derived from the key; so when Redis is away, reque
 
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Awaitable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from secrets import token_hex
-from typing import cast
+from typing import Any, Protocol, cast
 
 import structlog
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from app.clock import Clock
@@ -35,6 +33,12 @@ return 0
 """
 
 _log = structlog.get_logger(__name__)
+
+
+class ExecutesCommands(Protocol):
+    """Redis, or whoever carries commands to it."""
+
+    async def execute_command(self, *words: Any, **options: Any) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,7 @@ class Claim:
 class Claims:
     """Claims and remembered answers. After a failure Redis is left alone for a second, and logged once."""
 
-    def __init__(self, redis: Redis, clock: Clock, *, running_s: int = _RUNNING_S) -> None:
+    def __init__(self, redis: ExecutesCommands, clock: Clock, *, running_s: int = _RUNNING_S) -> None:
         self._redis = redis
         self._clock = clock
         self._running_s = running_s
@@ -90,7 +94,9 @@ class Claims:
         if self._away():
             return None
         try:
-            found = await self._redis.set(claim.redis_key, marker, nx=True, get=True, ex=self._running_s)
+            found = await self._redis.execute_command(
+                "SET", claim.redis_key, marker, "NX", "GET", "EX", self._running_s, get=True
+            )
         except (RedisError, OSError) as failure:
             self._leave_alone(failure)
             return None
@@ -114,7 +120,7 @@ class Claims:
         if self._away():
             return
         try:
-            await cast("Awaitable[object]", self._redis.eval(script, 1, claim.redis_key, claim.marker, *args))
+            await self._redis.execute_command("EVAL", script, 1, claim.redis_key, claim.marker, *args)
         except (RedisError, OSError) as failure:
             self._leave_alone(failure)
 
