@@ -24,7 +24,7 @@ from app.ledger.changes import ABSENT, Change, Companion, Document
 from app.ledger.documents import account_document, account_from, block_document, hold_document, hold_from
 from app.ledger.outcomes import BatchPoisoned, BatchStale, BatchTransient, CommitUnknown
 from app.ledger.recent import Recent
-from app.ledger.streams import LEASE_S, Stream
+from app.ledger.streams import Stream
 from app.ledger.transactions import Hold
 from app.ledger.wanted import diversion_targets, everything_named
 
@@ -49,35 +49,45 @@ class BatchStore:
         self._database = database
         self._abandoned: list[Mapping[str, object]] = []
 
-    async def load(self, changes: Sequence[Change], recent: Recent | None) -> State:
-        """The state those changes, all of one book, are judged on; what ``recent`` knows is not read.
+    async def assume(self, changes: Sequence[Change], recent: Recent) -> State:
+        """The least that those changes, all of one book, can be judged on: the money that ``recent`` does not know.
+
+        Raises like ``load``.
+        """
+        wanted = everything_named(changes)
+        state = State(assumed=True, accounts=recent.accounts(wanted.accounts))
+        await self._read(
+            *_if_any(self._load_accounts, wanted.accounts - state.accounts.keys(), state),
+            *_if_any(self._load_holds, wanted.holds, state),
+        )
+        return state
+
+    async def load(self, changes: Sequence[Change]) -> State:
+        """Everything that those changes, all of one book, are judged on.
+
+        Identities come last: whoever sees what another commit took from an account also sees its transaction. Read
+        the other way round, a retry could be told that the money is missing which it has moved itself.
 
         Raises BatchTransient, or BatchPoisoned where an id cannot be asked for or a document is damaged.
         """
-        try:
-            return await self._load(changes, recent)
-        except Exception as error:
-            failures = error if isinstance(error, ExceptionGroup) else ExceptionGroup("", [error])
-            raise (BatchTransient() if failures.subgroup(PyMongoError) else BatchPoisoned()) from error
-
-    async def _load(self, changes: Sequence[Change], recent: Recent | None) -> State:
-        """Identities come last: whoever sees what another commit took from an account also sees its transaction.
-
-        Read the other way round, a retry could be told that the money is missing which it has moved itself.
-        """
         wanted = everything_named(changes)
         state = State()
-        if recent is not None:
-            state.accounts = recent.accounts(wanted.accounts)
-            state.remembered = bool(state.accounts)
-        await _side_by_side(
-            *_if_any(self._load_accounts, wanted.accounts - state.accounts.keys(), state),
+        await self._read(
+            *_if_any(self._load_accounts, wanted.accounts, state),
             *_if_any(self._load_holds, wanted.holds, state),
             *(self._load_companions(collection, ids, state) for collection, ids in wanted.companions.items()),
         )
-        await _side_by_side(*_if_any(self._load_accounts, diversion_targets(changes, state.accounts), state))
-        await _side_by_side(*_if_any(self._load_transactions, wanted.transactions, state))
+        await self._read(*_if_any(self._load_accounts, diversion_targets(changes, state.accounts), state))
+        await self._read(*_if_any(self._load_transactions, wanted.transactions, state))
         return state
+
+    async def _read(self, *reads: Coroutine[Any, Any, None]) -> None:
+        """Await them at the same time, and say what their failures mean."""
+        try:
+            await _side_by_side(*reads)
+        except Exception as error:
+            failures = error if isinstance(error, ExceptionGroup) else ExceptionGroup("", [error])
+            raise (BatchTransient() if failures.subgroup(PyMongoError) else BatchPoisoned()) from error
 
     async def _load_accounts(self, ids: Iterable[str], state: State) -> None:
         for document in await self._find("accounts", ids):
@@ -131,7 +141,6 @@ class BatchStore:
 
     async def _write_all(self, batch: Batch, session: AsyncClientSession) -> None:
         judged = batch.judged
-        await self._update("streams", [_head_update(batch)], session)
         await self._update("accounts", [_account_update(*pair) for pair in judged.changed_accounts], session)
         await self._insert("blocks", [block_document(batch.block)], session)
         await self._insert("transactions", judged.transactions, session)
@@ -179,13 +188,6 @@ async def _side_by_side(*reads: Coroutine[Any, Any, None]) -> None:
         async with TaskGroup() as group:
             for read in reads:
                 group.create_task(read)
-
-
-def _head_update(batch: Batch) -> Document:
-    """Move the stream on, if it is still this owner's and stands where it stood; a sign of life for the lease."""
-    mine = {"_id": batch.stream.id, "epoch": batch.stream.epoch, "n": batch.stream.number}
-    head = {"n": batch.block.number, "hash": batch.block.hash, "lease_until": {"$add": ["$$NOW", LEASE_S * 1000]}}
-    return {"q": mine, "u": [{"$set": head}]}
 
 
 def _account_update(before: Account | None, after: Account) -> Document:

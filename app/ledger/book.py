@@ -44,10 +44,11 @@ Verdict = Posted | Duplicate | WalletError
 class State:
     """What a batch was loaded with; absent documents are absent keys.
 
-    ``remembered`` says that some of this was not read but remembered from an earlier commit.
+    ``assumed`` says that only money was looked at: accounts may be remembered, ids are taken to be new and guards to
+    hold. Writing proves it or fails; see ``recent.py``.
     """
 
-    remembered: bool = False
+    assumed: bool = False
     accounts: dict[str, Account] = field(default_factory=dict)
     transactions: dict[str, Document] = field(default_factory=dict)
     holds: dict[str, Hold] = field(default_factory=dict)
@@ -149,6 +150,8 @@ class Book:
     def _apply_companions(self, companions: Iterable[Companion], overlay: _Overlay) -> None:
         for companion in companions:
             current = self._documents.get((companion.collection, companion.id))
+            if current is None and self._loaded.assumed:
+                current = dict(companion.guard) or None
             if not _guard_holds(companion.guard, current):
                 raise StaleGuard(companion.collection, companion.id)
             overlay.companions.append(companion)
@@ -290,7 +293,7 @@ class Book:
         self._known.update({document["_id"]: document for document in overlay.transactions})
         for companion in overlay.companions:
             key = (companion.collection, companion.id)
-            self._documents[key] = {**self._documents.get(key, {}), **companion.document}
+            self._documents[key] = {**self._documents.get(key, companion.guard), **companion.document}
             first = self._companions.get(key, companion)
             self._companions[key] = replace(first, document={**first.document, **companion.document})
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterable, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from app.ids import public_id
-from app.ledger.blocks import GENESIS, Block, canonical, leaf, merkle_root
+from app.ledger.blocks import GENESIS, Block, block_id, canonical, leaf, merkle_root
 from app.ledger.changes import Document
 from app.ledger.documents import block_from
 
@@ -24,10 +24,15 @@ class ChainAudit:
     breaks: list[str] = field(default_factory=list)
     heads: dict[str, Block] = field(default_factory=dict)
     """The last block of every stream."""
+    hashes: dict[str, str] = field(default_factory=dict)
+    """The hashes of the blocks that were noted outside the chain, by id."""
 
-    async def read(self, documents: AsyncIterable[Document], fetch: Fetch, anchors: Mapping[str, str]) -> None:
+    async def read(
+        self, documents: AsyncIterable[Document], fetch: Fetch, streams: list[Document], anchors: Mapping[str, str]
+    ) -> None:
         """Check blocks in order of their ids; ``anchors`` are hashes by block id that were kept outside."""
         left = dict(anchors)
+        noted = {block_id(stream["_id"], stream["n"]) for stream in streams}
         async for document in documents:
             try:
                 block = block_from(document)
@@ -39,15 +44,17 @@ class ChainAudit:
             if left.pop(block.id, block.hash) != block.hash:
                 self.breaks.append(f"block {block.id} is not the one that was anchored")
             self.heads[block.stream] = block
+            if block.id in noted:
+                self.hashes[block.id] = block.hash
+        self.check_heads(streams)
         self.breaks.extend(f"block {lost} was anchored and is missing" for lost in sorted(left))
 
     def check_heads(self, streams: list[Document]) -> None:
-        """Every stream's head stands at its last block."""
+        """Every stream has reached at least the block that its owner last noted, and that block is still the same."""
         for stream in streams:
-            last = self.heads.get(stream["_id"])
-            expected = (last.number, last.hash) if last else (0, GENESIS)
-            if (stream["n"], stream["hash"]) != expected:
-                self.breaks.append(f"stream {stream['_id']} stands at {stream['n']}, its blocks end at {expected[0]}")
+            noted = (stream["n"], stream["hash"])
+            if noted != (0, GENESIS) and self.hashes.get(block_id(stream["_id"], noted[0])) != noted[1]:
+                self.breaks.append(f"stream {stream['_id']} had reached block {noted[0]}, which is not there any more")
         for lost in self.heads.keys() - {stream["_id"] for stream in streams}:
             self.breaks.append(f"stream {lost} has blocks and no head")
 

@@ -115,15 +115,20 @@ class Decider:
         if landed is not None:
             return landed
         changes = [striped(change, stream.slot) for change in changes]
-        state = await self._store.load(changes, self._recent if attempts.tries == 0 else None)
-        judged, verdicts = self._judge(changes, state, stream)
-        if state.remembered and _is_doubtful(judged, verdicts):
-            state = await self._store.load(changes, None)
-            judged, verdicts = self._judge(changes, state, stream)
+        judged, verdicts = await self._judge_on(changes, stream, assume=attempts.tries == 0)
         # An unanswered attempt may still land, so even a batch of refusals takes its number first.
         if attempts.unanswered or any(isinstance(verdict, Posted) for verdict in verdicts):
             await self._write(book, stream, judged, verdicts, attempts)
         return verdicts
+
+    async def _judge_on(self, changes: Sequence[Change], stream: Stream, *, assume: bool) -> tuple[Book, list[Verdict]]:
+        """Judged on as little as will do: a verdict that no write would prove is given on everything there is."""
+        if assume:
+            state = await self._store.assume(changes, self._recent)
+            judged, verdicts = self._judge(changes, state, stream)
+            if not judged.cases and not any(isinstance(verdict, WalletError) for verdict in verdicts):
+                return judged, verdicts
+        return self._judge(changes, await self._store.load(changes), stream)
 
     async def _write(
         self, book: str, stream: Stream, judged: Book, verdicts: list[Verdict], attempts: _Attempts
@@ -174,8 +179,3 @@ class Decider:
         moments.extend(account.updated_at for account in state.accounts.values())
         self._last_at = max(moment for moment in moments if moment is not None)
         return self._last_at
-
-
-def _is_doubtful(judged: Book, verdicts: Sequence[Verdict]) -> bool:
-    """Whether a verdict rests on something that the batch does not write, and so does not guard."""
-    return bool(judged.cases) or any(isinstance(verdict, WalletError) for verdict in verdicts)

@@ -1,8 +1,9 @@
 """What this process's last commits left: accounts that need not be read again.
 
 Trusted for one reason only: every write filters on the version it was judged on, so a commit on something outdated
-fails and is judged again on fresh state. What is *not* written has no such guard, and so a batch with a refusal, or
-with a fact that landed elsewhere, is never answered from here: it is read again first.
+fails and is judged again on fresh state. By the same reasoning ids are first taken to be new and guards to hold: an id
+that is there fails on its key, a guard that does not hold finds nothing to write. What is *not* written has no such
+proof, and so a batch with a refusal, or with a fact that landed elsewhere, is judged on everything there is.
 """
 
 from collections import OrderedDict

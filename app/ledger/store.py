@@ -137,15 +137,20 @@ class LedgerStore:
             found = transactions.find({"_id": {"$in": ids}}, session=session)
             return {document["_id"]: document async for document in found}
 
-        await audit.chain.read(everything("blocks"), fetch, anchors)
-        audit.chain.check_heads([stream async for stream in everything("streams")])
+        streams = [stream async for stream in everything("streams")]
+        await audit.chain.read(everything("blocks"), fetch, streams, anchors)
         audit.chain.check_count(audit.transactions)
         audit.breaks.extend(audit.chain.breaks)
 
     async def heads(self) -> dict[str, str]:
         """The hash of every stream's last block, by the block's id."""
-        found = self._database["streams"].find({"n": {"$gt": 0}}).sort("_id", ASCENDING)
-        return {block_id(head["_id"], head["n"]): head["hash"] async for head in found}
+        heads: dict[str, str] = {}
+        async for stream in self._database["streams"].find().sort("_id", ASCENDING):
+            own = {"_id": {"$gte": block_id(stream["_id"], 0), "$lt": f"{stream['_id']}#~"}}
+            last = await self._database["blocks"].find_one(own, sort=[("_id", DESCENDING)])
+            if last is not None:
+                heads[last["_id"]] = last["hash"]
+        return heads
 
     async def block_of(self, transaction: Document) -> tuple[Block, list[Document]] | None:
         """The block a transaction is in, with all of its transactions in order."""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pymongo import ReturnDocument
+from pymongo import DESCENDING, ReturnDocument
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
@@ -33,10 +33,13 @@ class StreamStore:
             raise BatchTransient from error
         if document is None:
             raise BatchTransient
-        return _stream(document)
+        return await self._at_its_end(document)
 
     async def renew(self, stream: Stream) -> bool:
-        """Lengthen the lease; False once somebody else owns the stream. Raises BatchTransient."""
+        """Lengthen the lease and note how far the stream is; False once somebody else owns it.
+
+        Raises BatchTransient.
+        """
         return await self._lease(stream, _LEASED)
 
     async def give_back(self, stream: Stream) -> None:
@@ -46,7 +49,8 @@ class StreamStore:
     async def _lease(self, stream: Stream, until: object) -> bool:
         mine = {"_id": stream.id, "epoch": stream.epoch}
         try:
-            result = await self._streams.update_one(mine, [{"$set": {"lease_until": until}}])
+            reached = {"n": stream.number, "hash": {"$literal": stream.hash}, "lease_until": until}
+            result = await self._streams.update_one(mine, [{"$set": reached}])
         except PyMongoError as error:
             raise BatchTransient from error
         return result.matched_count == 1
@@ -57,7 +61,9 @@ class StreamStore:
             document = await self._streams.find_one({"_id": stream.id})
         except PyMongoError as error:
             raise BatchTransient from error
-        return _stream(document) if document and document["epoch"] == stream.epoch else None
+        if document is None or document["epoch"] != stream.epoch:
+            return None
+        return await self._at_its_end(document)
 
     async def token_of(self, stream: Stream, number: int) -> str | None:
         """The mark of the attempt that wrote the stream's block of that number. Raises BatchTransient."""
@@ -90,6 +96,13 @@ class StreamStore:
             return head
         return None
 
-
-def _stream(document: Document) -> Stream:
-    return Stream(document["_id"], document["epoch"], document["n"], document["hash"])
+    async def _at_its_end(self, document: Document) -> Stream:
+        """The stream behind its last block; what the head says of itself may be older."""
+        stream_id = document["_id"]
+        own = {"_id": {"$gte": block_id(stream_id, 0), "$lt": f"{stream_id}#~"}}
+        try:
+            last = await self._blocks.find_one(own, {"n": 1, "hash": 1}, sort=[("_id", DESCENDING)])
+        except PyMongoError as error:
+            raise BatchTransient from error
+        number, last_hash = (last["n"], last["hash"]) if last else (0, GENESIS)
+        return Stream(stream_id, document["epoch"], number, last_hash)

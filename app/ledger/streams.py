@@ -1,7 +1,8 @@
 """Streams: the order in which one committer's batches become true.
 
-A committer owns a leased stream per book. Every batch moves the stream's head by compare on (epoch, number), so two
-owners can never both go on: taking over raises the epoch, and what the earlier owner still writes meets nothing.
+A committer owns a leased stream per book. Every batch writes the stream's next block, whose id only one batch can ever
+have, so two owners can never both go on: whoever finds the next number taken by another reads the stream again, and
+lets it go if its epoch has been raised meanwhile.
 Slots are few and used again, so the chains of blocks are few and long, and a system account has one stripe per slot.
 """
 
@@ -10,7 +11,7 @@ from dataclasses import dataclass, replace
 from app.ledger.blocks import GENESIS, Block
 
 LEASE_S = 10
-"""How long a stream stays its owner's without a sign of life; every batch is one."""
+"""How long a stream stays its owner's without a sign of life."""
 
 SLOTS_MAX = 64
 """How many committers may work on one book at once."""

@@ -123,9 +123,8 @@ DAMAGE = [
     (edit("blocks", block(2), prev_hash=GENESIS), "does not follow"),
     (edit("blocks", block(2), transaction_ids=[]), "the blocks hold 2"),
     (delete("blocks", block(2)), "number 2 should stand here"),
-    (delete("blocks", block(3)), "stands at 3, its blocks end at 2"),
-    (edit("streams", f"{BOOK}/str_0", n=2), "stands at 2, its blocks end at 3"),
-    (edit("streams", f"{BOOK}/str_0", hash=GENESIS), "stands at 3"),
+    (delete("blocks", block(3)), "the blocks hold 4"),
+    (edit("streams", f"{BOOK}/str_0", n=2, hash=GENESIS), "had reached block 2"),
     (delete("streams", f"{BOOK}/str_0"), "has blocks and no head"),
 ]
 
@@ -142,6 +141,16 @@ async def test_any_edit_of_what_is_chained_is_named(
     audit = await store.audit()
     assert any(said in each for each in audit.chain.breaks), audit.chain.breaks
     assert audit.line().endswith("chain broken")
+
+
+async def test_a_stream_cut_short_is_found_by_what_its_owner_noted(
+    database: Database, store: LedgerStore, five: None
+) -> None:
+    """Its last block and everything in it are gone, and the accounts are made to fit."""
+    noted = (await database["blocks"].find_one({"_id": block(3)})) or {}
+    await edit("streams", f"{BOOK}/str_0", n=3, hash=noted["hash"])(database)
+    await delete("blocks", block(3))(database)
+    assert f"stream {BOOK}/str_0 had reached block 3, which is not there any more" in (await store.audit()).breaks
 
 
 async def test_a_rewrite_of_everything_is_found_by_a_head_that_was_kept_outside(

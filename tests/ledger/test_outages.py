@@ -63,7 +63,7 @@ def first(count: int, command: str, fate: Fate) -> Callable[[str, bytes], Any]:
 
 
 async def head(database: Database) -> int:
-    return max([head["n"] async for head in database["streams"].find()], default=0)
+    return max([block["n"] async for block in database["blocks"].find()], default=0)
 
 
 @pytest.mark.parametrize(

@@ -126,7 +126,7 @@ def test_holds_reversals_and_what_a_saga_owns_are_not_reversed(transaction: Tran
 def test_a_release_is_the_mirror_of_what_its_hold_still_reserves() -> None:
     held = hold(txn("hold"), ALICE, BOB, usd(5), saga_id="default/sag_one")
     released = release(txn("release"), held, usd(3))
-    assert released.legs == (debit(BOB.id, usd(3)), credit(ALICE.id, usd(3)))
+    assert released.legs == (debit(BOB, usd(3)), credit(ALICE, usd(3)))
     assert (released.status, released.hold_ids, released.closes_holds) == (Status.PENDING, (held.id,), True)
     assert released.saga_id == held.saga_id
 
