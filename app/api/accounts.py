@@ -4,14 +4,14 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Self
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from app.api.bodies import AccountId, Body, CurrencyCode
 from app.api.deps import CurrentRuntime, OptionalIdempotencyKey, Reader
 from app.api.problems import problems
 from app.api.strict import StrictRoute
-from app.api.views import Cursor, Instant, Limit, Page, cursor_at, position_of
-from app.errors import AccountNotFound, Malformed, Overloaded
+from app.api.views import Cursor, Instant, Limit, Page, PastInstant, cursor_at, is_settled, position_of
+from app.errors import AccountNotFound, Malformed, Overloaded, Unacceptable
 from app.ids import public_id
 from app.ledger.accounts import CUSTOMER, Account, AccountStatus
 from app.money import Asset, Money, asset
@@ -20,8 +20,8 @@ from app.wallets.opening import open_account, own_account
 
 router = APIRouter(prefix="/v1/accounts", tags=["accounts"], route_class=StrictRoute)
 
-_IN_FLIGHT_S = 30
-"""A commit takes its time from its batch; after this long none of that instant can still be on its way."""
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+"""Before any of our books."""
 
 
 class AccountRequest(Body):
@@ -87,6 +87,18 @@ class EntryView(BaseModel):
         )
 
 
+class StatementView(Page[EntryView]):
+    """A period of an account, ``from`` its first instant until just before ``to``."""
+
+    account_id: str
+    currency: str
+    begins: Annotated[Instant, Field(serialization_alias="from")]
+    ends: Annotated[Instant, Field(serialization_alias="to")]
+    opening_balance: str
+    closing_balance: str
+    settled: bool
+
+
 @router.post("", status_code=201, responses=problems(Overloaded))
 async def open_new_account(
     body: AccountRequest, caller: Reader, key: OptionalIdempotencyKey, runtime: CurrentRuntime
@@ -114,19 +126,19 @@ async def show_balance(
     account_id: AccountId,
     caller: Reader,
     runtime: CurrentRuntime,
-    at: Annotated[AwareDatetime | None, Query()] = None,
+    at: Annotated[PastInstant | None, Query()] = None,
 ) -> BalanceView:
     """What is in an account now, or was at any past instant."""
     account = await own_account(runtime.ledger, caller.book, caller.user_id, account_id)
     now = runtime.clock.now()
-    instant = at.astimezone(UTC) if at is not None else now
-    minor = account.balance if at is None else await runtime.ledger.balance_at(account.id, instant)
+    instant = at or now
+    minor = account.balance if at is None else await runtime.ledger.history.balance_at(account, at)
     return BalanceView(
         account_id=account_id,
         currency=account.asset.code,
         balance=str(Money(minor, account.asset)),
         at=instant,
-        settled=_is_settled(instant, now),
+        settled=is_settled(instant, now),
     )
 
 
@@ -136,14 +148,53 @@ async def list_entries(
 ) -> Page[EntryView]:
     """What happened on an account, newest first."""
     account = await own_account(runtime.ledger, caller.book, caller.user_id, account_id)
+    before = _entry_before(cursor, account)
+    entries = await runtime.ledger.entries(account.id, before, limit + 1)
+    return _page(entries, account.asset, limit)
+
+
+@router.get("/{account_id}/statement", responses=problems(Malformed, AccountNotFound, Unacceptable))
+async def show_statement(
+    account_id: AccountId,
+    caller: Reader,
+    runtime: CurrentRuntime,
+    since: Annotated[PastInstant | None, Query(alias="from")] = None,
+    until: Annotated[PastInstant | None, Query(alias="to")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> StatementView:
+    """What an account began a period with, what happened in it, newest first, and what it ended with."""
+    account = await own_account(runtime.ledger, caller.book, caller.user_id, account_id)
+    now = runtime.clock.now()
+    begins, ends = since or _BEGINNING, until or now
+    if begins > ends:
+        raise Unacceptable("A statement begins before it ends: from lies behind to.")
+    before = _entry_before(cursor, account)
+    statement = await runtime.ledger.history.statement(account, begins, ends, before, limit + 1)
+    page = _page(statement.entries, account.asset, limit)
+    return StatementView(
+        account_id=account_id,
+        currency=account.asset.code,
+        begins=begins,
+        ends=ends,
+        opening_balance=str(Money(statement.opening, account.asset)),
+        closing_balance=str(Money(statement.closing, account.asset)),
+        settled=is_settled(ends, now),
+        items=page.items,
+        next_cursor=page.next_cursor,
+    )
+
+
+def _entry_before(cursor: str | None, account: Account) -> str | None:
+    """The stored id of the entry that a page begins below. Raises Malformed."""
     before = position_of(cursor) if cursor else None
     if before is not None and not before.startswith(f"{account.id}#"):
         raise Malformed("The cursor belongs to another list.")
-    entries = await runtime.ledger.entries(account.id, before, limit + 1)
+    return before
+
+
+def _page(entries: list[dict[str, Any]], currency: Asset, limit: int) -> Page[EntryView]:
+    """The page of at most ``limit`` entries; one more was asked for, to see whether there is another page."""
     shown = entries[:limit]
     more = cursor_at(shown[-1]["_id"]) if len(entries) > limit else None
-    return Page(items=[EntryView.of(entry, account.asset) for entry in shown], next_cursor=more)
-
-
-def _is_settled(instant: datetime, now: datetime) -> bool:
-    return (now - instant).total_seconds() > _IN_FLIGHT_S
+    return Page(items=[EntryView.of(entry, currency) for entry in shown], next_cursor=more)

@@ -1,11 +1,11 @@
 """What answers are made of: instants as RFC 3339, lists with a cursor, public ids, amounts in major units."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Query
-from pydantic import BaseModel, PlainSerializer, WithJsonSchema
+from pydantic import AfterValidator, AwareDatetime, BaseModel, PlainSerializer, WithJsonSchema
 
 from app.clock import rfc3339
 from app.errors import Malformed
@@ -19,6 +19,20 @@ Instant = Annotated[
 ]
 """A time in UTC with milliseconds."""
 
+_IN_FLIGHT_S = 30
+"""A commit takes its time from its batch; after this long none of that instant can still be on its way."""
+
+
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("it must lie between the years 1 and 9999 in UTC") from None
+
+
+PastInstant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+"""An instant asked for, as RFC 3339 with its offset."""
+
 Limit = Annotated[int, Query(ge=1, le=200)]
 """How many items a page holds at most."""
 
@@ -31,6 +45,11 @@ class Page(BaseModel, Generic[T]):
 
     items: list[T]
     next_cursor: str | None = None
+
+
+def is_settled(instant: datetime, now: datetime) -> bool:
+    """Whether what was true at that instant can no longer change, because no commit of it may be on its way."""
+    return (now - instant).total_seconds() > _IN_FLIGHT_S
 
 
 def cursor_at(position: str) -> str:

@@ -1,7 +1,6 @@
 """The ledger's collections, and reading them, for verbs and people. What is written goes through the door."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from pymongo import ASCENDING, DESCENDING, AsyncMongoClient, IndexModel
@@ -15,11 +14,10 @@ from app.ledger.accounts import Account
 from app.ledger.blocks import Block, block_id
 from app.ledger.changes import Document
 from app.ledger.documents import account_from, block_from, hold_from
+from app.ledger.history_store import History
 from app.ledger.schemas import ACCOUNT_SCHEMA, BLOCK_SCHEMA, ENTRY_SCHEMA, HOLD_SCHEMA, TRANSACTION_SCHEMA
 from app.ledger.verify import Audit
-from app.money import Asset
 from app.plumbing.collections import CollectionSpec
-from app.plumbing.decimals import from_decimal128
 
 COLLECTIONS = (
     CollectionSpec(
@@ -40,26 +38,13 @@ COLLECTIONS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """One currency of a book: its accounts, and the sums of their debit and credit balances in minor units."""
-
-    asset: Asset
-    accounts: int
-    debits: int
-    credits: int
-
-    def including(self, balance: int) -> "Totals":
-        """The totals with one more account."""
-        return Totals(self.asset, self.accounts + 1, self.debits + max(-balance, 0), self.credits + max(balance, 0))
-
-
 class LedgerStore:
     """The ledger's collections in one database."""
 
     def __init__(self, client: AsyncMongoClient[Document], database: AsyncDatabase[Document]) -> None:
         self._client = client
         self._database = database
+        self.history = History(client, database)
 
     async def account(self, account_id: str) -> Account | None:
         """The account of that stored id."""
@@ -164,19 +149,7 @@ class LedgerStore:
         by_id = {each["_id"]: each async for each in found}
         return block, [by_id[each] for each in block.transaction_ids]
 
-    async def totals(self, book: str) -> list[Totals]:
-        """Debit and credit balances of every currency of a book, read at one instant."""
-        totals: dict[str, Totals] = {}
-        async with self._client.start_session(snapshot=True) as session:
-            accounts = self._database["accounts"].with_options(read_concern=ReadConcern())
-            async for document in accounts.find({"book": book}, session=session):
-                account = account_from(document)
-                before = totals.get(account.asset.code, Totals(account.asset, 0, 0, 0))
-                totals[account.asset.code] = before.including(account.balance)
-        return [totals[code] for code in sorted(totals)]
-
     async def balance_at(self, account_id: str, at: datetime) -> int:
-        """The account's balance as of that instant, in minor units: that of the last entry not after it."""
-        query = {"_id": {"$gt": f"{account_id}#", "$lt": f"{account_id}#~"}, "timestamp": {"$lte": at}}
-        entry = await self._database["ledger_entries"].find_one(query, sort=[("_id", DESCENDING)])
-        return from_decimal128(entry["balance_after"]) if entry else 0
+        """The account's balance as of that instant, in minor units; 0 if it never was."""
+        account = await self.account(account_id)
+        return await self.history.balance_at(account, at) if account else 0

@@ -23,6 +23,11 @@ class CollectionSpec:
     schema: Mapping[str, Any] | None = None
 
 
+def ids_of_book(book: str) -> dict[str, str]:
+    """The filter on ``_id`` that holds exactly one book's documents: the shard-key prefix."""
+    return {"$gt": f"{book}/", "$lt": f"{book}0"}  # "0" is what follows "/"
+
+
 async def ensure_collections(database: AsyncDatabase[dict[str, Any]], specs: Iterable[CollectionSpec]) -> None:
     """Create what is absent, and bring validators and indexes up to date. Safe to run in several processes at once."""
     present = set(await database.list_collection_names())
