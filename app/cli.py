@@ -185,7 +185,11 @@ def replay(
     settings = settings_for(data)
     from app.stack.books import replayed
 
-    _print(asyncio.run(replayed(settings, book, account, at)))
+    async def tell() -> None:
+        async for line in replayed(settings, book, account, at):
+            typer.echo(line)
+
+    asyncio.run(tell())
 
 
 @app.command(epilog="Example: wallet fund --currency BTC --amount 1.5 --reference transfer-2026-11-20")

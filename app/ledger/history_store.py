@@ -4,6 +4,7 @@ from asyncio import TaskGroup
 from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from pymongo import ASCENDING, DESCENDING, AsyncMongoClient
 from pymongo.asynchronous.client_session import AsyncClientSession
@@ -18,9 +19,12 @@ from app.money import Asset
 from app.plumbing.collections import ids_of_book
 from app.plumbing.decimals import from_decimal128
 
+T = TypeVar("T")
+
 _TOGETHER = 100
 """How many accounts are searched side by side: each look asks for at most so many times thirty-two entries."""
 
+_NAMES = {"transaction_id": True, "timestamp": True}
 _LEFT = {"seq": True, "balance_after": True}
 
 
@@ -54,6 +58,7 @@ class History:
         self._client = client
         self._accounts = database["accounts"]
         self._entries = database["ledger_entries"]
+        self._transactions = database["transactions"]
 
     async def balance_at(self, account: Account, at: datetime) -> int:
         """The account's balance as of that instant, in minor units: that of the last entry not after it."""
@@ -75,6 +80,23 @@ class History:
         ids = {"$gt": entry_id(account.id, first.seq), "$lt": below}
         entries = await self._entries.find({"_id": ids}).sort("_id", DESCENDING).limit(limit).to_list()
         return Statement(first.balance, last.balance, entries)
+
+    async def transactions(self, account_id: str, until: datetime | None) -> AsyncIterator[Document]:
+        """What was posted on an account up to that instant, in order: its entries are the index of its transactions."""
+        last = ""
+        entries = self._entries.find({"_id": {"$gt": f"{account_id}#", "$lt": f"{account_id}#~"}}, _NAMES).sort(
+            "_id", ASCENDING
+        )
+        async for chunk in _chunks(entries):
+            in_time = [each for each in chunk if until is None or each["timestamp"] <= until]
+            ids = list(dict.fromkeys(each["transaction_id"] for each in in_time))
+            found = {each["_id"]: each async for each in self._transactions.find({"_id": {"$in": ids}})}
+            for each in ids:
+                if each != last and each in found:
+                    yield found[each]
+            if len(in_time) < len(chunk):
+                return
+            last = ids[-1] if ids else ""
 
     async def totals(self, book: str, at: datetime | None = None) -> list[Totals]:
         """Debit and credit balances of every currency of a book, now or as of that instant.
@@ -144,10 +166,10 @@ def _left(entry: Document) -> tuple[int, int]:
     return entry["seq"], from_decimal128(entry["balance_after"])
 
 
-async def _chunks(accounts: AsyncIterable[Account]) -> AsyncIterator[list[Account]]:
-    chunk: list[Account] = []
-    async for account in accounts:
-        chunk.append(account)
+async def _chunks(items: AsyncIterable[T]) -> AsyncIterator[list[T]]:
+    chunk: list[T] = []
+    async for item in items:
+        chunk.append(item)
         if len(chunk) == _TOGETHER:
             yield chunk
             chunk = []

@@ -1,6 +1,6 @@
 """The ledger's collections, and reading them, for verbs and people. What is written goes through the door."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from pymongo import ASCENDING, DESCENDING, AsyncMongoClient, IndexModel
@@ -65,16 +65,6 @@ class LedgerStore:
     async def transaction(self, transaction_id: str) -> Document | None:
         """The stored transaction."""
         return await self._database["transactions"].find_one({"_id": transaction_id})
-
-    async def transactions_of_account(self, account_id: str, until: datetime | None) -> AsyncIterator[Document]:
-        """What was posted on an account up to that instant, in order: its entries are the index of its transactions."""
-        query: Document = {"_id": {"$gt": f"{account_id}#", "$lt": f"{account_id}#~"}}
-        if until is not None:
-            query["timestamp"] = {"$lte": until}
-        async for entry in self._database["ledger_entries"].find(query).sort("_id", ASCENDING):
-            document = await self.transaction(entry["transaction_id"])
-            if document is not None:
-                yield document
 
     async def hold_remaining(self, hold_id: str) -> int:
         """What a hold still reserves, in minor units; 0 if it never was."""

@@ -8,7 +8,6 @@ from app.clock import rfc3339
 from app.ids import public_id, stored_id
 from app.ledger.documents import transaction_from
 from app.ledger.store import LedgerStore
-from app.ledger.transactions import Status
 from app.ledger.verify import Audit
 from app.money import Money
 from app.orchestrator.audit import audit_books
@@ -38,8 +37,8 @@ async def verified(settings: Settings, anchors: Mapping[str, str] | None = None)
         return await audit_books(ledger, sagas, anchors)
 
 
-async def replayed(settings: Settings, book: str, account_id: str, at: datetime | None) -> list[str]:
-    """An account from its transactions alone: a line each, then what is in it."""
+async def replayed(settings: Settings, book: str, account_id: str, at: datetime | None) -> AsyncIterator[str]:
+    """An account from its transactions alone: a line each, as they are read, then what is in it."""
     async with _stores(settings) as (ledger, _):
         stored = stored_id(book, account_id)
         account = await ledger.account(stored)
@@ -47,19 +46,16 @@ async def replayed(settings: Settings, book: str, account_id: str, at: datetime 
             raise Problem(
                 f"There is no account {account_id} in the book {book}: name another, or its book with --book."
             )
-        lines: list[str] = []
         balance = 0
-        async for document in ledger.transactions_of_account(stored, at):
+        async for document in ledger.history.transactions(stored, at):
             transaction = transaction_from(document)
-            if transaction.status is Status.PENDING:
-                continue
             for leg in transaction.legs:
                 if leg.account_id == stored:
                     balance += leg.delta
                     after = Money(balance, account.asset)
                     told = f"{rfc3339(document['timestamp'])}  {public_id(transaction.id)}  {transaction.kind}"
-                    lines.append(f"{told}  {leg.side} {leg.amount}  {after}")
-        return [*lines, f"{account_id} holds {Money(balance, account.asset)} {account.asset.code}"]
+                    yield f"{told}  {leg.side} {leg.amount}  {after}"
+        yield f"{account_id} holds {Money(balance, account.asset)} {account.asset.code}"
 
 
 async def listed(settings: Settings, status: str) -> list[str]:
