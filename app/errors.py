@@ -41,6 +41,9 @@ class WalletError(Exception):
     code: ClassVar[str]
     kind: ClassVar[Kind]
 
+    transaction_id: str | None = None
+    """Where a change had several transactions: the stored id of the one that was refused."""
+
     def __init__(self, sentence: str, **facts: Fact) -> None:
         super().__init__(sentence)
         self.sentence = sentence
@@ -210,6 +213,68 @@ class AccountClosed(Conflict):
         super().__init__("The account is closed.", account_id=account_id)
 
 
+class AccountOpen(Conflict):
+    """An open account is neither unfrozen nor reopened."""
+
+    code = "account-open"
+
+    def __init__(self, account_id: str) -> None:
+        super().__init__("The account is open.", account_id=account_id)
+
+
+class AccountNotEmpty(Conflict):
+    """An account is closed when nothing is in it and nothing is held on it."""
+
+    code = "account-not-empty"
+
+    def __init__(self, account_id: str, balance: str, held: str, currency: str) -> None:
+        super().__init__(
+            f"The account has a balance of {balance} {currency}, of which {held} {currency} are held.",
+            account_id=account_id,
+            balance=balance,
+            held=held,
+            currency=currency,
+        )
+
+
+class AccountInUse(Conflict):
+    """Something that is still running will come back to the account."""
+
+    code = "account-in-use"
+
+    def __init__(self, account_id: str, saga_id: str) -> None:
+        super().__init__("A flow that touches the account is still running.", account_id=account_id, saga_id=saga_id)
+
+
+class StaleVersion(Conflict):
+    """The account is no longer at the version that the request is conditional on."""
+
+    code = "stale-version"
+
+    def __init__(self, account_id: str, lock_version: int, version: int) -> None:
+        super().__init__(
+            f"The account is at version {version}, not {lock_version}.",
+            account_id=account_id,
+            lock_version=lock_version,
+            version=version,
+        )
+
+
+class LimitExceeded(Conflict):
+    """More, or more often, than the limit of a period allows."""
+
+    code = "limit-exceeded"
+
+    def __init__(self, limit: str, bound: str, used: str, currency: str, resets_at: str) -> None:
+        super().__init__(
+            f"The limit {limit} of {bound} would be exceeded; {used} are used, and it resets at {resets_at}.",
+            limit=limit,
+            bound=bound,
+            used=used,
+            currency=currency,
+            resets_at=resets_at,
+        )
+
 class HoldUnavailable(Conflict):
     """The hold is not there, is used up, or holds less than asked."""
 
@@ -219,6 +284,14 @@ class HoldUnavailable(Conflict):
         super().__init__("The hold is not there, or holds less than asked.", hold_id=hold_id)
 
 
+class HoldExpired(Conflict):
+    """The hold's time is over; what it still reserves is being given back."""
+
+    code = "hold-expired"
+
+    def __init__(self, hold_id: str) -> None:
+        super().__init__("The hold has expired.", hold_id=hold_id)
+
 class AlreadyReversed(Conflict):
     """A transaction is reversed whole and once."""
 
@@ -227,6 +300,28 @@ class AlreadyReversed(Conflict):
     def __init__(self, transaction_id: str) -> None:
         super().__init__("The transaction has been reversed already.", transaction_id=transaction_id)
 
+
+class AlreadyRefunded(Conflict):
+    """What has been refunded in part is not reversed as a whole."""
+
+    code = "already-refunded"
+
+    def __init__(self, transaction_id: str) -> None:
+        super().__init__("Part of the transaction has been refunded; refund the rest.", transaction_id=transaction_id)
+
+
+class RefundExceedsRemainder(Conflict):
+    """All refunds of a transaction together are never more than it moved."""
+
+    code = "refund-exceeds-remainder"
+
+    def __init__(self, transaction_id: str, remaining: str, currency: str) -> None:
+        super().__init__(
+            f"{remaining} {currency} are left to refund.",
+            transaction_id=transaction_id,
+            remaining=remaining,
+            currency=currency,
+        )
 
 class NotReversible(Conflict):
     """A pending transaction, a reversal, or a posting that a saga owns."""

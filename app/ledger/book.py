@@ -2,9 +2,15 @@
 
 Pure: no I/O, no clock. A refused change leaves no trace: it works on an overlay that is dropped whole.
 
-A change meets these refusals in this order: IdempotencyKeyReused, StaleGuard, then for each of its transactions
-AccountNotFound or DestinationNotFound, CurrencyMismatch, SameAccount, AccountClosed, AccountFrozen, HoldUnavailable,
-InsufficientFunds, AmountOutOfBounds. Facts skip those that concern money; see ``diversion.py``.
+A change meets these refusals in this order: IdempotencyKeyReused, StaleGuard, AccountNotFound or StaleVersion (its
+``versions``), what ``standing.py`` lists for its acts on accounts, then for each of its transactions AccountNotFound or
+DestinationNotFound, CurrencyMismatch, SameAccount, AccountClosed, AccountFrozen, HoldUnavailable, HoldExpired, Missing
+(what it takes back), AlreadyReversed, AlreadyRefunded, RefundExceedsRemainder, InsufficientFunds, AmountOutOfBounds,
+and last LimitExceeded.
+
+Facts skip those that concern money or standing, see ``diversion.py``. What a fact draws on a hold beyond what it still
+reserves (all of it, where the hold is used up) is judged like any other debit of a fact: from what is available, then
+from the owner's receivable. A closed account has no hold that reserves anything, so such a fact lands in suspense.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,29 +19,30 @@ from datetime import datetime
 from typing import Any
 
 from app.errors import (
-    AccountClosed,
-    AccountFrozen,
     AccountNotFound,
-    AmountOutOfBounds,
-    CurrencyMismatch,
     DestinationNotFound,
+    HoldExpired,
     HoldUnavailable,
     IdempotencyKeyReused,
     InsufficientFunds,
-    SameAccount,
+    Missing,
     StaleGuard,
+    StaleVersion,
     WalletError,
 )
 from app.ids import derived_id, public_id, stored_id
-from app.ledger.accounts import Account, AccountStatus
+from app.ledger import checks
+from app.ledger.accounts import Account
 from app.ledger.blocks import Block, canonical, leaf, merkle_root
 from app.ledger.changes import ABSENT, Change, Companion, Document, Duplicate, Posted
 from app.ledger.diversion import divert
 from app.ledger.documents import diversion_case, entry_document, transaction_document
+from app.ledger.limits import LIMIT_WINDOWS, Spending, spend
+from app.ledger.remainders import REMAINDERS, take_back
+from app.ledger.standing import StandingChange, require_legal
 from app.ledger.streams import Stream
 from app.ledger.transactions import Hold, Leg, Side, Status, Transaction
-from app.money import MINOR_BOUND, Money
-from app.plumbing.decimals import to_decimal128
+from app.money import Money
 
 Verdict = Posted | Duplicate | WalletError
 
@@ -91,10 +98,15 @@ class Book:
                 return duplicate
             overlay = _Overlay()
             self._apply_companions(change.companions, overlay)
+            self._require_versions(change.versions)
             for account in change.openings:
                 self._open(account, overlay)
+            for standing in change.standings:
+                self._stand(standing, overlay)
             for transaction in change.transactions:
-                self._apply(transaction, change, overlay)
+                self._apply_or_blame(transaction, change, overlay)
+            for spending in change.spendings:
+                self._spend(spending, change.book, overlay)
         except WalletError as refusal:
             return refusal
         self._accept(overlay)
@@ -144,7 +156,9 @@ class Book:
             return None
         for transaction, document in zip(change.transactions, known, strict=True):
             if document is None or document["fingerprint"] != transaction.fingerprint:
-                raise IdempotencyKeyReused(_first_difference(transaction, document))
+                reused = IdempotencyKeyReused(checks.first_difference(transaction, document))
+                reused.transaction_id = transaction.id
+                raise reused
         return Duplicate(tuple(found))
 
     def _apply_companions(self, companions: Iterable[Companion], overlay: _Overlay) -> None:
@@ -152,11 +166,50 @@ class Book:
             current = self._documents.get((companion.collection, companion.id))
             if current is None and self._loaded.assumed:
                 current = dict(companion.guard) or None
-            if not _guard_holds(companion.guard, current):
+            if not checks.guard_holds(companion.guard, current):
                 raise StaleGuard(companion.collection, companion.id)
             overlay.companions.append(companion)
 
+    def _require_versions(self, versions: Mapping[str, int]) -> None:
+        for account_id, version in versions.items():
+            account = self._accounts.get(account_id)
+            if account is None:
+                raise AccountNotFound
+            if account.version != version:
+                raise StaleVersion(public_id(account_id), lock_version=version, version=account.version)
+
+    def _document(self, collection: str, document_id: str, overlay: _Overlay) -> Document | None:
+        """A companion as it is now, this change's own writes included."""
+        for companion in reversed(overlay.companions):
+            if (companion.collection, companion.id) == (collection, document_id):
+                return companion.document
+        return self._documents.get((collection, document_id))
+
+    # Standing and limits.
+
+    def _stand(self, standing: StandingChange, overlay: _Overlay) -> None:
+        account = overlay.accounts.get(standing.account_id) or self._accounts.get(standing.account_id)
+        status = require_legal(standing.act, account)
+        if account is not None:
+            overlay.accounts[account.id] = self._moved(account, status=status)
+
+    def _spend(self, spending: Spending, book: str, overlay: _Overlay) -> None:
+        window_id = spending.window_id(book)
+        used = self._document(LIMIT_WINDOWS, window_id, overlay)
+        if used is None and self._loaded.assumed:
+            raise StaleGuard(LIMIT_WINDOWS, window_id)  # what was used is never assumed
+        guard = ABSENT if used is None else {"version": used["version"]}
+        overlay.companions.append(Companion(LIMIT_WINDOWS, window_id, guard, spend(spending, used, self._at)))
+
     # Money.
+
+    def _apply_or_blame(self, transaction: Transaction, change: Change, overlay: _Overlay) -> None:
+        """Apply it; a refusal says which of a change's transactions it is about."""
+        try:
+            self._apply(transaction, change, overlay)
+        except WalletError as refusal:
+            refusal.transaction_id = transaction.id
+            raise
 
     def _open(self, account: Account, overlay: _Overlay) -> Account:
         present = overlay.accounts.get(account.id) or self._accounts.get(account.id)
@@ -176,28 +229,31 @@ class Book:
 
     def _apply(self, transaction: Transaction, change: Change, overlay: _Overlay) -> None:
         accounts = {leg.account_id: self._account(leg, overlay) for leg in transaction.legs}
-        _require_currencies(transaction, accounts)
-        if transaction.first_debit.account_id == transaction.first_credit.account_id:
-            raise SameAccount(public_id(transaction.first_debit.account_id))
+        checks.require_customers(transaction, accounts, change.payer)
+        checks.require_currencies(transaction, accounts)
+        checks.require_two_accounts(transaction)
         if not change.fact:
-            _require_open(accounts[leg.account_id] for leg in _moving_legs(transaction))
-        freed = self._draw_on_holds(transaction, overlay)
+            checks.require_open(accounts[leg.account_id] for leg in transaction.moving_legs)
+        freed = self._draw_on_holds(transaction, overlay, fact=change.fact)
+        if transaction.reverses is not None:
+            self._take_back(transaction, transaction.reverses, overlay)
         legs = transaction.legs
+        seqs: tuple[int, ...] = ()
         if change.fact and transaction.status is Status.POSTED:
             legs = self._divert(transaction, accounts, freed, overlay)
         if transaction.status is Status.POSTED:
-            self._post(transaction, legs, freed, change, overlay)
+            seqs = self._post(transaction, legs, freed, change, overlay)
         elif not transaction.hold_ids:
             self._place_hold(transaction, overlay)
         else:
             self._free(freed, overlay)
-        _require_bounds(overlay.accounts.values())
+        checks.require_bounds(overlay.accounts.values())
         position = {
             "stream": self._stream.slot,
             "n": self._stream.number + 1,
             "i": len(self.transactions) + len(overlay.transactions),
         }
-        overlay.transactions.append(transaction_document(transaction, legs, position, self._at))
+        overlay.transactions.append(transaction_document(transaction, legs, position, self._at, seqs))
 
     def _divert(
         self, transaction: Transaction, accounts: Mapping[str, Account], freed: Mapping[str, int], overlay: _Overlay
@@ -220,8 +276,10 @@ class Book:
 
     def _post(
         self, transaction: Transaction, legs: Iterable[Leg], freed: Mapping[str, int], change: Change, overlay: _Overlay
-    ) -> None:
+    ) -> tuple[int, ...]:
+        """Move the balances; the numbers of the entries, one a leg."""
         debited: set[str] = set()
+        seqs: list[int] = []
         for leg in legs:
             account = self._account(leg, overlay)
             account = self._moved(
@@ -232,42 +290,70 @@ class Book:
             )
             overlay.accounts[account.id] = account
             overlay.entries.append(entry_document(transaction.id, leg, account, self._at))
+            seqs.append(account.seq)
             if leg.side is Side.DEBIT:
                 debited.add(account.id)
         self._free(freed, overlay)
         if not change.fact:
             for account_id in debited:
                 self._require_funds(account_id, overlay)
+        return tuple(seqs)
+
+    def _take_back(self, transaction: Transaction, original_id: str, overlay: _Overlay) -> None:
+        original = self._known.get(original_id)
+        if original is None:
+            raise Missing("transaction")
+        overlay.companions.append(take_back(transaction, original, self._document(REMAINDERS, original_id, overlay)))
 
     def _place_hold(self, transaction: Transaction, overlay: _Overlay) -> None:
         leg = transaction.first_debit
         account = self._account(leg, overlay)
+        if transaction.expires_at is not None and transaction.expires_at <= self._at:
+            raise HoldExpired(public_id(transaction.id))
         overlay.accounts[account.id] = self._moved(account, held=account.held + leg.amount.minor)
         self._require_funds(account.id, overlay)
-        overlay.holds[transaction.id] = Hold(transaction.id, account.id, leg.amount.minor, version=1)
+        overlay.holds[transaction.id] = Hold(
+            transaction.id, account.id, leg.amount.minor, version=1, expires_at=transaction.expires_at
+        )
 
     def _free(self, freed: Mapping[str, int], overlay: _Overlay) -> None:
         for account_id, amount in freed.items():
             account = overlay.accounts.get(account_id) or self._accounts[account_id]
             overlay.accounts[account_id] = self._moved(account, held=account.held - amount)
 
-    def _draw_on_holds(self, transaction: Transaction, overlay: _Overlay) -> dict[str, int]:
+    def _draw_on_holds(self, transaction: Transaction, overlay: _Overlay, *, fact: bool) -> dict[str, int]:
         """Use holds up by what the transaction takes (whole, if it closes them); says what that frees, by account."""
         freed: dict[str, int] = {}
-        side = Side.CREDIT if transaction.status is Status.PENDING else Side.DEBIT
         for hold_id in transaction.hold_ids:
             hold = overlay.holds.get(hold_id) or self._holds.get(hold_id)
             if hold is None or hold.account_id in freed:
                 raise HoldUnavailable(public_id(hold_id))
-            taken = sum(
-                leg.amount.minor for leg in transaction.legs if leg.account_id == hold.account_id and leg.side is side
-            )
-            if not 0 < taken <= hold.remaining or (transaction.status is Status.PENDING and taken != hold.remaining):
-                raise HoldUnavailable(public_id(hold_id))
+            taken = self._taken(transaction, hold, fact=fact)
             freed[hold.account_id] = hold.remaining if transaction.closes_holds else taken
             left = hold.remaining - freed[hold.account_id]
-            overlay.holds[hold_id] = replace(hold, remaining=left, version=hold.version + 1)
+            until = hold.expires_at if left else None  # what reserves nothing is never due
+            overlay.holds[hold_id] = replace(hold, remaining=left, version=hold.version + 1, expires_at=until)
         return freed
+
+    def _taken(self, transaction: Transaction, hold: Hold, *, fact: bool) -> int:
+        """What a capture takes of the hold, or a release gives back."""
+        releases = transaction.status is Status.PENDING
+        side = Side.CREDIT if releases else Side.DEBIT
+        asked = sum(
+            leg.amount.minor for leg in transaction.legs if leg.account_id == hold.account_id and leg.side is side
+        )
+        if fact and not releases:
+            return self._taken_by_fact(asked, hold)
+        if not 0 < asked <= hold.remaining or (releases and asked != hold.remaining):
+            raise HoldUnavailable(public_id(hold.id))
+        if not releases and hold.expires_at is not None and hold.expires_at <= self._at:
+            raise HoldExpired(public_id(hold.id))
+        return asked
+
+    def _taken_by_fact(self, asked: int, hold: Hold) -> int:
+        if not asked:
+            raise HoldUnavailable(public_id(hold.id))
+        return min(asked, hold.remaining)
 
     def _moved(self, account: Account, **fields: Any) -> Account:
         return replace(account, version=account.version + 1, updated_at=self._at, **fields)
@@ -296,61 +382,3 @@ class Book:
             self._documents[key] = {**self._documents.get(key, companion.guard), **companion.document}
             first = self._companions.get(key, companion)
             self._companions[key] = replace(first, document={**first.document, **companion.document})
-
-
-def _guard_holds(guard: Mapping[str, str | int], current: Document | None) -> bool:
-    if guard == ABSENT:
-        return current is None
-    return current is not None and all(current.get(name) == value for name, value in guard.items())
-
-
-def _require_currencies(transaction: Transaction, accounts: Mapping[str, Account]) -> None:
-    for leg in transaction.legs:
-        expected, given = accounts[leg.account_id].asset, leg.amount.asset
-        if expected != given:
-            raise CurrencyMismatch(expected=expected.code, given=given.code)
-
-
-def _moving_legs(transaction: Transaction) -> Iterable[Leg]:
-    """The legs whose accounts change, and so are guarded: of a hold and its release, the side that is held."""
-    if transaction.status is Status.POSTED:
-        return transaction.legs
-    side = Side.CREDIT if transaction.hold_ids else Side.DEBIT
-    return [leg for leg in transaction.legs if leg.side is side]
-
-
-def _require_open(accounts: Iterable[Account]) -> None:
-    status_of = {account.id: account.status for account in accounts}
-    for account_id, status in status_of.items():
-        if status is AccountStatus.CLOSED:
-            raise AccountClosed(public_id(account_id))
-    for account_id, status in status_of.items():
-        if status is AccountStatus.FROZEN:
-            raise AccountFrozen(public_id(account_id))
-
-
-def _require_bounds(accounts: Iterable[Account]) -> None:
-    for account in accounts:
-        if abs(account.balance) >= MINOR_BOUND or abs(account.held) >= MINOR_BOUND:
-            raise AmountOutOfBounds(account.asset.code)
-
-
-def _first_difference(transaction: Transaction, document: Document | None) -> str | None:
-    """The first field in which a request differs from the one that owns its id, for the refusal to name."""
-    if document is None:
-        return "transactions"
-    debit, credit = transaction.first_debit, transaction.first_credit
-    asked: dict[str, Any] = {
-        "kind": transaction.kind,
-        "status": transaction.status,
-        "currency": debit.amount.asset.code,
-        "source_account_id": debit.account_id,
-        "dest_account_id": credit.account_id,
-        "amount": to_decimal128(debit.amount.minor),
-        "metadata": dict(transaction.metadata),
-        "hold_ids": list(transaction.hold_ids),
-        "closes_holds": transaction.closes_holds,
-        "reverses": transaction.reverses,
-        "saga_id": transaction.saga_id,
-    }
-    return next((name for name, value in asked.items() if document[name] != value), "legs")

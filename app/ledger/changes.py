@@ -5,12 +5,14 @@ a quote). A companion always writes what it read: reading alone would be write s
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from app.errors import Unbalanced
 from app.ids import book_of
 from app.ledger.accounts import Account
+from app.ledger.limits import Spending
+from app.ledger.standing import StandingChange
 from app.ledger.transactions import Transaction
 
 Document = dict[str, Any]
@@ -18,6 +20,9 @@ Guard = Mapping[str, str | int]
 
 _FACT_LEGS_MAX = 64
 """Half of what a transaction may have: each leg of a fact may land as two."""
+
+ANYBODY = "*"
+"""A payer that is any customer."""
 
 ABSENT: Guard = {}
 """The guard of a document that must not be there yet."""
@@ -43,6 +48,9 @@ class Change:
 
     A *request* meets every limit inside the commit. A *fact* has already happened outside, so it is never refused
     for money: what an account cannot take lands in its owner's receivable or in suspense, and a case opens.
+
+    ``versions``: the versions that accounts it writes must still have. ``payer``: the user whose customer account every
+    transaction's source must be, ANYBODY for any customer's, None where sources and destinations may be of any role.
     """
 
     book: str
@@ -50,13 +58,28 @@ class Change:
     companions: tuple[Companion, ...] = ()
     openings: tuple[Account, ...] = ()
     fact: bool = False
+    standings: tuple[StandingChange, ...] = ()
+    versions: Mapping[str, int] = field(default_factory=dict)
+    spendings: tuple[Spending, ...] = ()
+    payer: str | None = None
 
     def __post_init__(self) -> None:
-        ids = (*(transaction.id for transaction in self.transactions), *(account.id for account in self.openings))
+        named = (self.transactions, self.openings)
+        ids = [each.id for kind in named for each in kind] + [each.account_id for each in self.standings]
         if any(book_of(each) != self.book for each in ids):
             raise ValueError("a change stays in its book")
+        if self.versions and not self.versions.keys() <= self._written():
+            raise ValueError(
+                "a version is asked only of an account that the change writes: reading alone is write skew"
+            )
+        if self.fact and self.spendings:
+            raise ValueError("a fact meets no limit")
         if self.fact and any(len(transaction.legs) > _FACT_LEGS_MAX for transaction in self.transactions):
             raise Unbalanced(f"a fact has 2 to {_FACT_LEGS_MAX} legs")
+
+    def _written(self) -> set[str]:
+        standing = {each.account_id for each in self.standings}
+        return standing.union(leg.account_id for transaction in self.transactions for leg in transaction.moving_legs)
 
 
 @dataclass(frozen=True, slots=True)

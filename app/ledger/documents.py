@@ -1,5 +1,6 @@
 """How the ledger's nouns look in MongoDB, both ways. Pure; field names are the schema's."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -56,12 +57,15 @@ def account_from(document: Document) -> Account:
 
 
 def transaction_document(
-    transaction: Transaction, legs: tuple[Leg, ...], position: dict[str, Any], at: datetime
+    transaction: Transaction, legs: tuple[Leg, ...], position: dict[str, Any], at: datetime, seqs: Sequence[int] = ()
 ) -> Document:
-    """A transaction as stored: ``legs`` are where it landed, the fingerprint is of what was asked for."""
+    """A transaction as stored: ``legs`` are where it landed, the fingerprint is of what was asked for.
+
+    ``seqs`` are the numbers of its entries, one a leg; a pending transaction has none.
+    """
     source = next(leg for leg in legs if leg.side is Side.DEBIT)
     destination = next(leg for leg in legs if leg.side is Side.CREDIT)
-    return {
+    document: Document = {
         "_id": transaction.id,
         "book": transaction.book,
         "kind": transaction.kind,
@@ -80,6 +84,11 @@ def transaction_document(
         "position": position,
         "timestamp": at,
     }
+    for leg, seq in zip(document["legs"], seqs, strict=False):
+        leg["seq"] = seq
+    if transaction.expires_at is not None:
+        document["expires_at"] = transaction.expires_at
+    return document
 
 
 def transaction_from(document: Document) -> Transaction:
@@ -94,6 +103,7 @@ def transaction_from(document: Document) -> Transaction:
         reverses=document["reverses"],
         saga_id=document["saga_id"],
         metadata=document["metadata"],
+        expires_at=document.get("expires_at"),
     )
 
 
@@ -138,13 +148,14 @@ def hold_document(hold: Hold) -> Document:
         "account_id": hold.account_id,
         "remaining": to_decimal128(hold.remaining),
         "version": hold.version,
+        "expires_at": hold.expires_at,
     }
 
 
 def hold_from(document: Document) -> Hold:
     """A hold as read."""
     remaining = from_decimal128(document["remaining"])
-    return Hold(document["_id"], document["account_id"], remaining, document["version"])
+    return Hold(document["_id"], document["account_id"], remaining, document["version"], document.get("expires_at"))
 
 
 def block_document(block: Block) -> Document:

@@ -27,11 +27,11 @@ _HASH = {"bsonType": "string", "minLength": 64, "maxLength": 64}
 _SIDE = {"enum": ["DR", "CR"]}
 
 
-def _exactly(properties: dict[str, Any]) -> dict[str, Any]:
+def _exactly(properties: dict[str, Any], optional: dict[str, Any] | None = None) -> dict[str, Any]:
     return {
         "bsonType": "object",
         "required": sorted(properties),
-        "properties": properties,
+        "properties": {**properties, **(optional or {})},
         "additionalProperties": False,
     }
 
@@ -69,7 +69,9 @@ TRANSACTION_SCHEMA = _exactly(
             "bsonType": "array",
             "minItems": 2,
             "maxItems": 128,
-            "items": _exactly({"account_id": _TEXT, "side": _SIDE, "amount": _POSITIVE, "currency": _TEXT}),
+            "items": _exactly(
+                {"account_id": _TEXT, "side": _SIDE, "amount": _POSITIVE, "currency": _TEXT}, optional={"seq": _COUNT}
+            ),
         },
         "hold_ids": {"bsonType": "array", "maxItems": 8, "items": _TEXT},
         "closes_holds": {"bsonType": "bool"},
@@ -79,7 +81,8 @@ TRANSACTION_SCHEMA = _exactly(
         "fingerprint": {"bsonType": "string", "minLength": 64, "maxLength": 64},
         "position": _exactly({"stream": _TEXT, "n": _COUNT, "i": _COUNT}),
         "timestamp": _DATE,
-    }
+    },
+    optional={"expires_at": _DATE},
 )
 
 ENTRY_SCHEMA = _exactly(
@@ -100,6 +103,31 @@ HOLD_SCHEMA = _exactly(
         "_id": _TEXT,
         "account_id": _TEXT,
         "remaining": _NOT_NEGATIVE,
+        "version": {**_COUNT, "minimum": 1},
+        "expires_at": {"bsonType": ["date", "null"]},
+    }
+)
+
+REMAINDER_SCHEMA = _exactly(
+    {
+        "_id": _TEXT,
+        "whole": _POSITIVE,
+        "refunded": _NOT_NEGATIVE,
+        "currency": _TEXT,
+        "reversed_by": _OPTIONAL_TEXT,
+        "version": {**_COUNT, "minimum": 1},
+    }
+)
+
+_WINDOW = _exactly({"began_at": _DATE, "amount": _NOT_NEGATIVE, "count": _COUNT})
+
+LIMIT_WINDOW_SCHEMA = _exactly(
+    {
+        "_id": _TEXT,
+        "user_id": _TEXT,
+        "rail": _TEXT,
+        "currency": _TEXT,
+        "windows": _exactly({"hour": _WINDOW, "day": _WINDOW, "month": _WINDOW}),
         "version": {**_COUNT, "minimum": 1},
     }
 )

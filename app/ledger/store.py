@@ -15,9 +15,26 @@ from app.ledger.blocks import Block, block_id
 from app.ledger.changes import Document
 from app.ledger.documents import account_from, block_from, hold_from
 from app.ledger.history_store import History
-from app.ledger.schemas import ACCOUNT_SCHEMA, BLOCK_SCHEMA, ENTRY_SCHEMA, HOLD_SCHEMA, TRANSACTION_SCHEMA
+from app.ledger.limits import LIMIT_WINDOWS
+from app.ledger.remainders import REMAINDERS
+from app.ledger.schemas import (
+    ACCOUNT_SCHEMA,
+    BLOCK_SCHEMA,
+    ENTRY_SCHEMA,
+    HOLD_SCHEMA,
+    LIMIT_WINDOW_SCHEMA,
+    REMAINDER_SCHEMA,
+    TRANSACTION_SCHEMA,
+)
+from app.ledger.transactions import Hold
 from app.ledger.verify import Audit
 from app.plumbing.collections import CollectionSpec
+
+ACCOUNT_ACTS, TRANSACTION_ACTS = "account_acts", "transaction_acts"
+
+_DUE = IndexModel(
+    [("expires_at", ASCENDING), ("_id", ASCENDING)], partialFilterExpression={"expires_at": {"$type": "date"}}
+)
 
 COLLECTIONS = (
     CollectionSpec(
@@ -31,7 +48,11 @@ COLLECTIONS = (
         schema=TRANSACTION_SCHEMA,
     ),
     CollectionSpec("ledger_entries", schema=ENTRY_SCHEMA),
-    CollectionSpec("holds", schema=HOLD_SCHEMA),
+    CollectionSpec("holds", indexes=(_DUE,), schema=HOLD_SCHEMA),
+    CollectionSpec(REMAINDERS, schema=REMAINDER_SCHEMA),
+    CollectionSpec(LIMIT_WINDOWS, schema=LIMIT_WINDOW_SCHEMA),
+    CollectionSpec(ACCOUNT_ACTS),
+    CollectionSpec(TRANSACTION_ACTS),
     CollectionSpec("streams"),
     CollectionSpec("blocks", schema=BLOCK_SCHEMA),
     CollectionSpec("cases", indexes=(IndexModel([("book", ASCENDING), ("status", ASCENDING)]),)),
@@ -70,6 +91,21 @@ class LedgerStore:
         """What a hold still reserves, in minor units; 0 if it never was."""
         document = await self._database["holds"].find_one({"_id": hold_id})
         return hold_from(document).remaining if document else 0
+
+    async def due_holds(self, now: datetime, after: Hold | None, limit: int) -> list[Hold]:
+        """Holds whose time is over and that still reserve something, the longest overdue first, behind ``after``."""
+        query: Document = {"expires_at": {"$lte": now}}
+        if after is not None:
+            query["$or"] = [
+                {"expires_at": {"$gt": after.expires_at}},
+                {"expires_at": after.expires_at, "_id": {"$gt": after.id}},
+            ]
+        found = self._database["holds"].find(query).sort([("expires_at", ASCENDING), ("_id", ASCENDING)]).limit(limit)
+        return [hold_from(document) async for document in found]
+
+    async def act(self, collection: str, act_id: str) -> Document | None:
+        """The record of an act, of ACCOUNT_ACTS or TRANSACTION_ACTS."""
+        return await self._database[collection].find_one({"_id": act_id})
 
     async def transactions_of_saga(self, saga_id: str) -> list[Document]:
         """What a saga posted, in order."""

@@ -9,14 +9,18 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
 
+from app.clock import rfc3339, whole_milliseconds
 from app.errors import MetadataInvalid, NotReversible, Unbalanced
 from app.ids import base_id, book_of, derived_id, public_id, stored_id
 from app.ledger.accounts import Account
 from app.money import Money
 
 MetadataValue = str | int | bool | None
+
+REFUND = "refund"
 
 _LEGS_MAX = 128
 _METADATA_KEYS_MAX = 20
@@ -78,8 +82,8 @@ class Transaction:
     """Two or more legs that balance in every currency, or it cannot be built.
 
     ``hold_ids`` names the holds, one an account, that a capture or release draws on; ``closes_holds`` frees what it
-    leaves of them. Raises
-    Unbalanced, then MetadataInvalid.
+    leaves of them. ``reverses`` is the transaction that a reversal or refund takes back, ``expires_at`` when a hold
+    ends by itself. Raises Unbalanced, then MetadataInvalid.
     """
 
     id: str
@@ -91,6 +95,7 @@ class Transaction:
     reverses: str | None = None
     saga_id: str | None = None
     metadata: Mapping[str, MetadataValue] = field(default_factory=dict)
+    expires_at: datetime | None = None
 
     def __post_init__(self) -> None:
         _require_balance(self.legs)
@@ -113,6 +118,14 @@ class Transaction:
         return next(leg for leg in self.legs if leg.side is Side.CREDIT)
 
     @property
+    def moving_legs(self) -> tuple[Leg, ...]:
+        """The legs whose accounts change, and so are guarded: of a hold and its release, the side that is held."""
+        if self.status is Status.POSTED:
+            return self.legs
+        side = Side.CREDIT if self.hold_ids else Side.DEBIT
+        return tuple(leg for leg in self.legs if leg.side is side)
+
+    @property
     def fingerprint(self) -> str:
         """A digest of everything that was asked for: same id with another fingerprint is another request."""
         content = [
@@ -125,6 +138,8 @@ class Transaction:
             self.saga_id,
             sorted(self.metadata.items()),
         ]
+        if self.expires_at is not None:
+            content.append(rfc3339(self.expires_at))
         return hashlib.sha256(json.dumps(content, separators=(",", ":")).encode()).hexdigest()
 
     def reversed(self) -> "Transaction":
@@ -142,11 +157,24 @@ class Transaction:
             reverses=self.id,
         )
 
+    def refunded(self, refund_id: str, amount: Money) -> "Transaction":
+        """A refund of part of it: that much of what reached the destination goes back to the source.
+
+        How much is left to refund, the book decides. Raises NotReversible as ``reversed`` does, and for a conversion.
+        """
+        reason = self._why_not_reversible()
+        if self.first_debit.amount.asset != self.first_credit.amount.asset:
+            reason = reason or "its source and destination are in different currencies"
+        if reason:
+            raise NotReversible(public_id(self.id), reason)
+        legs = (debit(self.first_credit.account_id, amount), credit(self.first_debit.account_id, amount))
+        return Transaction(refund_id, REFUND, legs, reverses=self.id)
+
     def _why_not_reversible(self) -> str | None:
         if self.status is Status.PENDING:
             return "it only holds money; release the hold"
         if self.reverses:
-            return "it is a reversal itself"
+            return f"it is a {self.kind} itself"
         if self.saga_id:
             return "a saga owns it and undoes it in its own way"
         return None
@@ -154,20 +182,33 @@ class Transaction:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """What a hold still reserves on its account, in minor units."""
+    """What a hold still reserves on its account, in minor units; ``expires_at`` only while it reserves something."""
 
     id: str
     account_id: str
     remaining: int
     version: int
+    expires_at: datetime | None = None
 
 
 def hold(
-    transaction_id: str, source: Account | str, toward: Account | str, amount: Money, *, saga_id: str | None = None
+    transaction_id: str,
+    source: Account | str,
+    toward: Account | str,
+    amount: Money,
+    *,
+    saga_id: str | None = None,
+    expires_at: datetime | None = None,
 ) -> Transaction:
-    """Reserve the source's money for another account; its id is the hold's id."""
+    """Reserve the source's money for another account; its id is the hold's id.
+
+    Raises ValueError for a saga's hold that expires: time alone never takes from a saga what it counts on.
+    """
+    if saga_id is not None and expires_at is not None:
+        raise ValueError("a saga's hold never expires")
     legs = (debit(source, amount), credit(toward, amount))
-    return Transaction(transaction_id, "hold", legs, Status.PENDING, saga_id=saga_id)
+    until = None if expires_at is None else whole_milliseconds(expires_at)
+    return Transaction(transaction_id, "hold", legs, Status.PENDING, saga_id=saga_id, expires_at=until)
 
 
 def release(transaction_id: str, held: Transaction, amount: Money) -> Transaction:

@@ -123,7 +123,8 @@ class Audit:
                 self.breaks.append(f"hold {public_id(document['_id'])} is damaged: {damage}")
         for hold_id, (account_id, amount) in self._holds.items():
             drawn = sum(leg.amount.minor for leg in self._draws[hold_id] if leg.account_id == account_id)
-            remaining = 0 if hold_id in self._closed_holds else amount - drawn
+            # Only a fact draws more than is left, and what it draws beyond is a debit like any other.
+            remaining = 0 if hold_id in self._closed_holds else max(0, amount - drawn)
             self._accounts[account_id].held += remaining
             found = stored.pop(hold_id, None)
             if found is None or (found.account_id, found.remaining) != (account_id, remaining):

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from app.ledger.accounts import Account, receivable, suspense
 from app.ledger.changes import Change
+from app.ledger.limits import LIMIT_WINDOWS
+from app.ledger.remainders import REMAINDERS
 
 
 @dataclass(slots=True)
@@ -23,10 +25,16 @@ def everything_named(changes: Iterable[Change]) -> Wanted:
     wanted = Wanted()
     for change in changes:
         wanted.accounts.update(account.id for account in change.openings)
+        wanted.accounts.update(standing.account_id for standing in change.standings)
         for transaction in change.transactions:
             wanted.transactions.add(transaction.id)
             wanted.accounts.update(leg.account_id for leg in transaction.legs)
             wanted.holds.update(transaction.hold_ids)
+            if transaction.reverses is not None:
+                wanted.transactions.add(transaction.reverses)
+                wanted.companions[REMAINDERS].add(transaction.reverses)
+        for spending in change.spendings:
+            wanted.companions[LIMIT_WINDOWS].add(spending.window_id(change.book))
         for companion in change.companions:
             wanted.companions[companion.collection].add(companion.id)
     return wanted

@@ -1,9 +1,10 @@
-"""The ledger against an oracle of forty lines: whatever is done in whatever order, both say the same."""
+"""The ledger against an oracle of a page: whatever is done in whatever order, both say the same."""
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -12,18 +13,35 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
-from app.errors import AccountFrozen, HoldUnavailable, InsufficientFunds, WalletError
+from app.errors import (
+    AccountClosed,
+    AccountFrozen,
+    AccountNotEmpty,
+    AccountOpen,
+    AlreadyRefunded,
+    AlreadyReversed,
+    HoldExpired,
+    HoldUnavailable,
+    InsufficientFunds,
+    LimitExceeded,
+    RefundExceedsRemainder,
+    StaleVersion,
+    WalletError,
+)
 from app.ledger import verbs
-from app.ledger.accounts import Account, receivable
-from app.ledger.changes import Change, Companion, Duplicate, Posted
+from app.ledger.accounts import Account, receivable, suspense
+from app.ledger.changes import Change, Duplicate, Posted
 from app.ledger.committer import Committer
+from app.ledger.limits import Limit, Period, Spending
+from app.ledger.standing import Act, StandingChange
 from app.ledger.store import LedgerStore
 from app.ledger.transactions import Status, Transaction, credit, debit
 from app.money import USD
-from tests.ledger.given import ALICE, BANK, BOB, BOOK, usd
+from tests.ledger.given import ALICE, AT, BANK, BOB, BOOK, usd
 
 ACCOUNTS = {"bank": BANK, "alice": ALICE, "bob": BOB}
 CUSTOMERS = ("alice", "bob")
+LIMIT = Limit("transfer", Period.MONTH, "USD", amount_max=usd(200))
 STEPS = 30
 
 customers = st.sampled_from(CUSTOMERS)
@@ -39,12 +57,23 @@ class Oracle:
     balance: Counter[str] = field(default_factory=Counter)
     held: Counter[str] = field(default_factory=Counter)
     frozen: set[str] = field(default_factory=set)
+    closed: set[str] = field(default_factory=set)
+    refunded: Counter[str] = field(default_factory=Counter)
+    spent: Counter[str] = field(default_factory=Counter)
     holds: dict[str, tuple[str, str, int]] = field(default_factory=dict)
     posted: dict[str, Moves] = field(default_factory=dict)
 
+    def bars(self, names: Iterable[str]) -> type | None:
+        asked = set(names)
+        for refusal, barred in ((AccountClosed, self.closed), (AccountFrozen, self.frozen)):
+            if asked & barred:
+                return refusal
+        return None
+
     def refusal(self, moves: Moves) -> type | None:
-        if any(name in self.frozen for name, _ in moves):
-            return AccountFrozen
+        barred = self.bars(name for name, _ in moves)
+        if barred:
+            return barred
         short = (name in CUSTOMERS and gain < 0 and self.free(name) + gain < 0 for name, gain in moves)
         return InsufficientFunds if any(short) else None
 
@@ -63,6 +92,8 @@ class Oracle:
 
     def take(self, transaction_id: str, name: str, minor: int) -> type:
         covered = min(minor, max(0, self.free(name)))
+        if name in self.closed:
+            return self.happen(transaction_id, [("suspense", -minor), ("bank", minor)])
         moves = [(name, -covered), (f"owed by {name}", covered - minor), ("bank", minor)]
         return self.happen(transaction_id, [move for move in moves if move[1]])
 
@@ -75,13 +106,37 @@ class Oracle:
 
     def draw(self, hold_id: str, minor: int, freed: int, *, moves: bool) -> type | None:
         source, toward, remaining = self.holds[hold_id]
-        if ({source, toward} if moves else {source}) & self.frozen:
-            return AccountFrozen
+        barred = self.bars({source, toward} if moves else {source})
+        if barred:
+            return barred
         if not 0 < minor <= remaining:
             return HoldUnavailable
         self.held[source] -= freed
         self.holds[hold_id] = (source, toward, remaining - freed)
         return None
+
+    def refund(self, refund_id: str, original: str, minor: int) -> type:
+        (source, taken), (destination, _) = self.posted[original]
+        barred = self.bars((source, destination))
+        if barred:
+            return barred
+        if f"mirror of {original}" in self.posted:
+            return AlreadyReversed
+        if self.refunded[original] + minor > -taken:
+            return RefundExceedsRemainder
+        verdict = self.post(refund_id, [(destination, -minor), (source, minor)])
+        self.refunded[original] += minor if verdict is Posted else 0
+        return verdict
+
+    def stand(self, name: str, act: Act) -> type:
+        status = "frozen" if name in self.frozen else "closed" if name in self.closed else "open"
+        if status != act.before:
+            return {"open": AccountOpen, "frozen": AccountFrozen, "closed": AccountClosed}[status]
+        if act is Act.CLOSE and (self.balance[name] or self.held[name]):
+            return AccountNotEmpty
+        for status, names in (("frozen", self.frozen), ("closed", self.closed)):
+            (names.add if act.after == status else names.discard)(name)
+        return Posted
 
 
 class LedgerMachine(RuleBasedStateMachine):
@@ -143,6 +198,24 @@ class LedgerMachine(RuleBasedStateMachine):
         asked = self.move(*way, minor, kind="hold", status=Status.PENDING)
         assert self.told(verbs.post(self.door, asked)) == [self.oracle.reserve(asked.id, *way, minor)]
 
+    @rule(name=customers, minor=amounts)
+    def reserve_too_late(self, name: str, minor: int) -> None:
+        asked = self.move(name, "bank", minor, kind="hold", status=Status.PENDING, expires_at=AT)
+        expected = self.oracle.bars([name]) or HoldExpired
+        assert self.told(verbs.post(self.door, asked)) == [expected]
+
+    @precondition(lambda self: self.oracle.holds)
+    @rule(data=st.data(), minor=amounts)
+    def capture_as_fact(self, data: st.DataObject, minor: int) -> None:
+        hold_id = data.draw(st.sampled_from(sorted(self.oracle.holds)))
+        source, toward, remaining = self.oracle.holds[hold_id]
+        fact = self.move(source, "bank", minor, hold_ids=(hold_id,))
+        drawn = min(minor, remaining)
+        self.oracle.held[source] -= drawn
+        self.oracle.holds[hold_id] = (source, toward, remaining - drawn)
+        expected = self.oracle.take(fact.id, source, minor)
+        assert self.told(self.door.submit(Change(self.book, (fact,), fact=True))) == [expected]
+
     @precondition(lambda self: self.oracle.holds)
     @rule(data=st.data(), minor=amounts, closes=st.booleans())
     def capture(self, data: st.DataObject, minor: int, closes: bool) -> None:  # noqa: FBT001 - drawn
@@ -171,14 +244,52 @@ class LedgerMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.oracle.posted)
     @rule(data=st.data())
     def reverse(self, data: st.DataObject) -> None:
-        posted = [each for each in self.oracle.posted if not each.startswith("mirror of ")]
+        posted = [each for each in self.oracle.posted if not each.startswith(("mirror of ", "refund"))]
         original = data.draw(st.sampled_from(posted))
         mirror = f"mirror of {original}"
+        moves = [(name, -gain) for name, gain in self.oracle.posted[original]]
         if mirror in self.oracle.posted:
             expected: type = Duplicate
+        elif self.oracle.refunded[original]:
+            expected = self.oracle.bars(name for name, _ in moves) or AlreadyRefunded
         else:
-            expected = self.oracle.post(mirror, [(name, -gain) for name, gain in self.oracle.posted[original]])
+            expected = self.oracle.post(mirror, moves)
         assert self.told(verbs.reverse(self.door, self.store, original)) == [expected]
+
+    @precondition(lambda self: self.requests)
+    @rule(data=st.data(), minor=amounts)
+    def refund(self, data: st.DataObject, minor: int) -> None:
+        original = data.draw(st.sampled_from(self.requests)).id
+        if original not in self.oracle.posted:
+            return
+        cause = str(next(self.numbers))
+        expected = self.oracle.refund(f"refund {cause}", original, minor)
+        again = [expected] if expected is not Posted else [Posted, Duplicate]
+        ask = partial(verbs.refund, self.door, self.store, original, usd(minor), cause=cause)
+        assert sorted(map(str, self.told(*(ask() for _ in again)))) == sorted(map(str, again))
+
+    @rule(name=customers, minor=amounts)
+    def pay_within_a_limit(self, name: str, minor: int) -> None:
+        asked = self.move(name, "bank", minor)
+        change = Change(self.book, (asked,), spendings=(Spending(name, "transfer", usd(minor), (LIMIT,)),))
+        moves = [(name, -minor), ("bank", minor)]
+        expected = self.oracle.refusal(moves)
+        if expected is None and self.oracle.spent[name] + minor > 200:
+            expected = LimitExceeded
+        if expected is None:
+            self.oracle.spent[name] += minor
+            expected = self.oracle.happen(asked.id, moves)
+        assert self.told(self.door.submit(change)) == [expected]
+
+    @rule(name=customers, minor=amounts, behind=st.integers(0, 1))
+    def pay_if_unchanged(self, name: str, minor: int, behind: int) -> None:
+        asked = self.move(name, "bank", minor)
+        account = self.run(self.store.account(self.account(name).id))
+        if account is None:
+            return
+        change = Change(self.book, (asked,), versions={account.id: account.version - behind})
+        expected = StaleVersion if behind else self.oracle.post(asked.id, [(name, -minor), ("bank", minor)])
+        assert self.told(self.door.submit(change)) == [expected]
 
     @precondition(lambda self: self.requests)
     @rule(data=st.data())
@@ -187,21 +298,16 @@ class LedgerMachine(RuleBasedStateMachine):
         if asked.id in self.oracle.posted:
             assert self.told(verbs.post(self.door, asked)) == [Duplicate]
 
-    @rule(name=customers)
-    def freeze_or_thaw(self, name: str) -> None:
+    @rule(name=customers, act=st.sampled_from(Act))
+    def act(self, name: str, act: Act) -> None:
         account_id = self.account(name).id
-        account = self.run(self.store.account(account_id))
-        if account is None:
-            return
-        self.oracle.frozen ^= {name}
-        status = "frozen" if name in self.oracle.frozen else "open"
-        document = {"status": status, "version": account.version + 1}
-        companion = Companion("accounts", account_id, {"version": account.version}, document)
-        assert self.told(self.door.submit(Change(self.book, companions=(companion,)))) == [Posted]
+        change = Change(self.book, openings=(self.account(name),), standings=(StandingChange(account_id, act),))
+        assert self.told(self.door.submit(change)) == [self.oracle.stand(name, act)]
 
     def teardown(self) -> None:
         """The balances are the oracle's, and sum to zero."""
         owed = {f"owed by {name}": receivable(self.book, ACCOUNTS[name].user_id, USD) for name in CUSTOMERS}
+        owed["suspense"] = suspense(self.book, USD)
         every = {name: self.account(name).id for name in ACCOUNTS} | {name: each.id for name, each in owed.items()}
         stored = {name: self.run(self.store.account(account_id)) for name, account_id in every.items()}
         balances = {name: self.run(self.store.balance(account_id)) for name, account_id in every.items()}

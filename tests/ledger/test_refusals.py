@@ -1,11 +1,14 @@
 """The rules as a drawn table: a change, the accounts it meets, and the verdict.
 
 Every case starts with Alice at 100.00 of which 30.00 are held (``hold``), Bob at 0, Carol frozen at 50.00, Dave closed
-at 50.00, Erin frozen *and* holding bitcoin, and a bank without a floor. The last column is the expected verdict.
+at 50.00, Erin frozen *and* holding bitcoin, Zoe with nothing, and a bank without a floor. A second hold of Alice's is
+used up, a third has expired. One transaction of 5.00 has been refunded by 2.00, one has been reversed, one neither. The
+last column is the expected verdict.
 """
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,23 +16,36 @@ import pytest
 from app.errors import (
     AccountClosed,
     AccountFrozen,
+    AccountNotEmpty,
     AccountNotFound,
+    AccountOpen,
+    AlreadyRefunded,
+    AlreadyReversed,
     AmountOutOfBounds,
     CurrencyMismatch,
     DestinationNotFound,
+    HoldExpired,
     HoldUnavailable,
     IdempotencyKeyReused,
     InsufficientFunds,
+    LimitExceeded,
+    Missing,
+    RefundExceedsRemainder,
     SameAccount,
     StaleGuard,
+    StaleVersion,
 )
 from app.ledger.accounts import Account, AccountStatus, customer_account, receivable, suspense
 from app.ledger.book import Book, State
-from app.ledger.changes import ABSENT, Change, Companion, Duplicate, Posted
+from app.ledger.changes import ABSENT, ANYBODY, Change, Companion, Duplicate, Posted
 from app.ledger.documents import transaction_document
+from app.ledger.limits import LIMIT_WINDOWS, Limit, Period, Spending, spend
+from app.ledger.remainders import REMAINDERS
+from app.ledger.standing import Act, StandingChange
 from app.ledger.streams import Stream
 from app.ledger.transactions import Hold, Transaction, credit, debit, hold, release
 from app.money import BTC, MINOR_BOUND, USD
+from app.plumbing.decimals import to_decimal128
 from tests.ledger.given import ALICE, AT, BANK, BOB, BOOK, COINS, btc, capture, posting, transfer, txn, usd
 
 FROZEN, CLOSED = AccountStatus.FROZEN, AccountStatus.CLOSED
@@ -37,6 +53,7 @@ CAROL = customer_account(f"{BOOK}/acc_carol", USD, "usr_carol")
 DAVE = customer_account(f"{BOOK}/acc_dave", USD, "usr_dave")
 ERIN = customer_account(f"{BOOK}/acc_erin", BTC, "usr_erin")
 RICH = customer_account(f"{BOOK}/acc_rich", USD, "usr_rich")
+ZOE = customer_account(f"{BOOK}/acc_zoe", USD, "usr_zoe")
 NOBODY, NOWHERE = f"{BOOK}/acc_nobody", f"{BOOK}/acc_nowhere"
 
 LOADED = {
@@ -47,22 +64,33 @@ LOADED = {
         replace(CAROL, balance=5_000, status=FROZEN, version=1),
         replace(DAVE, balance=5_000, status=CLOSED, version=1),
         replace(ERIN, balance=5, status=FROZEN, version=1),
+        replace(ZOE, version=1),
         replace(RICH, balance=MINOR_BOUND - 10, version=1),
         replace(BANK, balance=-20_000, version=1),
     )
 }
 HOLD = Hold(txn("hold"), ALICE.id, 3_000, version=1)
+SPENT = Hold(txn("spent"), ALICE.id, 0, version=2)
+LATE = Hold(txn("late"), ALICE.id, 500, version=1, expires_at=AT)
+LASTING = Hold(txn("lasting"), ALICE.id, 500, version=1, expires_at=AT + timedelta(milliseconds=1))
 KNOWN = transfer("known", ALICE.id, BOB.id, 1)
+PLAIN, PARTLY, REVERSED = (transfer(name, BOB.id, ALICE.id, 500) for name in ("plain", "partly", "reversed"))
 SAGA: dict[str, Any] = {"_id": "default/sag_one", "version": 3, "fence": 7}
 
 
 def book(*more: Account) -> Book:
-    known = transaction_document(KNOWN, KNOWN.legs, {"stream": "str_a", "n": 1, "i": 0}, AT)
+    position = {"stream": "str_a", "n": 1, "i": 0}
+    known = {each.id: transaction_document(each, each.legs, position, AT) for each in (KNOWN, PLAIN, PARTLY, REVERSED)}
     state = State(
         accounts={**LOADED, **{account.id: account for account in more}},
-        transactions={KNOWN.id: known},
-        holds={HOLD.id: HOLD},
-        companions={("sagas", SAGA["_id"]): dict(SAGA)},
+        transactions=known,
+        holds={each.id: each for each in (HOLD, SPENT, LATE, LASTING)},
+        companions={
+            ("sagas", SAGA["_id"]): dict(SAGA),
+            (REMAINDERS, PARTLY.id): {"refunded": to_decimal128(200), "reversed_by": None, "version": 1},
+            (REMAINDERS, REVERSED.id): {"refunded": to_decimal128(0), "reversed_by": txn("mirror"), "version": 1},
+            (LIMIT_WINDOWS, spending(1).window_id(BOOK)): spend(spending(900), None, AT),
+        },
     )
     return Book(state, Stream("default/str_0", epoch=1, number=4), at=AT)
 
@@ -79,6 +107,28 @@ def guarded(**guard: int) -> Companion:
     return Companion("sagas", "default/sag_one", guard, {"version": 4})
 
 
+def spending(minor: int, *limits: Limit) -> Spending:
+    return Spending("usr_alice", "transfer", usd(minor), limits)
+
+
+def within(*limits: Limit, minor: int = 100, **fields: Any) -> Change:
+    return request(move(ALICE, BOB, minor), spendings=(spending(minor, *limits),), **fields)
+
+
+def standing(act: Act, account: Account | str) -> StandingChange:
+    return StandingChange(account if isinstance(account, str) else account.id, act)
+
+
+def stands(act: Act, account: Account | str, **fields: Any) -> Change:
+    return request(standings=(standing(act, account),), **fields)
+
+
+def refund(of: Transaction, minor: int) -> Transaction:
+    return of.refunded(txn("new"), usd(minor))
+
+
+DAILY = Limit("transfer", Period.DAY, "USD", amount_max=usd(1_000))
+TWICE = Limit("transfer", Period.HOUR, "USD", count_max=1)
 STALE, FRESH = guarded(version=2), guarded(version=3)
 REUSED = transfer("known", ALICE.id, BOB.id, 2)
 HELD = hold(txn("hold"), ALICE, BOB, usd(3_000))
@@ -127,7 +177,90 @@ TABLE = [
     ("from an account without a floor", request(move(BANK, BOB, 10**9)), Posted),
     ("beyond the bound", request(move(BANK, RICH, 10)), AmountOutOfBounds),
     ("up to the bound", request(move(BANK, RICH, 9)), Posted),
+    ("a hold that expires", request(hold(txn("new"), ALICE, BOB, usd(1), expires_at=LASTING.expires_at)), Posted),
+    ("a hold that is born expired", request(hold(txn("new"), ALICE, BOB, usd(1), expires_at=AT)), HoldExpired),
+    ("a capture of a hold used up", request(capture("new", "spent", ALICE, BOB, 1)), HoldUnavailable),
+    ("a capture at the last moment", request(capture("new", "lasting", ALICE, BOB, 500)), Posted),
+    ("a capture of an expired hold", request(capture("new", "late", ALICE, BOB, 1)), HoldExpired),
+    (
+        "a release of an expired hold",
+        request(release(txn("new"), hold(LATE.id, ALICE, BOB, usd(500)), usd(500))),
+        Posted,
+    ),
+    ("a reversal", request(PLAIN.reversed()), Posted),
+    ("a reversal of what is not there", request(move(ALICE, BOB, 1).reversed()), Missing),
+    ("a second reversal", request(replace(REVERSED.reversed(), id=txn("new"))), AlreadyReversed),
+    ("a reversal of what was refunded in part", request(PARTLY.reversed()), AlreadyRefunded),
+    ("a refund of all", request(refund(PLAIN, 500)), Posted),
+    ("a refund of more", request(refund(PLAIN, 501)), RefundExceedsRemainder),
+    ("a refund of the rest", request(refund(PARTLY, 300)), Posted),
+    ("a refund of more than the rest", request(refund(PARTLY, 301)), RefundExceedsRemainder),
+    ("a refund of what was reversed", request(refund(REVERSED, 1)), AlreadyReversed),
+    ("two refunds in one change", request(refund(PLAIN, 300), replace(refund(PLAIN, 200), id=txn("other"))), Posted),
+    (
+        "two refunds beyond it in one change",
+        request(refund(PLAIN, 300), replace(refund(PLAIN, 201), id=txn("other"))),
+        RefundExceedsRemainder,
+    ),
+    ("freeze", stands(Act.FREEZE, ALICE), Posted),
+    ("freeze what is frozen", stands(Act.FREEZE, CAROL), AccountFrozen),
+    ("freeze what is closed", stands(Act.FREEZE, DAVE), AccountClosed),
+    ("freeze what is not there", stands(Act.FREEZE, NOBODY), AccountNotFound),
+    ("freeze the bank", stands(Act.FREEZE, BANK), AccountNotFound),
+    ("unfreeze", stands(Act.UNFREEZE, CAROL), Posted),
+    ("unfreeze what is open", stands(Act.UNFREEZE, ALICE), AccountOpen),
+    ("close", stands(Act.CLOSE, ZOE), Posted),
+    ("close what is not empty", stands(Act.CLOSE, ALICE), AccountNotEmpty),
+    ("close what is frozen", stands(Act.CLOSE, CAROL), AccountFrozen),
+    ("reopen", stands(Act.REOPEN, DAVE), Posted),
+    ("reopen what is open", stands(Act.REOPEN, ALICE), AccountOpen),
+    (
+        "pay in the change that freezes",
+        request(move(ALICE, BOB, 1), standings=(standing(Act.FREEZE, ALICE),)),
+        AccountFrozen,
+    ),
+    ("a version that is still so", request(move(ALICE, BOB, 1), versions={ALICE.id: 5}), Posted),
+    ("a version that moved on", request(move(ALICE, BOB, 1), versions={ALICE.id: 4}), StaleVersion),
+    ("a version of nothing", request(move(NOBODY, BOB, 1), versions={NOBODY: 1}), AccountNotFound),
+    ("any customer pays", request(move(ALICE, BOB, 1), payer=ANYBODY), Posted),
+    ("the customer pays", request(move(ALICE, BOB, 1), payer="usr_alice"), Posted),
+    ("another customer pays", request(move(ALICE, BOB, 1), payer="usr_bob"), AccountNotFound),
+    ("the bank pays as a customer", request(move(BANK, BOB, 1), payer=ANYBODY), AccountNotFound),
+    ("a customer pays the bank", request(move(ALICE, BANK, 1), payer=ANYBODY), DestinationNotFound),
+    ("within the limits", within(DAILY), Posted),
+    ("beyond an amount", within(DAILY, minor=101), LimitExceeded),
+    ("beyond a count", within(TWICE, minor=1), LimitExceeded),
+    ("without limits", within(minor=7_000), Posted),
     # pairs that prove the order
+    (
+        "stale before another version",
+        request(move(ALICE, BOB, 1), companions=[STALE], versions={ALICE.id: 4}),
+        StaleGuard,
+    ),
+    ("another version before an act", stands(Act.CLOSE, ALICE, versions={ALICE.id: 4}), StaleVersion),
+    (
+        "an act before a transaction",
+        request(move(NOBODY, BOB, 1), standings=(standing(Act.CLOSE, ALICE),)),
+        AccountNotEmpty,
+    ),
+    ("standing before what is in it", stands(Act.CLOSE, DAVE), AccountClosed),
+    ("whose it is before another currency", request(move(ALICE, ERIN, 1), payer="usr_bob"), AccountNotFound),
+    ("used up before expired", request(capture("new", "late", ALICE, BOB, 501)), HoldUnavailable),
+    ("expired before no funds", request(hold(txn("new"), ALICE, BOB, usd(10**6), expires_at=AT)), HoldExpired),
+    (
+        "frozen before reversed",
+        request(replace(REVERSED.reversed(), id=txn("new"), legs=move(CAROL, BOB, 1).legs)),
+        AccountFrozen,
+    ),
+    ("reversed before no funds", request(replace(refund(REVERSED, 10**6), id=txn("new"))), AlreadyReversed),
+    ("no funds before a limit", within(DAILY, minor=7_001), InsufficientFunds),
+    (
+        "out of bounds before a limit",
+        request(move(BANK, RICH, 10), spendings=(spending(101, DAILY),)),
+        AmountOutOfBounds,
+    ),
+    ("duplicate before another version", request(KNOWN, versions={ALICE.id: 4}), Duplicate),
+    ("duplicate before a limit", request(KNOWN, spendings=(spending(10**6, DAILY),)), Duplicate),
     ("reused before stale", request(REUSED, companions=[STALE]), IdempotencyKeyReused),
     ("duplicate before stale", request(KNOWN, companions=[STALE]), Duplicate),
     ("stale before unknown", request(move(NOBODY, BOB, 1), companions=[STALE]), StaleGuard),
@@ -174,6 +307,49 @@ def test_the_refusal_for_funds_says_what_is_there_and_what_is_needed() -> None:
     refusal = book().judge(request(move(ALICE, BOB, 7_001)))
     assert isinstance(refusal, InsufficientFunds)
     assert refusal.facts == {"account_id": "acc_alice", "available": "70.00", "needed": "70.01", "currency": "USD"}
+
+
+def test_the_refusal_for_a_limit_says_which_and_when_it_resets() -> None:
+    refusal = book().judge(within(DAILY, minor=101))
+    assert isinstance(refusal, LimitExceeded)
+    assert refusal.facts == {
+        "limit": "transfer amount per day",
+        "bound": "10.00",
+        "used": "9.00",
+        "currency": "USD",
+        "resets_at": "2026-11-21T00:00:00.000Z",
+    }
+
+
+def test_a_refusal_names_the_transaction_that_met_it() -> None:
+    refusal = book().judge(request(move(ALICE, BOB, 1), transfer("second", ALICE, BOB, 10**6)))
+    assert isinstance(refusal, InsufficientFunds)
+    assert refusal.transaction_id == txn("second")
+
+
+def test_payments_of_one_batch_share_one_window() -> None:
+    judged = book()
+    each = [Change(BOOK, (transfer(name, ALICE, BOB, 60),), spendings=(spending(60, DAILY),)) for name in "ab"]
+    assert [type(judged.judge(change)) for change in each] == [Posted, LimitExceeded]
+    [window] = judged.companions
+    assert (window.guard, window.document["version"]) == ({"version": 1}, 2)
+
+
+def test_refunds_of_one_batch_share_one_remainder() -> None:
+    judged = book()
+    refunds = [replace(refund(PLAIN, 300), id=txn(name)) for name in "ab"]
+    assert [type(judged.judge(request(each))) for each in refunds] == [Posted, RefundExceedsRemainder]
+    assert isinstance(judged.judge(request(PLAIN.reversed())), AlreadyRefunded)
+
+
+def test_a_version_is_asked_only_of_what_is_written() -> None:
+    with pytest.raises(ValueError, match="write skew"):
+        request(move(ALICE, BOB, 1), versions={CAROL.id: 1})
+
+
+def test_a_fact_meets_no_limit() -> None:
+    with pytest.raises(ValueError, match="limit"):
+        within(DAILY, fact=True)
 
 
 def test_a_later_transaction_of_a_change_may_spend_what_an_earlier_one_brings() -> None:
@@ -278,6 +454,14 @@ FACTS = [
     ("a credit of a closed account", move(BANK, DAVE, 5), [(BANK.id, -5), (SUSPENSE, 5)]),
     ("a debit of an account without a floor", move(BANK, ALICE, 10**9), [(BANK.id, -(10**9)), (ALICE.id, 10**9)]),
     ("a capture", capture("new", "hold", ALICE, BANK, 3_000), [(ALICE.id, -3_000), (BANK.id, 3_000)]),
+    ("a capture beyond the hold", capture("new", "hold", ALICE, BANK, 3_001), [(ALICE.id, -3_001), (BANK.id, 3_001)]),
+    ("a capture of a hold used up", capture("new", "spent", ALICE, BANK, 9), [(ALICE.id, -9), (BANK.id, 9)]),
+    ("a capture of an expired hold", capture("new", "late", ALICE, BANK, 500), [(ALICE.id, -500), (BANK.id, 500)]),
+    (
+        "a capture beyond hold and funds",
+        capture("new", "hold", ALICE, BANK, 10_001),
+        [(ALICE.id, -10_000), (OWED, -1), (BANK.id, 10_001)],
+    ),
     (
         "two debits of one account",
         posting("new", debit(ALICE, usd(6_000)), debit(ALICE, usd(6_000)), credit(BANK, usd(12_000))),

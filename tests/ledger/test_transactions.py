@@ -131,6 +131,37 @@ def test_a_release_is_the_mirror_of_what_its_hold_still_reserves() -> None:
     assert released.saga_id == held.saga_id
 
 
+def test_a_refund_gives_part_of_what_arrived_back_to_the_source() -> None:
+    legs = (debit(ALICE.id, usd(5)), credit(BOB.id, usd(5)), debit(ALICE.id, usd(1)), credit(BANK.id, usd(1)))
+    refund = posting("one", *legs).refunded(txn("refund"), usd(3))
+    assert refund.legs == (debit(BOB.id, usd(3)), credit(ALICE.id, usd(3)))
+    assert (refund.id, refund.kind, refund.reverses) == (txn("refund"), "refund", txn("one"))
+
+
+@pytest.mark.parametrize(
+    ("transaction", "reason"),
+    [
+        (hold(txn("one"), ALICE, BOB, usd(1)), "release the hold"),
+        (transfer("one", ALICE, BOB, 1).reversed(), "reversal itself"),
+        (transfer("one", ALICE, BOB, 1).refunded(txn("two"), usd(1)), "refund itself"),
+        (transfer("one", ALICE, BOB, 1, saga_id="default/sag_one"), "saga"),
+        (
+            posting("one", debit(ALICE, usd(1)), credit(COINS, btc(1)), credit(BANK, usd(1)), debit(CUSTODY, btc(1))),
+            "cur",
+        ),
+    ],
+)
+def test_what_is_not_a_plain_movement_is_not_refunded(transaction: Transaction, reason: str) -> None:
+    with pytest.raises(NotReversible, match=reason):
+        transaction.refunded(txn("refund"), usd(1))
+
+
+def test_only_a_hold_of_no_saga_may_expire() -> None:
+    assert hold(txn("one"), ALICE, BOB, usd(1), expires_at=AT).expires_at == AT
+    with pytest.raises(ValueError, match="never expires"):
+        hold(txn("one"), ALICE, BOB, usd(1), saga_id="default/sag_one", expires_at=AT)
+
+
 BASE: dict[str, Any] = {"name": "one", "source": ALICE, "destination": BOB, "minor": 1}
 
 
@@ -146,6 +177,7 @@ BASE: dict[str, Any] = {"name": "one", "source": ALICE, "destination": BOB, "min
         {"closes_holds": True},
         {"reverses": txn("zero")},
         {"saga_id": "default/sag_one"},
+        {"expires_at": AT},
         {"metadata": {"note": "x"}},
         {"metadata": {"note": "x", "paid": True}},
         {"metadata": {"note": "x", "paid": 1}},
