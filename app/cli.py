@@ -192,6 +192,20 @@ def replay(
     asyncio.run(tell())
 
 
+@app.command(epilog="Example: wallet rebuild --swap --data .wallet")
+def rebuild(
+    data: Data = _DATA_DEFAULT,
+    swap: Annotated[bool, typer.Option("--swap", help="Replace what differs.")] = False,
+) -> None:
+    """Derive every account again, with the stack stopped; exit 1 while one differs from its transactions."""
+    from app.stack import rebuilding
+
+    with rebuilding.offline_books(Folder.at(data)) as settings:
+        found = asyncio.run(rebuilding.rebuilt(settings, swap=swap))
+    _print(rebuilding.told(found, swap=swap))
+    raise typer.Exit(0 if rebuilding.is_sound(found) else 1)
+
+
 @app.command(epilog="Example: wallet fund --currency BTC --amount 1.5 --reference transfer-2026-11-20")
 def fund(
     currency: Annotated[str, typer.Option(help="The coin's code.")],

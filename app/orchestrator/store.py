@@ -68,6 +68,12 @@ class SagaStore:
         )
         return result.matched_count == 1
 
+    async def leased_until(self) -> datetime | None:
+        """Until when some worker may still drive a saga; None if none may."""
+        leased = {"$expr": {"$gt": ["$lease_until", "$$NOW"]}}
+        document = await self._database[SAGAS].find_one(leased, sort=[("lease_until", DESCENDING)])
+        return document["lease_until"] if document else None
+
     async def wake(self, refs: Sequence[str], now: datetime) -> int:
         """Make the sagas that wait for one of these references look again; says how many there are."""
         result = await self._database[SAGAS].update_many(

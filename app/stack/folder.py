@@ -65,6 +65,10 @@ class Folder:
         """End what a killed supervisor left running; the names of those."""
         return tuple(name for name in reversed(NAMES) if processes.end_leftover(self.pid_file(name), str(self.root)))
 
+    def still_runs(self, name: str) -> bool:
+        """Whether the process of that name runs, whoever started it."""
+        return processes.runs(self.pid_file(name), str(self.root))
+
     def note(self, name: str, content: str) -> None:
         """Write a file below ``run`` at once and whole: readers never see half of it."""
         draft = self.run / f"{name}.draft"

@@ -32,13 +32,18 @@ def command_line(pid: int) -> str:
     return _described(pid, "command")
 
 
+def runs(pid_file: Path, marker: str) -> bool:
+    """Whether the process that the file names lives, and its command line holds the marker."""
+    pid = _recorded(pid_file)
+    return pid is not None and marker in command_line(pid)
+
+
 def end_leftover(pid_file: Path, marker: str, *, timeout_s: float = 15.0) -> bool:
     """End the process that the file names, if its command line holds the marker; the file is removed either way.
 
     Whether there was one to end.
     """
-    pid = _recorded(pid_file)
-    ours = pid is not None and marker in command_line(pid)
+    pid, ours = _recorded(pid_file), runs(pid_file, marker)
     if pid is not None and ours:
         _end(pid, timeout_s)
     pid_file.unlink(missing_ok=True)
