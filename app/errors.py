@@ -275,6 +275,7 @@ class LimitExceeded(Conflict):
             resets_at=resets_at,
         )
 
+
 class HoldUnavailable(Conflict):
     """The hold is not there, is used up, or holds less than asked."""
 
@@ -291,6 +292,7 @@ class HoldExpired(Conflict):
 
     def __init__(self, hold_id: str) -> None:
         super().__init__("The hold has expired.", hold_id=hold_id)
+
 
 class AlreadyReversed(Conflict):
     """A transaction is reversed whole and once."""
@@ -322,6 +324,7 @@ class RefundExceedsRemainder(Conflict):
             remaining=remaining,
             currency=currency,
         )
+
 
 class NotReversible(Conflict):
     """A pending transaction, a reversal, or a posting that a saga owns."""
@@ -405,7 +408,7 @@ class AmountOutOfBounds(InvalidAmount):
 
 
 class UnknownCurrency(Unacceptable):
-    """No such asset in the registry."""
+    """No such asset in the registry, or not one that the tenant offers."""
 
     code = "unknown-currency"
 

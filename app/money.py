@@ -5,7 +5,9 @@ The bound keeps every amount exact in MongoDB's Decimal128 (34 digits) with a di
 """
 
 import re
+from csv import DictReader
 from dataclasses import dataclass
+from importlib.resources import files
 from typing import Literal, Self
 
 from app.errors import AmountOutOfBounds, CurrencyMismatch, InvalidAmount, UnknownCurrency
@@ -30,25 +32,25 @@ class Asset:
         return int(10**self.scale)
 
 
-USD = Asset("USD", 2, "fiat")
-BTC = Asset("BTC", 8, "crypto")
+def _registered() -> dict[str, Asset]:
+    table = files("app").joinpath("assets.csv").read_text(encoding="utf-8")
+    return {row["code"]: _asset(**row) for row in DictReader(table.splitlines())}
 
-ASSETS: dict[str, Asset] = {
-    asset.code: asset
-    for asset in (
-        USD,
-        Asset("EUR", 2, "fiat"),
-        Asset("GBP", 2, "fiat"),
-        Asset("JPY", 0, "fiat"),
-        BTC,
-        Asset("ETH", 18, "crypto"),
-        Asset("POL", 18, "crypto"),
-        Asset("SOL", 9, "crypto"),
-        Asset("TRX", 6, "crypto"),
-        Asset("USDC", 6, "crypto"),
-        Asset("USDT", 6, "crypto"),
-    )
-}
+
+def _asset(code: str, scale: str, kind: str) -> Asset:
+    match kind:
+        case "fiat" | "crypto":
+            return Asset(code, int(scale), kind)
+    raise ValueError(f"{code} is neither fiat nor crypto")
+
+
+ASSETS = _registered()
+"""Every asset there can be: the active codes of ISO 4217 that have minor units, with the exponents of its list one
+(1 January 2026), and the coins. Adding one is a line of ``assets.csv``. A scale never changes: every amount stored is
+a count of its smallest units.
+"""
+
+USD, BTC = ASSETS["USD"], ASSETS["BTC"]
 
 
 def asset(code: str) -> Asset:

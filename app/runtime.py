@@ -49,6 +49,7 @@ from app.providers.registry import CAPABILITIES, Providers, open_providers
 from app.settings import Settings
 from app.wallets import store as wallet_store
 from app.wallets.bank_links import BankLinks
+from app.wallets.offered import Offered
 from app.wallets.quotes import Quotes
 from app.wallets.store import WalletStore
 from app.wallets.transfers import Transfers
@@ -79,6 +80,7 @@ class Runtime:
     ledger: LedgerStore
     sagas: SagaStore
     inbox: Inbox
+    offered: Offered
     transfers: Transfers
     bank_links: BankLinks
     quotes: Quotes
@@ -146,6 +148,7 @@ async def open_runtime(
             ledger=ledger,
             sagas=sagas,
             inbox=Inbox(InboxStore(database), clock),
+            offered=Offered(settings.assets.split(), settings.assets_by_tenant),
             transfers=Transfers(door, ledger, users),
             bank_links=bank_links,
             quotes=quotes,

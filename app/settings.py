@@ -9,6 +9,8 @@ from typing import Any, Self
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.money import ASSETS
+
 
 class Environment(StrEnum):
     """Where the product runs. ``sandbox`` is generous and talks to simulators; ``production`` is neither."""
@@ -53,6 +55,11 @@ class Settings(BaseSettings):
     auth_audience: str = "https://api.wallet.example"
     auth_tenant_claim: str = ""
     """Absent: every caller belongs to the tenant ``default``; refused in production."""
+
+    assets: str = "USD EUR GBP JPY BTC ETH POL SOL TRX USDC USDT"
+    """What customers may hold and move, of all that ``app/assets.csv`` knows."""
+    tenant_assets: str = ""
+    """Tenants that offer something else, as in ``acme=USD BTC; globex=EUR``."""
 
     unit_base_url: str = f"{_SANDBOX}/unit"
     unit_token: SecretStr = SecretStr("sandbox-unit-token")
@@ -99,6 +106,13 @@ class Settings(BaseSettings):
         return {**timings, **given}
 
     @model_validator(mode="after")
+    def _assets_are_registered(self) -> Self:
+        offered = {code for codes in self.assets_by_tenant.values() for code in codes}
+        if unknown := sorted({*self.assets.split(), *offered} - ASSETS.keys()):
+            raise ValueError(f"WALLET_ASSETS and WALLET_TENANT_ASSETS name {unknown[0]}, which is no registered asset")
+        return self
+
+    @model_validator(mode="after")
     def _timings_fit(self) -> Self:
         """A lease must outlive the request it covers, and the quiet period the request's last echo (design rule)."""
         margin_s = min(5.0, self.provider_timeout_s)
@@ -127,6 +141,12 @@ class Settings(BaseSettings):
             if not self.auth_tenant_claim:
                 raise ValueError("WALLET_AUTH_TENANT_CLAIM must name the token's tenant claim in production")
         return self
+
+    @property
+    def assets_by_tenant(self) -> dict[str, list[str]]:
+        """The codes of the tenants that offer something else than ``assets``."""
+        pairs = (entry.partition("=") for entry in self.tenant_assets.split(";") if entry.strip())
+        return {tenant.strip(): codes.split() for tenant, _, codes in pairs}
 
     @property
     def refund_hold(self) -> timedelta:

@@ -6,7 +6,7 @@ import signal
 import structlog
 
 from app.identity.principals import DEFAULT_TENANT
-from app.money import ASSETS, Money
+from app.money import Money
 from app.orchestrator.inventory import fund_inventory
 from app.plumbing.logging import configure_logging
 from app.runtime import Runtime, open_runtime
@@ -54,7 +54,7 @@ def _look(runtime: Runtime) -> None:
 
 async def _fund_sandbox(runtime: Runtime) -> None:
     """Coins to sell in the sandbox; elsewhere the treasury books what it really has."""
-    for asset in ASSETS.values():
+    for asset in runtime.offered.assets(DEFAULT_TENANT):
         if asset.kind == "crypto":
             coins = Money(_SANDBOX_COINS * asset.one, asset)
             await fund_inventory(runtime.door, DEFAULT_TENANT, coins, _SANDBOX_FUNDING)

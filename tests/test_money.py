@@ -134,3 +134,34 @@ def test_an_unknown_currency_is_refused_without_repeating_what_was_sent(code: st
 def test_every_asset_is_registered_under_its_own_code() -> None:
     assert {code: each.code for code, each in ASSETS.items()} == {code: code for code in ASSETS}
     assert asset("USD") is USD
+
+
+@pytest.mark.parametrize(
+    ("scale", "codes"),
+    [
+        (0, "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"),
+        (3, "BHD IQD JOD KWD LYD OMR TND"),
+        (4, "CLF UYW"),
+    ],
+)
+def test_the_currencies_without_cents_are_these(scale: int, codes: str) -> None:
+    """ISO 4217, list one; all others have two digits."""
+    assert {each.code for each in ASSETS.values() if each.kind == "fiat" and each.scale == scale} == set(codes.split())
+
+
+def test_fiat_codes_are_three_capitals_and_their_exponents_those_of_the_standard() -> None:
+    fiat = [each for each in ASSETS.values() if each.kind == "fiat"]
+    assert len(fiat) == 165
+    assert {each.scale for each in fiat} == {0, 2, 3, 4}
+    assert all(len(each.code) == 3 and each.code.isalpha() and each.code.isupper() for each in fiat)
+
+
+@pytest.mark.parametrize("code", ["BGN", "HRK", "ANG", "ZWL", "CUC", "SLL", "DEM", "XAU", "XTS", "XDR"])
+def test_a_currency_that_is_gone_or_has_no_minor_unit_is_not_registered(code: str) -> None:
+    assert code not in ASSETS
+
+
+def test_eighteen_decimals_are_exact() -> None:
+    assert str(Money.parse("123456789012345.000000000000000001", ETH)) == "123456789012345.000000000000000001"
+    assert str(Money.parse("1.0001", ASSETS["CLF"])) == "1.0001"
+    assert str(Money.parse("0.001", ASSETS["KWD"])) == "0.001"

@@ -65,3 +65,14 @@ def test_production_needs_a_tenant_claim() -> None:
 def test_a_lease_and_a_quiet_period_outlast_the_request_they_cover(name: str, value: float) -> None:
     with pytest.raises(ValidationError, match=f"WALLET_{name.upper()} must exceed"):
         Settings.model_validate({**OWN, name: value})
+
+
+def test_a_tenant_offers_its_own_assets_or_those_of_all() -> None:
+    settings = Settings.model_validate({"assets": "USD BTC", "tenant_assets": "acme=EUR KWD; globex=USD;"})
+    assert settings.assets_by_tenant == {"acme": ["EUR", "KWD"], "globex": ["USD"]}
+
+
+@pytest.mark.parametrize("given", [{"assets": "USD XXX"}, {"tenant_assets": "acme=USD XXX"}])
+def test_an_asset_that_nobody_knows_cannot_be_offered(given: dict[str, str]) -> None:
+    with pytest.raises(ValidationError, match="XXX, which is no registered asset"):
+        Settings.model_validate(given)

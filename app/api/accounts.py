@@ -11,10 +11,10 @@ from app.api.deps import CurrentRuntime, OptionalIdempotencyKey, Reader
 from app.api.problems import problems
 from app.api.strict import StrictRoute
 from app.api.views import Cursor, Instant, Limit, Page, PastInstant, cursor_at, is_settled, position_of
-from app.errors import AccountNotFound, Malformed, Overloaded, Unacceptable
+from app.errors import AccountNotFound, Malformed, Overloaded, Unacceptable, UnknownCurrency
 from app.ids import public_id
 from app.ledger.accounts import CUSTOMER, Account, AccountStatus
-from app.money import Asset, Money, asset
+from app.money import Asset, Money
 from app.plumbing.decimals import from_decimal128
 from app.wallets.opening import open_account, own_account
 
@@ -99,12 +99,13 @@ class StatementView(Page[EntryView]):
     settled: bool
 
 
-@router.post("", status_code=201, responses=problems(Overloaded))
+@router.post("", status_code=201, responses=problems(UnknownCurrency, Overloaded))
 async def open_new_account(
     body: AccountRequest, caller: Reader, key: OptionalIdempotencyKey, runtime: CurrentRuntime
 ) -> AccountView:
     """Open an account in a currency."""
-    account = await open_account(runtime.door, caller.book, caller.user_id, asset(body.currency), body.name, key=key)
+    currency = runtime.offered.asset(caller.book, body.currency)
+    account = await open_account(runtime.door, caller.book, caller.user_id, currency, body.name, key=key)
     return AccountView.of(account)
 
 

@@ -10,9 +10,9 @@ from app.api.deps import CurrentRuntime, Transactor
 from app.api.problems import problems
 from app.api.strict import StrictRoute
 from app.api.views import Instant
-from app.errors import InvalidAmount, ProviderUnavailable, QuoteMismatch
+from app.errors import InvalidAmount, ProviderUnavailable, QuoteMismatch, UnknownCurrency
 from app.ids import public_id
-from app.money import Money, asset
+from app.money import Money
 from app.wallets.quotes import Quote
 
 router = APIRouter(prefix="/v1/quotes", tags=["quotes"], route_class=StrictRoute)
@@ -62,9 +62,12 @@ class QuoteView(BaseModel):
         )
 
 
-@router.post("", status_code=201, responses=problems(QuoteMismatch, ProviderUnavailable, InvalidAmount))
+@router.post(
+    "", status_code=201, responses=problems(UnknownCurrency, QuoteMismatch, ProviderUnavailable, InvalidAmount)
+)
 async def request_quote(body: QuoteRequest, caller: Transactor, runtime: CurrentRuntime) -> QuoteView:
     """Ask what an amount, fees included, buys."""
-    total = Money.parse(body.amount, asset(body.quote_currency))
-    quote = await runtime.quotes.quote_purchase(caller.book, caller.user_id, total, asset(body.base), body.chain)
+    total = Money.parse(body.amount, runtime.offered.asset(caller.book, body.quote_currency))
+    base = runtime.offered.asset(caller.book, body.base)
+    quote = await runtime.quotes.quote_purchase(caller.book, caller.user_id, total, base, body.chain)
     return QuoteView.of(quote)

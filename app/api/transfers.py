@@ -24,10 +24,11 @@ from app.errors import (
     OutcomeUnresolved,
     Overloaded,
     SameAccount,
+    UnknownCurrency,
 )
 from app.ids import public_id, stored_id
 from app.ledger.accounts import CUSTOMER, Account
-from app.money import Money, asset
+from app.money import Money
 from app.wallets.transfers import Transfer
 
 router = APIRouter(prefix="/v1", tags=["transfers"], route_class=StrictRoute)
@@ -79,6 +80,7 @@ class TransactionView(BaseModel):
     status_code=201,
     responses=problems(
         KycRequired,
+        UnknownCurrency,
         InvalidAmount,
         AccountNotFound,
         DestinationNotFound,
@@ -102,7 +104,7 @@ async def make_transfer(
         key=key,
         source_account_id=body.source_account_id,
         destination_account_id=body.destination_account_id,
-        amount=Money.parse(body.amount, asset(body.currency)),
+        amount=Money.parse(body.amount, runtime.offered.asset(caller.book, body.currency)),
         metadata=body.metadata,
     )
     posted = await runtime.transfers.transfer(asked)
