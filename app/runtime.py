@@ -20,12 +20,18 @@ from app.inbox import store as inbox_store
 from app.inbox.inbox import Inbox
 from app.inbox.store import InboxStore
 from app.ledger import store as ledger_store
+from app.ledger.acts import Acts
 from app.ledger.batch_store import BatchStore
 from app.ledger.committer import Committer
 from app.ledger.deciding import Decider
+from app.ledger.expiry import Expiry
+from app.ledger.limits import Limit, Period
+from app.ledger.preview import Previews
 from app.ledger.store import LedgerStore
 from app.ledger.stream_store import StreamStore
+from app.money import Money, asset
 from app.orchestrator import store as saga_store
+from app.orchestrator.account_use import AccountUse
 from app.orchestrator.approvals import Approvals
 from app.orchestrator.driver import Driver
 from app.orchestrator.effects import Policy
@@ -46,7 +52,7 @@ from app.plumbing.sealing import Sealer
 from app.plumbing.signing import Signer
 from app.providers.ports import VerifiesPeople
 from app.providers.registry import CAPABILITIES, Providers, open_providers
-from app.settings import Settings
+from app.settings import LimitSetting, Settings
 from app.wallets import store as wallet_store
 from app.wallets.bank_links import BankLinks
 from app.wallets.offered import Offered
@@ -82,6 +88,8 @@ class Runtime:
     inbox: Inbox
     offered: Offered
     transfers: Transfers
+    acts: Acts
+    expiry: Expiry
     bank_links: BankLinks
     quotes: Quotes
     orders: Orders
@@ -149,7 +157,16 @@ async def open_runtime(
             sagas=sagas,
             inbox=Inbox(InboxStore(database), clock),
             offered=Offered(settings.assets.split(), settings.assets_by_tenant),
-            transfers=Transfers(door, ledger, users),
+            transfers=Transfers(
+                door,
+                ledger,
+                users,
+                Previews(BatchStore(database), clock),
+                fee_bps=settings.transfer_fee_bps,
+                limits=tuple(map(_limit, settings.limits)),
+            ),
+            acts=Acts(door, ledger, clock, AccountUse(sagas).require_unused),
+            expiry=Expiry(door, ledger, clock, poll_s=settings.poll_s),
             bank_links=bank_links,
             quotes=quotes,
             orders=Orders(
@@ -179,6 +196,12 @@ def access_tokens(settings: Settings, http: httpx2.AsyncClient, clock: Clock) ->
         keys=IssuerKeys(settings.auth_issuer, http, clock),
         clock=clock,
     )
+
+
+def _limit(setting: LimitSetting) -> Limit:
+    currency = asset(setting.currency)
+    amount_max = None if setting.amount is None else Money.parse(setting.amount, currency)
+    return Limit(setting.rail, Period(setting.period), currency.code, amount_max, setting.count)
 
 
 def _policies(settings: Settings) -> dict[str, Policy]:

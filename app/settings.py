@@ -4,12 +4,13 @@ import os
 from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from app.money import ASSETS
+from app.errors import WalletError
+from app.money import ASSETS, Money, asset
 
 
 class Environment(StrEnum):
@@ -18,6 +19,29 @@ class Environment(StrEnum):
     SANDBOX = "sandbox"
     STAGING = "staging"
     PRODUCTION = "production"
+
+
+class LimitSetting(BaseModel):
+    """At most that amount, or that many payments, of one rail and currency in an hour, day or month (UTC)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rail: Literal["transfer"]
+    currency: str
+    period: Literal["hour", "day", "month"]
+    amount: str | None = None
+    count: int | None = Field(default=None, ge=0)
+
+    @model_validator(mode="after")
+    def _is_a_limit(self) -> Self:
+        """It bounds something, and its amount is one of its currency."""
+        if self.amount is None and self.count is None:
+            raise ValueError("a limit has an amount, a count, or both")
+        try:
+            Money.parse(self.amount or "0", asset(self.currency))
+        except WalletError as refusal:
+            raise ValueError(refusal.sentence) from None
+        return self
 
 
 _SANDBOX = "http://127.0.0.1:8001"
@@ -97,6 +121,9 @@ class Settings(BaseSettings):
     refund_hold_s: float = Field(ge=0)
     quote_lifetime_s: float = Field(default=60.0, gt=0)
     purchase_fee_bps: int = Field(default=150, ge=0, le=10_000)
+    transfer_fee_bps: int = Field(default=0, ge=0, le=10_000)
+    limits: list[LimitSetting] = Field(default_factory=list)
+    """Velocity limits as a JSON list; none by default. A payment meets every one of its rail and currency."""
 
     @model_validator(mode="before")
     @classmethod

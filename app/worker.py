@@ -26,6 +26,7 @@ async def run(runtime: Runtime) -> None:
     async with asyncio.TaskGroup() as group:
         group.create_task(runtime.engine.run(), name="sagas")
         group.create_task(runtime.observations.run(), name="inbox")
+        group.create_task(runtime.expiry.run(), name="expiry")
         group.create_task(runtime.hints.listen(lambda: _look(runtime)), name="hints")
 
 
@@ -44,6 +45,7 @@ def stop(runtime: Runtime) -> None:
     """Close every loop."""
     runtime.engine.close()
     runtime.observations.close()
+    runtime.expiry.close()
     runtime.hints.close()
 
 

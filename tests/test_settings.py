@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from app.settings import Environment, Settings, sandbox_addresses
+from app.settings import Environment, Settings, load, sandbox_addresses
 
 OWN: dict[str, Any] = {
     "env": "production",
@@ -76,3 +76,25 @@ def test_a_tenant_offers_its_own_assets_or_those_of_all() -> None:
 def test_an_asset_that_nobody_knows_cannot_be_offered(given: dict[str, str]) -> None:
     with pytest.raises(ValidationError, match="XXX, which is no registered asset"):
         Settings.model_validate(given)
+
+
+@pytest.mark.parametrize(
+    ("limit", "complaint"),
+    [
+        ({}, "an amount, a count, or both"),
+        ({"amount": "1.005"}, "digits behind the point"),
+        ({"amount": "1", "currency": "XXX"}, "no currency XXX"),
+        ({"count": -1}, "greater than or equal to 0"),
+        ({"count": 1, "period": "week"}, "'hour', 'day' or 'month'"),
+        ({"count": 1, "per": "day"}, "Extra inputs"),
+    ],
+)
+def test_a_limit_that_cannot_be_kept_is_refused(limit: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(ValidationError, match=complaint):
+        Settings.model_validate({"limits": [{"rail": "transfer", "currency": "USD", "period": "day", **limit}]})
+
+
+def test_limits_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    limit = '{"rail": "transfer", "currency": "USD", "period": "day", "amount": "10.00"}'
+    monkeypatch.setenv("WALLET_LIMITS", f"[{limit}]")
+    assert [each.amount for each in load().limits] == ["10.00"]

@@ -32,7 +32,7 @@ class AccountRequest(Body):
 
 
 class AccountView(BaseModel):
-    """An account with what is in it."""
+    """An account with what is in it; ``version`` counts its changes, for transfers that are conditional on it."""
 
     id: str
     currency: str
@@ -41,6 +41,7 @@ class AccountView(BaseModel):
     balance: str
     held: str
     available: str
+    version: int
 
     @classmethod
     def of(cls, account: Account) -> Self:
@@ -52,6 +53,7 @@ class AccountView(BaseModel):
             balance=str(account.balance_money),
             held=str(Money(account.held, account.asset)),
             available=str(Money(account.available, account.asset)),
+            version=account.version,
         )
 
 

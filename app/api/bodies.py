@@ -67,5 +67,8 @@ QuoteId = Annotated[str, *id_of("quo")]
 SagaId = Annotated[str, *id_of("sag")]
 TransactionId = Annotated[str, *id_of("txn")]
 
+Reason = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f]+$")]
+"""Why something is done, in a sentence."""
+
 Metadata = Annotated[Mapping[str, str | int | bool | None], BeforeValidator(_flat), Field(max_length=20)]
 """The caller's own notes: flat, at most 20 names with scalar values."""

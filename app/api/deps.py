@@ -8,7 +8,7 @@ from starlette.requests import Request
 from app.compliance.kyc import require_verified
 from app.identity.permissions import Permission
 from app.identity.principals import Principal
-from app.middleware.declarations import MayHaveKey, NeedsKey, NeedsPermission
+from app.middleware.declarations import MayHaveKey, NeedsKey, NeedsKeyUnlessDryRun, NeedsPermission
 from app.runtime import Runtime
 
 Reader = Annotated[Principal, Depends(NeedsPermission(Permission.WALLET_READ))]
@@ -17,11 +17,20 @@ Reader = Annotated[Principal, Depends(NeedsPermission(Permission.WALLET_READ))]
 Transactor = Annotated[Principal, Depends(NeedsPermission(Permission.WALLET_TRANSACT))]
 """A caller who may move money."""
 
+ComplianceOfficer = Annotated[Principal, Depends(NeedsPermission(Permission.COMPLIANCE_ACT))]
+"""A caller who may act on customers' accounts."""
+
+Operator = Annotated[Principal, Depends(NeedsPermission(Permission.OPS_ACT))]
+"""A caller who may act on the books."""
+
 Auditor = Annotated[Principal, Depends(NeedsPermission(Permission.AUDIT_READ))]
 """A caller who may read the books."""
 
 IdempotencyKey = Annotated[str, Depends(NeedsKey())]
 """The request's key; a request without one is refused."""
+
+KeyUnlessDryRun = Annotated[str | None, Depends(NeedsKeyUnlessDryRun())]
+"""The request's key; None where ``?dry_run=true`` asks only what would happen."""
 
 OptionalIdempotencyKey = Annotated[str | None, Depends(MayHaveKey())]
 """The request's key, where one is welcome but not needed."""

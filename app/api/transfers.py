@@ -1,12 +1,13 @@
 """Transfers on us, and the transactions a customer took part in."""
 
-from typing import Any, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from app.api.bodies import AccountId, AmountText, Body, CurrencyCode, Metadata, TransactionId
-from app.api.deps import CurrentRuntime, IdempotencyKey, Reader, VerifiedTransactor
+from app.api.deps import CurrentRuntime, KeyUnlessDryRun, Reader, VerifiedTransactor
 from app.api.problems import problems
 from app.api.strict import StrictRoute
 from app.api.views import Instant, stored_money
@@ -20,32 +21,39 @@ from app.errors import (
     InsufficientFunds,
     InvalidAmount,
     KycRequired,
+    LimitExceeded,
     Missing,
     OutcomeUnresolved,
     Overloaded,
     SameAccount,
+    StaleVersion,
     UnknownCurrency,
 )
 from app.ids import public_id, stored_id
-from app.ledger.accounts import CUSTOMER, Account
+from app.ledger.accounts import CUSTOMER
 from app.money import Money
-from app.wallets.transfers import Transfer
+from app.wallets.fees import fee_in
+from app.wallets.transfers import Made, Transfer
 
 router = APIRouter(prefix="/v1", tags=["transfers"], route_class=StrictRoute)
 
 
 class TransferRequest(Body):
-    """Money to move from an account of yours to any open account of a verified user."""
+    """Money to move from an account of yours to any open account of a verified user.
+
+    With ``lock_version`` only while the source is still at that version.
+    """
 
     source_account_id: AccountId
     destination_account_id: AccountId
     amount: AmountText
     currency: CurrencyCode
     metadata: Metadata = Field(default_factory=dict)
+    lock_version: Annotated[int, Field(ge=1, lt=2**53)] | None = None
 
 
 class TransactionView(BaseModel):
-    """A transaction, with the balances of your own accounts in it."""
+    """A transaction, and what it left in your own accounts. ``fee`` is what the source paid on top."""
 
     id: str
     kind: str
@@ -54,13 +62,13 @@ class TransactionView(BaseModel):
     destination_account_id: str
     amount: str
     currency: str
+    fee: str
     metadata: dict[str, str | int | bool | None]
     timestamp: Instant
     balances: dict[str, str]
 
     @classmethod
-    def of(cls, transaction: dict[str, Any], own: list[Account]) -> Self:
-        touched = {leg["account_id"] for leg in transaction["legs"]}
+    def of(cls, transaction: dict[str, Any], balances: Mapping[str, Money]) -> Self:
         return cls(
             id=public_id(transaction["_id"]),
             kind=transaction["kind"],
@@ -69,35 +77,62 @@ class TransactionView(BaseModel):
             destination_account_id=public_id(transaction["dest_account_id"]),
             amount=str(stored_money(transaction, "amount")),
             currency=transaction["currency"],
+            fee=str(fee_in(transaction)),
             metadata=transaction["metadata"],
             timestamp=transaction["timestamp"],
-            balances={public_id(account.id): str(account.balance_money) for account in own if account.id in touched},
+            balances=_shown(balances),
         )
+
+
+class PreviewView(BaseModel):
+    """What a transfer would do: the fee it would take and what it would leave in your own accounts."""
+
+    dry_run: Literal[True] = True
+    source_account_id: str
+    destination_account_id: str
+    amount: str
+    currency: str
+    fee: str
+    balances: dict[str, str]
+
+    @classmethod
+    def of(cls, made: Made) -> Self:
+        seen = TransactionView.of(made.transaction, made.balances).model_dump()
+        return cls.model_validate({name: seen[name] for name in cls.model_fields if name in seen})
 
 
 @router.post(
     "/transfers",
     status_code=201,
-    responses=problems(
-        KycRequired,
-        UnknownCurrency,
-        InvalidAmount,
-        AccountNotFound,
-        DestinationNotFound,
-        IdempotencyKeyReused,
-        CurrencyMismatch,
-        SameAccount,
-        AccountClosed,
-        AccountFrozen,
-        InsufficientFunds,
-        Overloaded,
-        OutcomeUnresolved,
-    ),
+    responses={
+        200: {"description": "What it would do, with ``dry_run=true``", "model": PreviewView},
+        **problems(
+            KycRequired,
+            UnknownCurrency,
+            InvalidAmount,
+            AccountNotFound,
+            DestinationNotFound,
+            IdempotencyKeyReused,
+            StaleVersion,
+            CurrencyMismatch,
+            SameAccount,
+            AccountClosed,
+            AccountFrozen,
+            InsufficientFunds,
+            LimitExceeded,
+            Overloaded,
+            OutcomeUnresolved,
+        ),
+    },
 )
 async def make_transfer(
-    body: TransferRequest, caller: VerifiedTransactor, key: IdempotencyKey, runtime: CurrentRuntime
-) -> TransactionView:
-    """Move money between accounts here, at once."""
+    body: TransferRequest,
+    caller: VerifiedTransactor,
+    key: KeyUnlessDryRun,
+    runtime: CurrentRuntime,
+    response: Response,
+) -> TransactionView | PreviewView:
+    """Move money between accounts here, at once; with ``dry_run=true`` say what that would do."""
     asked = Transfer(
         book=caller.book,
         user_id=caller.user_id,
@@ -106,18 +141,26 @@ async def make_transfer(
         destination_account_id=body.destination_account_id,
         amount=Money.parse(body.amount, runtime.offered.asset(caller.book, body.currency)),
         metadata=body.metadata,
+        lock_version=body.lock_version,
     )
-    posted = await runtime.transfers.transfer(asked)
-    return TransactionView.of(posted, await runtime.ledger.accounts_of(caller.book, caller.user_id, CUSTOMER))
+    if key is None:
+        response.status_code = 200
+        return PreviewView.of(await runtime.transfers.preview(asked))
+    made = await runtime.transfers.transfer(asked)
+    return TransactionView.of(made.transaction, made.balances)
 
 
 @router.get("/transactions/{transaction_id}", responses=problems(Missing))
 async def show_transaction(transaction_id: TransactionId, caller: Reader, runtime: CurrentRuntime) -> TransactionView:
-    """A transaction that one of your accounts took part in."""
+    """A transaction that one of your accounts took part in, and what it left there."""
     transaction = await runtime.ledger.transaction(stored_id(caller.book, transaction_id))
     own = await runtime.ledger.accounts_of(caller.book, caller.user_id, CUSTOMER)
     if transaction is None or {account.id for account in own}.isdisjoint(
         leg["account_id"] for leg in transaction["legs"]
     ):
         raise Missing("transaction")
-    return TransactionView.of(transaction, own)
+    return TransactionView.of(transaction, await runtime.ledger.balances_left(transaction, caller.user_id))
+
+
+def _shown(balances: Mapping[str, Money]) -> dict[str, str]:
+    return {public_id(account_id): str(balance) for account_id, balance in balances.items()}

@@ -23,6 +23,7 @@ class AccountStatus(StrEnum):
 CUSTOMER = "customer"
 RECEIVABLE = "receivable"
 SUSPENSE = "suspense"
+FEES = "fee"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.read_concern import ReadConcern
 
 from app.ids import stored_id
-from app.ledger.accounts import Account
+from app.ledger.accounts import CUSTOMER, Account
 from app.ledger.blocks import Block, block_id
 from app.ledger.changes import Document
-from app.ledger.documents import account_from, block_from, hold_from
+from app.ledger.documents import account_from, block_from, entry_id, hold_from
 from app.ledger.history_store import History
 from app.ledger.limits import LIMIT_WINDOWS
 from app.ledger.remainders import REMAINDERS
@@ -28,7 +28,9 @@ from app.ledger.schemas import (
 )
 from app.ledger.transactions import Hold
 from app.ledger.verify import Audit
+from app.money import Money
 from app.plumbing.collections import CollectionSpec
+from app.plumbing.decimals import from_decimal128
 
 ACCOUNT_ACTS, TRANSACTION_ACTS = "account_acts", "transaction_acts"
 
@@ -86,6 +88,19 @@ class LedgerStore:
     async def transaction(self, transaction_id: str) -> Document | None:
         """The stored transaction."""
         return await self._database["transactions"].find_one({"_id": transaction_id})
+
+    async def balances_left(self, transaction: Document, user_id: str) -> dict[str, Money]:
+        """What a posted transaction left in that user's own accounts, by stored id, as of that transaction.
+
+        Its legs say which entries it made, so they are found by id; a pending transaction left every balance alone.
+        """
+        last = {leg["account_id"]: leg["seq"] for leg in transaction["legs"] if "seq" in leg}
+        own = {"_id": {"$in": list(last)}, "user_id": user_id, "role": CUSTOMER}
+        accounts = [account_from(document) async for document in self._database["accounts"].find(own)]
+        ids = [entry_id(account.id, last[account.id]) for account in accounts]
+        entries = self._database["ledger_entries"].find({"_id": {"$in": ids}}) if ids else None
+        left = {each["account_id"]: each["balance_after"] async for each in entries} if entries else {}
+        return {each.id: Money(from_decimal128(left[each.id]), each.asset) for each in accounts if each.id in left}
 
     async def hold_remaining(self, hold_id: str) -> int:
         """What a hold still reserves, in minor units; 0 if it never was."""

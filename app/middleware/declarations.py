@@ -5,8 +5,12 @@ read; the dependency checks again, so a route can never be reached with less tha
 """
 
 from dataclasses import dataclass
+from typing import Annotated, Literal
 
+from fastapi import Query
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
+from starlette.types import Scope
 
 from app.errors import IdempotencyKeyMissing, TokenMissing
 from app.identity.permissions import Permission
@@ -34,6 +38,27 @@ class NeedsKey:
 
     async def __call__(self, request: Request) -> str:
         key = state_of(request.scope).idempotency_key
+        if key is None:
+            raise IdempotencyKeyMissing
+        return key
+
+
+def is_dry_run(scope: Scope) -> bool:
+    """Whether the request only asks what would happen: it binds no key, since it does nothing."""
+    return QueryParams(scope["query_string"]).get("dry_run") == "true"
+
+
+_DryRun = Annotated[Literal["true", "false"], Query(description="Say what would happen, and do nothing.")]
+
+
+@dataclass(frozen=True, slots=True)
+class NeedsKeyUnlessDryRun:
+    """The request carries an Idempotency-Key, or is a dry run; yields the key, None for a dry run."""
+
+    async def __call__(self, request: Request, dry_run: _DryRun = "false") -> str | None:
+        key = state_of(request.scope).idempotency_key
+        if dry_run == "true":
+            return None
         if key is None:
             raise IdempotencyKeyMissing
         return key

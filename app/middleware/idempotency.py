@@ -11,6 +11,7 @@ from app.errors import IdempotencyKeyMalformed, IdempotencyKeyMissing, OutcomeUn
 from app.idempotency.claims import Answer, Claim, Claims, KeyScope
 from app.idempotency.fingerprint import fingerprint
 from app.idempotency.keys import parse_key
+from app.middleware.declarations import is_dry_run
 from app.middleware.routes import DeclaredRoute
 from app.middleware.state import RequestState, state_of
 
@@ -34,7 +35,7 @@ class Idempotency:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         state = state_of(scope) if scope["type"] == "http" else RequestState()
-        if state.route and state.route.takes_key:
+        if state.route and state.route.takes_key and not (state.route.may_dry_run and is_dry_run(scope)):
             state.idempotency_key = _key(scope, state.route)
         key_scope = _key_scope(state)
         if key_scope is None:

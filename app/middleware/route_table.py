@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import Scope
 
 from app.identity.permissions import Permission
-from app.middleware.declarations import MayHaveKey, NeedsKey, NeedsPermission
+from app.middleware.declarations import MayHaveKey, NeedsKey, NeedsKeyUnlessDryRun, NeedsPermission
 from app.middleware.routes import DeclaredRoute
 
 
@@ -54,10 +54,11 @@ def _declared_by(context: RouteContext) -> Iterator[DeclaredRoute]:
     if len(permissions) > 1:
         raise ValueError(f"{context.path_format} declares several permissions: {sorted(permissions)}")
     permission: Permission | None = next(iter(permissions), None)
-    needs_key = any(isinstance(each, NeedsKey) for each in declarations)
+    may_dry_run = any(isinstance(each, NeedsKeyUnlessDryRun) for each in declarations)
+    needs_key = may_dry_run or any(isinstance(each, NeedsKey) for each in declarations)
     takes_key = needs_key or any(isinstance(each, MayHaveKey) for each in declarations)
     for method in sorted(context.methods or ()):
-        yield DeclaredRoute(method, context.path_format or "", permission, takes_key, needs_key)
+        yield DeclaredRoute(method, context.path_format or "", permission, takes_key, needs_key, may_dry_run)
 
 
 def _declarations(dependant: Dependant) -> Iterator[object]:

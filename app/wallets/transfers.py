@@ -1,71 +1,139 @@
 """Transfers on us: from a customer's account to any open account of a verified user of the tenant."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from app.errors import DestinationNotFound, InvalidAmount
+from app.errors import DestinationNotFound, IdempotencyKeyReused, InvalidAmount
 from app.identity.store import Users
-from app.ids import derived_id, stored_id
-from app.ledger import verbs
+from app.ids import derived_id, new_id, stored_id
 from app.ledger.accounts import CUSTOMER, AccountStatus
-from app.ledger.changes import Document
+from app.ledger.changes import Change, Document, Duplicate, Posted
 from app.ledger.committer import Committer
+from app.ledger.limits import Limit, Spending
+from app.ledger.preview import Previews
 from app.ledger.store import LedgerStore
 from app.ledger.transactions import MetadataValue, Transaction, credit, debit
 from app.money import Money
+from app.wallets.fees import fee_in, fee_legs, fee_of
 from app.wallets.opening import own_account
+
+RAIL = "transfer"
 
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """What a customer asks for; account ids are public ones."""
+    """What a customer asks for; account ids are public ones.
+
+    Without a key it can only be tried. ``lock_version``: the version that the source must still have.
+    """
 
     book: str
     user_id: str
-    key: str
+    key: str | None
     source_account_id: str
     destination_account_id: str
     amount: Money
-    metadata: Mapping[str, MetadataValue]
+    metadata: Mapping[str, MetadataValue] = field(default_factory=dict)
+    lock_version: int | None = None
 
-    def transaction(self) -> Transaction:
+    @property
+    def source_id(self) -> str:
+        """The stored id of the source."""
+        return stored_id(self.book, self.source_account_id)
+
+    @property
+    def destination_id(self) -> str:
+        """The stored id of the destination."""
+        return stored_id(self.book, self.destination_account_id)
+
+    def transaction(self, fee: Money) -> Transaction:
         """The posting this request always has: its id comes from the caller and their key."""
+        public = derived_id("txn", self.book, self.user_id, "transfer", self.key) if self.key else new_id("txn")
+        legs = (debit(self.source_id, self.amount), credit(self.destination_id, self.amount))
         return Transaction(
-            id=stored_id(self.book, derived_id("txn", self.book, self.user_id, "transfer", self.key)),
+            id=stored_id(self.book, public),
             kind="transfer",
-            legs=(
-                debit(stored_id(self.book, self.source_account_id), self.amount),
-                credit(stored_id(self.book, self.destination_account_id), self.amount),
-            ),
+            legs=(*legs, *fee_legs(self.book, self.source_id, fee)),
             metadata=self.metadata,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A transaction, and what it left in the caller's own accounts, by stored id."""
+
+    transaction: Document
+    balances: Mapping[str, Money]
 
 
 class Transfers:
     """Moves money between accounts of one book."""
 
-    def __init__(self, door: Committer, store: LedgerStore, users: Users) -> None:
+    def __init__(
+        self,
+        door: Committer,
+        store: LedgerStore,
+        users: Users,
+        previews: Previews,
+        *,
+        fee_bps: int = 0,
+        limits: tuple[Limit, ...] = (),
+    ) -> None:
         self._door = door
         self._store = store
         self._users = users
+        self._previews = previews
+        self._fee_bps = fee_bps
+        self._limits = tuple(limit for limit in limits if limit.rail == RAIL)
 
-    async def transfer(self, asked: Transfer) -> Document:
-        """Post the transfer; asked again with the same key, answer with the first one.
+    async def transfer(self, asked: Transfer) -> Made:
+        """Post the transfer; asked again with the same key, answer with the first one, and what it left then.
 
-        Raises InvalidAmount, AccountNotFound (source), DestinationNotFound, IdempotencyKeyReused, CurrencyMismatch,
-        SameAccount, AccountClosed, AccountFrozen, InsufficientFunds.
+        Raises InvalidAmount, IdempotencyKeyReused, AccountNotFound (source), DestinationNotFound, StaleVersion,
+        CurrencyMismatch, SameAccount, AccountClosed, AccountFrozen, InsufficientFunds, LimitExceeded.
         """
-        if asked.amount.minor == 0:
-            raise InvalidAmount(asked.amount.asset.code, "it must be more than nothing")
-        transaction = asked.transaction()
-        if await self._store.transaction(transaction.id) is None:
-            await own_account(self._store, asked.book, asked.user_id, asked.source_account_id)
+        change = self._change(asked)
+        try:
             await self._require_receiver(asked)
-        posted = await verbs.post(self._door, transaction)
-        return posted.transactions[0]
+            return await self._made(asked, await self._door.submit(change))
+        except (DestinationNotFound, IdempotencyKeyReused):
+            earlier = await self._store.transaction(change.transactions[0].id)
+            if earlier is None:
+                await own_account(self._store, asked.book, asked.user_id, asked.source_account_id)
+                raise
+            # The receiver may be gone since, or the fee another: what was done stays what it was.
+            if asked.transaction(fee_in(earlier)).fingerprint != earlier["fingerprint"]:
+                raise IdempotencyKeyReused from None
+            return await self._made(asked, Duplicate((earlier,)))
+
+    async def preview(self, asked: Transfer) -> Made:
+        """What the transfer would do now; nothing is written. Raises like ``transfer``."""
+        change = self._change(asked)
+        await own_account(self._store, asked.book, asked.user_id, asked.source_account_id)
+        await self._require_receiver(asked)
+        return await self._made(asked, await self._previews.judge(change))
+
+    def _change(self, asked: Transfer) -> Change:
+        if not asked.amount:
+            raise InvalidAmount(asked.amount.asset.code, "it must be more than nothing")
+        limits = tuple(limit for limit in self._limits if limit.currency == asked.amount.asset.code)
+        return Change(
+            asked.book,
+            (asked.transaction(fee_of(asked.amount, self._fee_bps)),),
+            versions={} if asked.lock_version is None else {asked.source_id: asked.lock_version},
+            spendings=(Spending(asked.user_id, RAIL, asked.amount, limits),) if limits else (),
+            payer=asked.user_id,
+        )
+
+    async def _made(self, asked: Transfer, verdict: Posted | Duplicate) -> Made:
+        transaction = verdict.transactions[0]
+        if isinstance(verdict, Duplicate):
+            return Made(transaction, await self._store.balances_left(transaction, asked.user_id))
+        own = (account for account in verdict.accounts.values() if account.user_id == asked.user_id)
+        return Made(transaction, {account.id: account.balance_money for account in own if account.role == CUSTOMER})
 
     async def _require_receiver(self, asked: Transfer) -> None:
-        account = await self._store.account(stored_id(asked.book, asked.destination_account_id))
+        account = await self._store.account(asked.destination_id)
         if account is None or account.role != CUSTOMER or account.status is AccountStatus.CLOSED:
             raise DestinationNotFound
         if account.user_id == asked.user_id:

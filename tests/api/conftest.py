@@ -17,6 +17,7 @@ from app.main import create_app
 from app.providers.ports import Applicant, Review, SdkToken
 from app.runtime import Runtime, access_tokens, open_runtime
 from app.settings import Settings
+from tests.api.given import Tenant
 from tests.issuer import AUDIENCE, ISSUER, TENANT_CLAIM, Issuer
 
 NOW = datetime(2026, 11, 20, 5, 0, tzinfo=UTC)
@@ -90,3 +91,12 @@ async def client(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
     transport = httpx2.ASGITransport(app=app)
     async with httpx2.AsyncClient(transport=transport, base_url="http://wallet.test") as client:
         yield client
+
+
+@pytest.fixture
+async def tenant(runtime: Runtime, client: httpx2.AsyncClient, issuer: Issuer) -> Tenant:
+    """A tenant where Ada has 100 dollars and Bob none; both are verified."""
+    tenant = Tenant(runtime, client, issuer)
+    await tenant.welcome("ada", 100_00)
+    await tenant.welcome("bob")
+    return tenant

@@ -12,7 +12,9 @@ from app.errors import (
     IdempotencyKeyReused,
     InsufficientFunds,
     InvalidAmount,
+    LimitExceeded,
     SameAccount,
+    StaleVersion,
     WalletError,
 )
 from app.identity.principals import Principal
@@ -21,9 +23,13 @@ from app.identity.users import ComplianceLevel
 from app.ids import derived_id, public_id
 from app.ledger import verbs
 from app.ledger.accounts import Account
+from app.ledger.batch_store import BatchStore
+from app.ledger.limits import Limit, Period
+from app.ledger.preview import Previews
 from app.money import BTC, USD, Asset, Money
+from app.wallets.fees import fee_in
 from app.wallets.opening import open_account, own_account, passing_account
-from app.wallets.transfers import Transfer, Transfers
+from app.wallets.transfers import Made, Transfer, Transfers
 from tests.ledger.given import BANK, transfer
 from tests.wallets.given import AT, BOOK, Till
 
@@ -41,7 +47,8 @@ class Bank:
     def __init__(self, till: Till) -> None:
         self.till = till
         self.users = Users(till.database, till.clock)
-        self.transfers = Transfers(till.door, till.ledger, self.users)
+        self.previews = Previews(BatchStore(till.database), till.clock)
+        self.transfers = Transfers(till.door, till.ledger, self.users, self.previews)
         self.of: dict[str, Account] = {}
 
     async def open(self) -> None:
@@ -86,21 +93,21 @@ async def bank(till: Till) -> AsyncIterator[Bank]:
 
 
 async def test_money_moves_to_another_customer(bank: Bank) -> None:
-    posted = await bank.transfers.transfer(bank.order())
+    posted = (await bank.transfers.transfer(bank.order())).transaction
     assert (posted["kind"], posted["status"]) == ("transfer", "posted")
     assert (await bank.balance("ada"), await bank.balance("bob")) == (40_00, 60_00)
 
 
 async def test_the_same_key_moves_it_once_however_often_and_at_once(bank: Bank) -> None:
     answers = await asyncio.gather(*(bank.transfers.transfer(bank.order()) for _ in range(20)))
-    assert len({answer["_id"] for answer in answers}) == 1
+    assert len({answer.transaction["_id"] for answer in answers}) == 1
     assert await bank.balance("ada") == 40_00
 
 
 async def test_the_same_key_answers_even_when_the_receiver_has_since_been_rejected(bank: Bank) -> None:
     first = await bank.transfers.transfer(bank.order())
     await bank.users.set_level(BOB.stored_user_id, "rejected", AT)
-    assert (await bank.transfers.transfer(bank.order()))["_id"] == first["_id"]
+    assert await bank.transfers.transfer(bank.order()) == first
 
 
 async def test_the_same_key_for_another_transfer_is_refused(bank: Bank) -> None:
@@ -113,7 +120,7 @@ async def test_another_customer_with_the_same_key_makes_another_transfer(bank: B
     first = await bank.transfers.transfer(bank.order())
     back = replace(bank.order("bob", "ada", minor=10_00), user_id=BOB.user_id)
     second = await bank.transfers.transfer(back)
-    assert first["_id"] != second["_id"]
+    assert first.transaction["_id"] != second.transaction["_id"]
     assert await bank.balance("ada") == 50_00
 
 
@@ -171,6 +178,90 @@ async def test_a_closed_account_is_no_destination(bank: Bank) -> None:
     )
     with pytest.raises(DestinationNotFound):
         await bank.transfers.transfer(bank.order())
+
+
+# What is left, fees, conditions, limits, trying.
+
+
+async def test_what_a_transfer_left_is_told_with_it_now_and_later(bank: Bank) -> None:
+    first = await bank.transfers.transfer(bank.order())
+    assert first.balances == {bank.of["ada"].id: Money(40_00, USD)}
+    await bank.transfers.transfer(bank.order(minor=1_00, key="key-2"))
+    assert await bank.transfers.transfer(bank.order()) == first
+
+
+async def test_both_accounts_are_told_of_a_transfer_between_ones_own(bank: Bank) -> None:
+    bank.of["savings"] = await bank.account(ADA, USD)
+    first = await bank.transfers.transfer(bank.order("ada", "savings"))
+    assert set(first.balances.values()) == {Money(40_00, USD), Money(60_00, USD)}
+    assert await bank.transfers.transfer(bank.order("ada", "savings")) == first
+
+
+def charging(bank: Bank, fee_bps: int) -> Transfers:
+    return Transfers(bank.till.door, bank.till.ledger, bank.users, bank.previews, fee_bps=fee_bps)
+
+
+async def test_a_fee_is_paid_on_top_and_rounded_up(bank: Bank) -> None:
+    made = await charging(bank, 25).transfer(bank.order(minor=50_01))
+    assert fee_in(made.transaction) == Money(13, USD)
+    assert (await bank.balance("ada"), await bank.balance("bob")) == (49_86, 50_01)
+    assert await bank.till.ledger.balance(f"{BOOK}/acc_fee-USD") == 13
+
+
+async def test_a_source_that_cannot_pay_the_fee_pays_nothing(bank: Bank) -> None:
+    with pytest.raises(InsufficientFunds):
+        await charging(bank, 1).transfer(bank.order(minor=100_00))
+    assert await bank.balance("ada") == 100_00
+
+
+async def test_the_same_key_answers_even_when_the_fee_has_since_changed(bank: Bank) -> None:
+    first = await charging(bank, 25).transfer(bank.order())
+    assert await charging(bank, 50).transfer(bank.order()) == first
+    with pytest.raises(IdempotencyKeyReused):
+        await charging(bank, 50).transfer(bank.order(minor=1))
+
+
+async def test_a_transfer_may_be_conditional_on_the_source_as_it_was_seen(bank: Bank) -> None:
+    seen = await own_account(bank.till.ledger, BOOK, ADA.user_id, public_id(bank.of["ada"].id))
+    locked = replace(bank.order(), lock_version=seen.version)
+    first = await bank.transfers.transfer(locked)
+    with pytest.raises(StaleVersion) as refusal:
+        await bank.transfers.transfer(replace(locked, key="key-2"))
+    assert (refusal.value.facts["lock_version"], refusal.value.facts["version"]) == (seen.version, seen.version + 1)
+    assert await bank.transfers.transfer(locked) == first
+
+
+async def test_a_limit_counts_what_was_paid_at_the_same_moment(bank: Bank) -> None:
+    limits = (Limit("transfer", Period.DAY, "USD", count_max=3), Limit("card", Period.DAY, "USD", count_max=0))
+    limited = Transfers(bank.till.door, bank.till.ledger, bank.users, bank.previews, limits=limits)
+    orders = (limited.transfer(bank.order(minor=1, key=f"key-{number}")) for number in range(10))
+    answers = await asyncio.gather(*orders, return_exceptions=True)
+    assert sum(isinstance(answer, Made) for answer in answers) == 3
+    assert sum(isinstance(answer, LimitExceeded) for answer in answers) == 7
+    bank.till.clock.advance(86_400)
+    await limited.transfer(bank.order(minor=1, key="key-tomorrow"))
+
+
+async def test_trying_a_transfer_says_what_it_would_leave_and_writes_nothing(bank: Bank) -> None:
+    tried = await charging(bank, 25).preview(replace(bank.order(), key=None))
+    assert tried.balances == {bank.of["ada"].id: Money(39_85, USD)}
+    assert (await bank.balance("ada"), await bank.balance("bob")) == (100_00, 0)
+    assert await bank.till.ledger.transaction(tried.transaction["_id"]) is None
+
+
+@pytest.mark.parametrize(
+    ("source", "destination", "minor", "refusal"),
+    [
+        ("ada", "bob", 100_01, InsufficientFunds),
+        ("bob", "ada", 1, AccountNotFound),
+        ("ada", "eve", 1, DestinationNotFound),
+    ],
+)
+async def test_trying_meets_the_refusals_of_doing(
+    bank: Bank, source: str, destination: str, minor: int, refusal: type[WalletError]
+) -> None:
+    with pytest.raises(refusal):
+        await bank.transfers.preview(replace(bank.order(source, destination, minor), key=None))
 
 
 # Opening.

@@ -3,7 +3,7 @@
 Pending, in-doubt, clearing and delivery accounts are at zero, per saga, when it has ended; `wallet verify` checks it.
 """
 
-from app.ledger.accounts import Account, system_account
+from app.ledger.accounts import FEES, Account, system_account
 from app.money import Asset
 
 
@@ -24,7 +24,7 @@ def trading(book: str, asset: Asset) -> Account:
 
 def fees(book: str, currency: Asset) -> Account:
     """What customers paid us."""
-    return system_account(book, "fee", currency)
+    return system_account(book, FEES, currency)
 
 
 def network_fees_charged(book: str, currency: Asset) -> Account:
