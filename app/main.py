@@ -20,7 +20,9 @@ from app.api import (
     problems,
     quotes,
     receipts,
+    reversals,
     sagas,
+    standing,
     transfers,
     webhooks,
 )
@@ -50,6 +52,8 @@ ROUTERS = (
     sagas.router,
     books.router,
     receipts.router,
+    standing.router,
+    reversals.router,
     webhooks.router,
 )
 
