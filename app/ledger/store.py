@@ -9,7 +9,7 @@ from pymongo.asynchronous.cursor import AsyncCursor
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.read_concern import ReadConcern
 
-from app.ids import stored_id
+from app.ids import book_of, stored_id
 from app.ledger.accounts import CUSTOMER, Account
 from app.ledger.blocks import Block, block_id
 from app.ledger.changes import Document
@@ -29,7 +29,7 @@ from app.ledger.schemas import (
 from app.ledger.transactions import Hold
 from app.ledger.verify import Audit
 from app.money import Money
-from app.plumbing.collections import CollectionSpec
+from app.plumbing.collections import CollectionSpec, ids_of_book
 from app.plumbing.decimals import from_decimal128
 
 ACCOUNT_ACTS, TRANSACTION_ACTS = "account_acts", "transaction_acts"
@@ -41,7 +41,7 @@ _DUE = IndexModel(
 COLLECTIONS = (
     CollectionSpec(
         "accounts",
-        indexes=(IndexModel([("book", ASCENDING), ("user_id", ASCENDING)]),),
+        indexes=(IndexModel([("user_id", ASCENDING), ("_id", ASCENDING)]),),
         schema=ACCOUNT_SCHEMA,
     ),
     CollectionSpec(
@@ -82,7 +82,7 @@ class LedgerStore:
 
     async def accounts_of(self, book: str, user_id: str, role: str) -> list[Account]:
         """A user's accounts of one role, oldest first."""
-        query = {"book": book, "user_id": user_id, "role": role}
+        query = {"user_id": user_id, "_id": ids_of_book(book), "role": role}
         return [account_from(document) async for document in self._database["accounts"].find(query).sort("_id", 1)]
 
     async def transaction(self, transaction_id: str) -> Document | None:
@@ -124,7 +124,7 @@ class LedgerStore:
 
     async def transactions_of_saga(self, saga_id: str) -> list[Document]:
         """What a saga posted, in order."""
-        cursor = self._database["transactions"].find({"saga_id": saga_id})
+        cursor = self._database["transactions"].find({"saga_id": saga_id, "_id": ids_of_book(book_of(saga_id))})
         return await cursor.sort([("timestamp", ASCENDING), ("position.n", ASCENDING), ("position.i", 1)]).to_list()
 
     async def entries(self, account_id: str, before: str | None, limit: int) -> list[Document]:

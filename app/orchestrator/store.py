@@ -11,10 +11,11 @@ from typing import Any
 from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument
 from pymongo.asynchronous.database import AsyncDatabase
 
+from app.ids import book_of
 from app.ledger.changes import Document
 from app.orchestrator.effects import Effect
 from app.orchestrator.journal import EFFECTS, EVENTS, SAGAS, SagaRecord, effect_from, event_id, saga_from
-from app.plumbing.collections import CollectionSpec
+from app.plumbing.collections import CollectionSpec, ids_of_book
 
 _DATE = {"$type": "date"}
 
@@ -115,7 +116,8 @@ class SagaStore:
 
     async def effects_of(self, saga_id: str) -> list[Effect]:
         """A saga's effects."""
-        return [effect_from(document) async for document in self._database[EFFECTS].find({"saga_id": saga_id})]
+        query = {"saga_id": saga_id, "_id": ids_of_book(book_of(saga_id))}
+        return [effect_from(document) async for document in self._database[EFFECTS].find(query)]
 
     async def effects_where(self, query: dict[str, Any], limit: int) -> list[Effect]:
         """Effects by provider, operation and state, oldest first."""
