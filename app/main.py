@@ -11,6 +11,7 @@ from starlette.middleware import Middleware
 from app.api import (
     accounts,
     bank_links,
+    batches,
     books,
     health,
     home,
@@ -46,6 +47,7 @@ ROUTERS = (
     me.router,
     accounts.router,
     transfers.router,
+    batches.router,
     bank_links.router,
     quotes.router,
     orders.router,

@@ -55,6 +55,7 @@ from app.providers.registry import CAPABILITIES, Providers, open_providers
 from app.settings import LimitSetting, Settings
 from app.wallets import store as wallet_store
 from app.wallets.bank_links import BankLinks
+from app.wallets.batches import Batches
 from app.wallets.offered import Offered
 from app.wallets.quotes import Quotes
 from app.wallets.store import WalletStore
@@ -88,6 +89,7 @@ class Runtime:
     inbox: Inbox
     offered: Offered
     transfers: Transfers
+    batches: Batches
     acts: Acts
     expiry: Expiry
     bank_links: BankLinks
@@ -165,6 +167,7 @@ async def open_runtime(
                 fee_bps=settings.transfer_fee_bps,
                 limits=tuple(map(_limit, settings.limits)),
             ),
+            batches=Batches(door),
             acts=Acts(door, ledger, clock, AccountUse(sagas).require_unused),
             expiry=Expiry(door, ledger, clock, poll_s=settings.poll_s),
             bank_links=bank_links,

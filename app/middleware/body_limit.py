@@ -7,9 +7,10 @@ from app.errors import TooLarge
 from app.middleware.state import state_of
 
 REQUEST_BYTES_MAX = 64 * 1_024
-WEBHOOK_BYTES_MAX = 1_024 * 1_024
+LARGE_REQUEST_BYTES_MAX = 1_024 * 1_024
 
-_WEBHOOKS = "/webhooks/"
+_LARGE = ("/webhooks/", "/v1/admin/transfers/batch")
+"""Templates, or how they begin, of what is larger: vendors' events, and batches of a thousand."""
 
 
 class BodyLimit:
@@ -41,4 +42,4 @@ class BodyLimit:
 
 def _bytes_max(scope: Scope) -> int:
     route = state_of(scope).route
-    return WEBHOOK_BYTES_MAX if route and route.template.startswith(_WEBHOOKS) else REQUEST_BYTES_MAX
+    return LARGE_REQUEST_BYTES_MAX if route and route.template.startswith(_LARGE) else REQUEST_BYTES_MAX

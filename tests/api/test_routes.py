@@ -48,6 +48,7 @@ ROUTES = {
     "GET /v1/sagas/{saga_id}/events": ("wallet:read", None),
     "GET /v1/admin/ledger/trial-balance": ("audit:read", None),
     "POST /v1/admin/accounts/{account_id}/{act}": ("compliance:act", "needed"),
+    "POST /v1/admin/transfers/batch": ("ops:act", "needed"),
     "POST /v1/admin/transactions/{transaction_id}/reverse": ("ops:act", "needed"),
     "POST /v1/admin/transactions/{transaction_id}/refunds": ("ops:act", "needed"),
     "POST /webhooks/unit": (None, None),

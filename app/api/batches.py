@@ -1,0 +1,124 @@
+"""Many transfers in one request, for operators."""
+
+from collections.abc import Callable
+from typing import Annotated, Literal, Self
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, Field
+
+from app.api.bodies import AccountId, AmountText, Body, CurrencyCode, Metadata
+from app.api.deps import CurrentRuntime, IdempotencyKey, Operator
+from app.api.problems import problems
+from app.api.strict import StrictRoute
+from app.errors import (
+    AccountClosed,
+    AccountFrozen,
+    AccountNotFound,
+    CurrencyMismatch,
+    DestinationNotFound,
+    IdempotencyKeyReused,
+    InsufficientFunds,
+    InvalidAmount,
+    Kind,
+    OutcomeUnresolved,
+    Overloaded,
+    SameAccount,
+    UnknownCurrency,
+    WalletError,
+)
+from app.ids import public_id
+from app.money import Asset, Money
+from app.wallets.batches import BatchItem, ItemVerdict
+
+router = APIRouter(prefix="/v1/admin/transfers", tags=["transfers"], route_class=StrictRoute)
+
+_ITEMS_MAX = 1_000
+
+
+class ItemRequest(Body):
+    """Money to move between two customers' accounts."""
+
+    source_account_id: AccountId
+    destination_account_id: AccountId
+    amount: AmountText
+    currency: CurrencyCode
+    metadata: Metadata = Field(default_factory=dict)
+
+    def read(self, asset_of: Callable[[str], Asset]) -> BatchItem | WalletError:
+        """The transfer, or why its amount cannot be one."""
+        try:
+            amount = Money.parse(self.amount, asset_of(self.currency))
+            if not amount:
+                return InvalidAmount(self.currency, "it must be more than nothing")
+        except WalletError as refusal:
+            return refusal
+        return BatchItem(self.source_account_id, self.destination_account_id, amount, self.metadata)
+
+
+class BatchRequest(Body):
+    """Transfers to make each on its own, or, ``atomic``, all or none."""
+
+    items: Annotated[list[ItemRequest], Field(min_length=1, max_length=_ITEMS_MAX)]
+    atomic: bool = False
+
+
+class ItemView(BaseModel):
+    """What became of an item: the id of its transaction, or the code and sentence of its refusal."""
+
+    status: Literal["posted", "refused"]
+    id: str | None = None
+    code: str | None = None
+    detail: str | None = None
+
+    @classmethod
+    def of(cls, verdict: ItemVerdict) -> Self:
+        if verdict.refusal is None:
+            return cls(status="posted", id=public_id(verdict.transaction_id))
+        return cls(status="refused", code=verdict.refusal.code, detail=verdict.refusal.sentence)
+
+
+class BatchView(BaseModel):
+    """A verdict on each item, in their order."""
+
+    posted: int
+    refused: int
+    items: list[ItemView]
+
+    @classmethod
+    def of(cls, verdicts: list[ItemVerdict]) -> Self:
+        refused = sum(verdict.refusal is not None for verdict in verdicts)
+        items = [ItemView.of(verdict) for verdict in verdicts]
+        return cls(posted=len(verdicts) - refused, refused=refused, items=items)
+
+
+@router.post(
+    "/batch",
+    response_model_exclude_none=True,
+    responses=problems(
+        UnknownCurrency,
+        InvalidAmount,
+        IdempotencyKeyReused,
+        AccountNotFound,
+        DestinationNotFound,
+        CurrencyMismatch,
+        SameAccount,
+        AccountClosed,
+        AccountFrozen,
+        InsufficientFunds,
+        Overloaded,
+        OutcomeUnresolved,
+    ),
+)
+async def post_batch(
+    body: BatchRequest, caller: Operator, key: IdempotencyKey, runtime: CurrentRuntime, response: Response
+) -> BatchView:
+    """Make many transfers: each on its own, or all or none. An atomic batch is refused as a transfer would be.
+
+    Where an item was only put off, the answer has a ``Retry-After``: the same batch again asks for what is missing.
+    """
+    items = [item.read(lambda code: runtime.offered.asset(caller.book, code)) for item in body.items]
+    post = runtime.batches.post_all if body.atomic else runtime.batches.post_each
+    verdicts = await post(caller.book, caller.user_id, key, items)
+    if any(verdict.refusal is not None and verdict.refusal.kind is Kind.BUSY for verdict in verdicts):
+        response.headers["Retry-After"] = "1"
+    return BatchView.of(verdicts)
