@@ -23,12 +23,11 @@ from app.ledger import store as ledger_store
 from app.ledger.acts import Acts
 from app.ledger.batch_store import BatchStore
 from app.ledger.committer import Committer
-from app.ledger.deciding import Decider
+from app.ledger.deciding import open_lanes
 from app.ledger.expiry import Expiry
 from app.ledger.limits import Limit, Period
 from app.ledger.preview import Previews
 from app.ledger.store import LedgerStore
-from app.ledger.stream_store import StreamStore
 from app.money import Money, asset
 from app.orchestrator import store as saga_store
 from app.orchestrator.account_use import AccountUse
@@ -123,7 +122,7 @@ async def open_runtime(
         ledger, sagas, wallets = LedgerStore(client, database), SagaStore(database), WalletStore(database)
         users, hints = Users(database, clock), Hints(redis)
         random = Random()  # noqa: S311 - it only spreads retries
-        door = Committer(Decider(BatchStore(database), StreamStore(database), clock, random))
+        door = Committer(open_lanes(database, clock, random))
         background = await stack.enter_async_context(asyncio.TaskGroup())
         background.create_task(door.run(), name="door")
         stack.callback(door.close)

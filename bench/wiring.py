@@ -7,11 +7,9 @@ from random import Random
 from app.clock import SystemClock
 from app.ids import new_id, stored_id
 from app.ledger.accounts import Account
-from app.ledger.batch_store import BatchStore
 from app.ledger.book import Book, State
 from app.ledger.committer import Committer
-from app.ledger.deciding import Decider
-from app.ledger.stream_store import StreamStore
+from app.ledger.deciding import open_lanes
 from app.ledger.streams import Stream
 from app.plumbing.mongo import Database
 from bench.world import BOOK
@@ -19,7 +17,7 @@ from bench.world import BOOK
 
 def door_to(database: Database) -> Committer:
     """A door, as a process of the product has one."""
-    return Committer(Decider(BatchStore(database), StreamStore(database), SystemClock(), Random()))
+    return Committer(open_lanes(database, SystemClock(), Random()))
 
 
 def book_over(accounts: Iterable[Account], stream: Stream, at: datetime) -> Book:

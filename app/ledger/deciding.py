@@ -26,6 +26,7 @@ from app.ledger.stream_store import StreamStore
 from app.ledger.streams import Stream
 from app.ledger.striping import striped
 from app.ledger.wanted import everything_named
+from app.plumbing.mongo import Database
 
 _STALE_MAX = 8
 _BUDGET_S = 15.0
@@ -52,10 +53,16 @@ class _Attempts:
         return self.stale >= _STALE_MAX and not self.unanswered
 
 
-class Decider:
-    """Owns this process's streams, one for each book it works on."""
+def open_lanes(database: Database, clock: Clock, random: Random, lanes: int = 2) -> list["Decider"]:
+    """Deciders for the lanes of one process: each with streams of its own, all with one memory."""
+    recent = Recent()
+    return [Decider(BatchStore(database), StreamStore(database), recent, clock, random) for _ in range(lanes)]
 
-    def __init__(self, store: BatchStore, streams: StreamStore, clock: Clock, random: Random) -> None:
+
+class Decider:
+    """Owns streams, one for each book it works on."""
+
+    def __init__(self, store: BatchStore, streams: StreamStore, recent: Recent, clock: Clock, random: Random) -> None:
         self._store = store
         self._stream_store = streams
         self._clock = clock
@@ -64,7 +71,7 @@ class Decider:
         self._streams: dict[str, Stream] = {}
         self._doubtful: set[str] = set()
         self._last_at: datetime | None = None
-        self._recent = Recent()
+        self._recent = recent
 
     async def decide(self, changes: Sequence[Change]) -> list[Verdict]:
         """The verdicts of a batch of one book, durably decided.

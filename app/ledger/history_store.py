@@ -11,6 +11,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.read_concern import ReadConcern
 
+from app.ids import base_id
 from app.ledger.accounts import Account
 from app.ledger.changes import Document
 from app.ledger.documents import account_from, entry_id
@@ -105,10 +106,17 @@ class History:
         equal at every instant, even while commits are in flight.
         """
         totals: dict[str, Totals] = {}
+        striped: dict[str, tuple[Asset, int]] = {}
         async with self._client.start_session(snapshot=True) as session:
             async for accounts in _chunks(self._accounts_of(book, session)):
-                for asset, balance in await self._balances(accounts, at):
-                    totals[asset.code] = totals.get(asset.code, Totals(asset)).including(balance)
+                for account, balance in await self._balances(accounts, at):
+                    whole = base_id(account.id)
+                    if whole == account.id:
+                        _include(totals, account.asset, balance)
+                    else:
+                        striped[whole] = (account.asset, striped.get(whole, (account.asset, 0))[1] + balance)
+        for asset, balance in striped.values():
+            _include(totals, asset, balance)
         return [totals[code] for code in sorted(totals)]
 
     async def _accounts_of(self, book: str, session: AsyncClientSession) -> AsyncIterator[Account]:
@@ -116,17 +124,17 @@ class History:
         async for document in accounts.find({"_id": ids_of_book(book)}, session=session).sort("_id", ASCENDING):
             yield account_from(document)
 
-    async def _balances(self, accounts: list[Account], at: datetime | None) -> list[tuple[Asset, int]]:
+    async def _balances(self, accounts: list[Account], at: datetime | None) -> list[tuple[Account, int]]:
         """The balance of each account that had been posted to by then."""
         if at is None:
-            return [(account.asset, account.balance) for account in accounts if account.seq]
+            return [(account, account.balance) for account in accounts if account.seq]
         searches = {account.id: _search(account, {"$lte": at}) for account in accounts}
         while probes := {each.account_id: numbers for each in searches.values() if (numbers := each.probes())}:
             found = await self._last_of_each(probes, {"$lte": at})
             for account_id, numbers in probes.items():
                 searches[account_id].narrow(numbers, found.get(account_id))
         pairs = ((account, searches[account.id]) for account in accounts)
-        return [(account.asset, search.balance) for account, search in pairs if search.seq]
+        return [(account, search.balance) for account, search in pairs if search.seq]
 
     async def _last(self, account: Account, in_time: Mapping[str, datetime]) -> Search:
         """The search for the account's last entry in time, done. Each look answers with one entry, or none."""
@@ -164,6 +172,10 @@ def _search(account: Account, in_time: Mapping[str, datetime]) -> Search:
 
 def _left(entry: Document) -> tuple[int, int]:
     return entry["seq"], from_decimal128(entry["balance_after"])
+
+
+def _include(totals: dict[str, Totals], asset: Asset, balance: int) -> None:
+    totals[asset.code] = totals.get(asset.code, Totals(asset)).including(balance)
 
 
 async def _chunks(items: AsyncIterable[T]) -> AsyncIterator[list[T]]:

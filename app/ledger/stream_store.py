@@ -76,7 +76,7 @@ class StreamStore:
     async def _claim_free(self, book: str, owner: str) -> Document | None:
         mine = {"$gte": stored_id(book, slot_name(0)), "$lt": stored_id(book, "str_~")}
         return await self._streams.find_one_and_update(
-            {"_id": mine, "$expr": {"$lt": ["$lease_until", "$$NOW"]}},
+            {"_id": mine, "$expr": {"$lte": ["$lease_until", "$$NOW"]}},
             [{"$set": {"epoch": {"$add": ["$epoch", 1]}, "owner": {"$literal": owner}, "lease_until": _LEASED}}],
             sort=[("_id", 1)],
             return_document=ReturnDocument.AFTER,

@@ -40,6 +40,17 @@ def everything_named(changes: Iterable[Change]) -> Wanted:
     return wanted
 
 
+def touched(change: Change) -> frozenset[str]:
+    """The names of everything a change reads or writes, but for accounts that are striped and so never shared."""
+    keys: set[str] = {account.id for account in change.openings}
+    for transaction in change.transactions:
+        keys.add(transaction.id)
+        keys.update(transaction.hold_ids)
+        keys.update(leg.account_id for leg in transaction.legs if leg.opening is None or not leg.opening.is_striped)
+    keys.update(f"{companion.collection} {companion.id}" for companion in change.companions)
+    return frozenset(keys)
+
+
 def diversion_targets(changes: Iterable[Change], accounts: Mapping[str, Account]) -> set[str]:
     """The accounts that facts may land on instead; they must be known before the fact is judged."""
     known = {account.id: account for change in changes for account in _openings(change)} | dict(accounts)

@@ -11,11 +11,9 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from app.clock import Clock, SystemClock
 from app.ledger.accounts import Account, customer_account, system_account
-from app.ledger.batch_store import BatchStore
 from app.ledger.committer import Committer
-from app.ledger.deciding import Decider
+from app.ledger.deciding import open_lanes
 from app.ledger.store import COLLECTIONS, LedgerStore
-from app.ledger.stream_store import StreamStore
 from app.ledger.transactions import Leg, Transaction, credit, debit
 from app.money import BTC, USD, Money
 from app.plumbing.collections import ensure_collections
@@ -63,8 +61,7 @@ async def ledger_in(database: Database) -> LedgerStore:
 
 def door_to(store: LedgerStore, clock: Clock, random: Random) -> Committer:
     """A door to the ledger that the store reads."""
-    decider = Decider(BatchStore(store._database), StreamStore(store._database), clock, random)
-    return Committer(decider)
+    return Committer(open_lanes(store._database, clock, random))
 
 
 @asynccontextmanager
