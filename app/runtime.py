@@ -57,6 +57,7 @@ from app.wallets.bank_links import BankLinks
 from app.wallets.batches import Batches
 from app.wallets.offered import Offered
 from app.wallets.quotes import Quotes
+from app.wallets.receivers import Receivers
 from app.wallets.store import WalletStore
 from app.wallets.transfers import Transfers
 
@@ -161,7 +162,7 @@ async def open_runtime(
             transfers=Transfers(
                 door,
                 ledger,
-                users,
+                Receivers(ledger, users),
                 Previews(BatchStore(database), clock),
                 fee_bps=settings.transfer_fee_bps,
                 limits=tuple(map(_limit, settings.limits)),

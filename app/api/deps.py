@@ -47,7 +47,7 @@ CurrentRuntime = Annotated[Runtime, Depends(runtime_of)]
 
 async def _verified(caller: Transactor, runtime: CurrentRuntime) -> Principal:
     """The caller, once their identity is verified. Raises KycRequired."""
-    require_verified(await runtime.users.get_or_create(caller))
+    require_verified(await runtime.users.caller(caller))
     return caller
 
 

@@ -9,6 +9,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from app.clock import Clock
 from app.errors import Missing
 from app.identity.principals import Principal
+from app.identity.recent import RecentUsers
 from app.identity.users import ComplianceLevel, User
 from app.ids import stored_id
 from app.plumbing.collections import CollectionSpec
@@ -41,11 +42,25 @@ class Users:
     def __init__(self, database: AsyncDatabase[dict[str, Any]], clock: Clock) -> None:
         self._users = database["users"]
         self._clock = clock
+        self._recent = RecentUsers(clock)
 
     async def get_or_create(self, principal: Principal) -> User:
         """The caller's user, made on their first request."""
         found = await self.get(principal.tenant, principal.user_id)
         return found or await self._create(principal)
+
+    async def caller(self, principal: Principal) -> User:
+        """The caller's user as of at most a second ago, made on their first request."""
+        known = self._recent.get(principal.stored_user_id)
+        return known or self._recent.remember(await self.get_or_create(principal))
+
+    async def recent(self, tenant: str, user_id: str) -> User | None:
+        """The user of that tenant and public id, as of at most a second ago."""
+        known = self._recent.get(stored_id(tenant, user_id))
+        if known is not None:
+            return known
+        found = await self.get(tenant, user_id)
+        return self._recent.remember(found) if found else None
 
     async def get(self, tenant: str, user_id: str) -> User | None:
         """The user of that tenant and public id."""
@@ -73,7 +88,7 @@ class Users:
         document = await self._users.find_one_and_update(
             {"_id": stored_user_id}, [{"$set": noted}], return_document=ReturnDocument.AFTER
         )
-        return _present(document)
+        return self._recent.remember(_present(document))
 
     async def set_level(self, stored_user_id: str, level: ComplianceLevel, at: datetime) -> User:
         """Set the level as decided at that moment, unless a later decision is known already.
@@ -85,7 +100,7 @@ class Users:
             {"_id": stored_user_id, **not_later},
             {"$set": {"compliance_level": level, "level_at": at}, "$inc": {"version": 1}},
         )
-        return _present(await self._users.find_one({"_id": stored_user_id}))
+        return self._recent.remember(_present(await self._users.find_one({"_id": stored_user_id})))
 
     async def _create(self, principal: Principal) -> User:
         user = {

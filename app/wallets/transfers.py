@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from app.errors import DestinationNotFound, IdempotencyKeyReused, InvalidAmount
-from app.identity.store import Users
+from app.errors import AccountClosed, DestinationNotFound, IdempotencyKeyReused, InvalidAmount
 from app.ids import derived_id, new_id, stored_id
-from app.ledger.accounts import CUSTOMER, AccountStatus
+from app.ledger.accounts import CUSTOMER
 from app.ledger.changes import Change, Document, Duplicate, Posted
 from app.ledger.committer import Committer
 from app.ledger.limits import Limit, Spending
@@ -16,6 +15,7 @@ from app.ledger.transactions import MetadataValue, Transaction, credit, debit
 from app.money import Money
 from app.wallets.fees import fee_in, fee_legs, fee_of
 from app.wallets.opening import own_account
+from app.wallets.receivers import Receivers
 
 RAIL = "transfer"
 
@@ -73,7 +73,7 @@ class Transfers:
         self,
         door: Committer,
         store: LedgerStore,
-        users: Users,
+        receivers: Receivers,
         previews: Previews,
         *,
         fee_bps: int = 0,
@@ -81,7 +81,7 @@ class Transfers:
     ) -> None:
         self._door = door
         self._store = store
-        self._users = users
+        self._receivers = receivers
         self._previews = previews
         self._fee_bps = fee_bps
         self._limits = tuple(limit for limit in limits if limit.rail == RAIL)
@@ -94,8 +94,8 @@ class Transfers:
         """
         change = self._change(asked)
         try:
-            await self._require_receiver(asked)
-            return await self._made(asked, await self._door.submit(change))
+            await self._receivers.require(asked.book, asked.user_id, asked.destination_id)
+            return await self._made(asked, await self._submit(asked, change))
         except (DestinationNotFound, IdempotencyKeyReused):
             earlier = await self._store.transaction(change.transactions[0].id)
             if earlier is None:
@@ -106,11 +106,20 @@ class Transfers:
                 raise IdempotencyKeyReused from None
             return await self._made(asked, Duplicate((earlier,)))
 
+    async def _submit(self, asked: Transfer, change: Change) -> Posted | Duplicate:
+        """A closed destination is not told apart from one that never was."""
+        try:
+            return await self._door.submit(change)
+        except AccountClosed as closed:
+            if closed.facts["account_id"] == asked.destination_account_id:
+                raise DestinationNotFound from closed
+            raise
+
     async def preview(self, asked: Transfer) -> Made:
         """What the transfer would do now; nothing is written. Raises like ``transfer``."""
         change = self._change(asked)
         await own_account(self._store, asked.book, asked.user_id, asked.source_account_id)
-        await self._require_receiver(asked)
+        await self._receivers.require(asked.book, asked.user_id, asked.destination_id)
         return await self._made(asked, await self._previews.judge(change))
 
     def _change(self, asked: Transfer) -> Change:
@@ -131,13 +140,3 @@ class Transfers:
             return Made(transaction, await self._store.balances_left(transaction, asked.user_id))
         own = (account for account in verdict.accounts.values() if account.user_id == asked.user_id)
         return Made(transaction, {account.id: account.balance_money for account in own if account.role == CUSTOMER})
-
-    async def _require_receiver(self, asked: Transfer) -> None:
-        account = await self._store.account(asked.destination_id)
-        if account is None or account.role != CUSTOMER or account.status is AccountStatus.CLOSED:
-            raise DestinationNotFound
-        if account.user_id == asked.user_id:
-            return
-        owner = await self._users.get(asked.book, str(account.user_id))
-        if owner is None or owner.compliance_level != "verified":
-            raise DestinationNotFound

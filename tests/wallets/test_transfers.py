@@ -29,6 +29,7 @@ from app.ledger.preview import Previews
 from app.money import BTC, USD, Asset, Money
 from app.wallets.fees import fee_in
 from app.wallets.opening import open_account, own_account, passing_account
+from app.wallets.receivers import Receivers
 from app.wallets.transfers import Made, Transfer, Transfers
 from tests.ledger.given import BANK, transfer
 from tests.wallets.given import AT, BOOK, Till
@@ -48,7 +49,8 @@ class Bank:
         self.till = till
         self.users = Users(till.database, till.clock)
         self.previews = Previews(BatchStore(till.database), till.clock)
-        self.transfers = Transfers(till.door, till.ledger, self.users, self.previews)
+        self.receivers = Receivers(self.till.ledger, self.users)
+        self.transfers = Transfers(till.door, till.ledger, self.receivers, self.previews)
         self.of: dict[str, Account] = {}
 
     async def open(self) -> None:
@@ -198,7 +200,7 @@ async def test_both_accounts_are_told_of_a_transfer_between_ones_own(bank: Bank)
 
 
 def charging(bank: Bank, fee_bps: int) -> Transfers:
-    return Transfers(bank.till.door, bank.till.ledger, bank.users, bank.previews, fee_bps=fee_bps)
+    return Transfers(bank.till.door, bank.till.ledger, bank.receivers, bank.previews, fee_bps=fee_bps)
 
 
 async def test_a_fee_is_paid_on_top_and_rounded_up(bank: Bank) -> None:
@@ -233,7 +235,7 @@ async def test_a_transfer_may_be_conditional_on_the_source_as_it_was_seen(bank: 
 
 async def test_a_limit_counts_what_was_paid_at_the_same_moment(bank: Bank) -> None:
     limits = (Limit("transfer", Period.DAY, "USD", count_max=3), Limit("card", Period.DAY, "USD", count_max=0))
-    limited = Transfers(bank.till.door, bank.till.ledger, bank.users, bank.previews, limits=limits)
+    limited = Transfers(bank.till.door, bank.till.ledger, bank.receivers, bank.previews, limits=limits)
     orders = (limited.transfer(bank.order(minor=1, key=f"key-{number}")) for number in range(10))
     answers = await asyncio.gather(*orders, return_exceptions=True)
     assert sum(isinstance(answer, Made) for answer in answers) == 3
