@@ -37,6 +37,7 @@ from app.middleware.idempotency import Idempotency
 from app.middleware.problems import Problems
 from app.middleware.route_match import RouteMatch
 from app.middleware.route_table import RouteTable
+from app.plumbing.bounded_head import BoundedHead
 from app.plumbing.logging import configure_logging
 from app.runtime import Runtime, open_runtime
 from app.settings import Settings
@@ -67,7 +68,6 @@ _NO_TELEMETRY: TelemetryConfig = {
     "auto_configure": False,
 }
 _CONNECTIONS_MAX = 1_024
-_HEAD_BYTES_MAX = 32 * 1_024
 _GRACE_S = 5
 
 
@@ -129,8 +129,7 @@ async def serve(settings: Settings) -> None:
             create_app(runtime),
             host=settings.host,
             port=settings.port,
-            http="h11",  # the other parser has no limit on the size of a request's head
-            h11_max_incomplete_event_size=_HEAD_BYTES_MAX,
+            http=BoundedHead,
             limit_concurrency=_CONNECTIONS_MAX,
             timeout_graceful_shutdown=_GRACE_S,
             server_header=False,
