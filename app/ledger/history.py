@@ -2,14 +2,16 @@
 
 Entries are numbered without a gap, and their times never decrease along the numbers: the door gives every batch one
 time, never before that of anything it follows. So the place of an instant is found as a word is in a dictionary: open
-it at sixteen places at once, and go on between two of them. That takes four looks among 100,000 entries, and no index
-but the one on ``_id``.
+it at many places at once, and go on between two of them. That takes three looks among 100,000 entries, and no index but
+the one on ``_id``.
 """
 
 from dataclasses import dataclass
 
-PROBES = 16
-"""How many places a look takes in. The last look takes twice as many, where that spares another."""
+PROBES = 40
+"""How many places a look takes in, twice as many in the last. A look costs more than its places: among 100,000 entries
+forty of them, and so three looks, took 2.3 ms where sixteen, and so four, took 2.6.
+"""
 
 
 @dataclass(slots=True)

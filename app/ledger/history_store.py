@@ -23,7 +23,7 @@ from app.plumbing.decimals import from_decimal128
 T = TypeVar("T")
 
 _TOGETHER = 100
-"""How many accounts are searched side by side: each look asks for at most so many times thirty-two entries."""
+"""How many accounts are searched side by side: each look asks for at most so many times eighty entries."""
 
 _NAMES = {"transaction_id": True, "timestamp": True}
 _LEFT = {"seq": True, "balance_after": True}
