@@ -50,12 +50,12 @@ class Users:
         return found or await self._create(principal)
 
     async def caller(self, principal: Principal) -> User:
-        """The caller's user as of at most a second ago, made on their first request."""
+        """The caller's user, made on their first request; a verified one as of a few seconds ago."""
         known = self._recent.get(principal.stored_user_id)
         return known or self._recent.remember(await self.get_or_create(principal))
 
     async def recent(self, tenant: str, user_id: str) -> User | None:
-        """The user of that tenant and public id, as of at most a second ago."""
+        """The user of that tenant and public id; a verified one as of a few seconds ago."""
         known = self._recent.get(stored_id(tenant, user_id))
         if known is not None:
             return known

@@ -1,6 +1,6 @@
 """Who may receive: any customer's account whose owner is verified.
 
-Whose an account is never changes, so it is read once; how verified its owner is, is known to the second. Whether the
+Whose an account is never changes, so it is read once; that its owner is verified is known to a few seconds. Whether the
 account is still open is judged with the posting itself.
 """
 
