@@ -11,7 +11,7 @@ from collections.abc import AsyncIterable, Iterator
 from dataclasses import dataclass, field
 
 from app.errors import WalletError
-from app.ids import public_id
+from app.ids import base_id, public_id
 from app.ledger.accounts import Account
 from app.ledger.chain import ChainAudit
 from app.ledger.changes import Document
@@ -172,7 +172,7 @@ class Audit:
             derived.entries += 1
             derived.digest += _entry_digest(transaction.id, leg.account_id, leg.side, leg.amount.minor)
             if transaction.saga_id and _is_transit(leg):
-                self.transit[transaction.saga_id][leg.account_id] += leg.delta
+                self.transit[transaction.saga_id][base_id(leg.account_id)] += leg.delta
 
     def _check_entries(self, account_id: str, seq: int, digest: int) -> None:
         if not account_id:

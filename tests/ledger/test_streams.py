@@ -6,12 +6,14 @@ import pytest
 
 from app.ids import base_id, public_id
 from app.ledger import verbs
+from app.ledger.accounts import system_account
 from app.ledger.changes import ABSENT, Change, Companion, Posted
 from app.ledger.committer import Committer
 from app.ledger.outcomes import BatchTransient
 from app.ledger.store import LedgerStore
 from app.ledger.stream_store import StreamStore
 from app.ledger.streams import SLOTS_MAX
+from app.money import USD
 from app.plumbing.collections import CollectionSpec, ensure_collections
 from tests.ledger.given import ALICE, BANK, BOB, BOOK, Database, open_door, transfer, txn
 
@@ -99,6 +101,14 @@ async def test_our_own_accounts_are_kept_once_for_every_stream_and_add_up(store:
     assert stored is not None
     assert stored["source_account_id"] == f"{BANK.id}~str_1"
     assert (base_id(stored["source_account_id"]), public_id(stored["source_account_id"])) == (BANK.id, "acc_bank-USD")
+
+
+async def test_what_a_saga_left_on_the_way_is_added_up_over_the_stripes(store: LedgerStore) -> None:
+    pending = system_account(BOOK, "pending", USD)
+    async with open_door(store, seed=1) as one, open_door(store, seed=2) as two:
+        await verbs.post(one, transfer("pulled", BANK, pending, 5, saga_id="default/sag_one"))
+        await verbs.post(two, transfer("settled", pending, ALICE, 5, saga_id="default/sag_one"))
+    assert dict((await store.audit()).transit["default/sag_one"]) == {pending.id: 0}
 
 
 async def test_a_companion_needs_no_transaction_to_be_chained(
