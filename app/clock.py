@@ -43,3 +43,8 @@ def whole_milliseconds(moment: datetime) -> datetime:
 def rfc3339(moment: datetime) -> str:
     """The moment as RFC 3339 in UTC with milliseconds, as in ``2026-11-20T05:00:00.000Z``."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def from_rfc3339(text: str) -> datetime:
+    """The moment that ``rfc3339`` wrote. Raises ValueError."""
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)

@@ -24,6 +24,7 @@ from app.api import (
     reversals,
     sagas,
     standing,
+    transactions,
     transfers,
     webhooks,
 )
@@ -48,6 +49,7 @@ ROUTERS = (
     me.router,
     accounts.router,
     transfers.router,
+    transactions.router,
     batches.router,
     bank_links.router,
     quotes.router,

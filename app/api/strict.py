@@ -5,11 +5,13 @@ know is refused, because ignoring it may do the opposite of what was asked: thin
 """
 
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import dataclass
 from decimal import Decimal
 from email.message import Message
 from typing import Any, NoReturn
 
+from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import get_flat_params
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
@@ -17,6 +19,22 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.errors import Malformed
+
+
+@dataclass(frozen=True, slots=True)
+class QueryPrefix:
+    """At most one query parameter whose name begins so: yields what follows in the name, and its value; or None.
+
+    Raises RequestValidationError for a second one.
+    """
+
+    prefix: str
+
+    async def __call__(self, request: Request) -> tuple[str, str] | None:
+        found = [pair for pair in request.query_params.multi_items() if pair[0].startswith(self.prefix)]
+        if len(found) > 1:
+            _refuse([name for name, _ in found[1:]], "There may be only one of its kind.")
+        return (found[0][0].removeprefix(self.prefix), found[0][1]) if found else None
 
 
 class StrictRoute(APIRoute):
@@ -29,9 +47,11 @@ class StrictRoute(APIRoute):
         handle = super().get_route_handler()
         has_body = self.body_field is not None
         known = {parameter.alias for parameter in get_flat_params(self.dependant)}
+        prefixes = tuple(_prefixes(self.dependant))
 
         async def read_then_handle(request: Request) -> Response:
-            _refuse_unknown(request.query_params.keys() - known)
+            unknown = request.query_params.keys() - known
+            _refuse([name for name in unknown if not name.startswith(prefixes)], "There is no such parameter.")
             if not has_body:
                 return await handle(request)
             strict = _StrictRequest(request.scope, request.receive)
@@ -41,13 +61,17 @@ class StrictRoute(APIRoute):
         return read_then_handle
 
 
-def _refuse_unknown(parameters: set[str]) -> None:
+def _prefixes(dependant: Dependant) -> Iterator[str]:
+    for dependency in dependant.dependencies:
+        if isinstance(dependency.call, QueryPrefix):
+            yield dependency.call.prefix
+        yield from _prefixes(dependency)
+
+
+def _refuse(parameters: list[str], sentence: str) -> None:
     if parameters:
         raise RequestValidationError(
-            [
-                {"type": "extra_forbidden", "loc": ("query", name), "msg": "There is no such parameter."}
-                for name in sorted(parameters)
-            ]
+            [{"type": "extra_forbidden", "loc": ("query", name), "msg": sentence} for name in sorted(parameters)]
         )
 
 

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal, Self
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
-from app.api.bodies import AccountId, AmountText, Body, CurrencyCode, Metadata, TransactionId
-from app.api.deps import CurrentRuntime, KeyUnlessDryRun, Reader, VerifiedTransactor
+from app.api.bodies import AccountId, AmountText, Body, CurrencyCode, Metadata
+from app.api.deps import CurrentRuntime, KeyUnlessDryRun, VerifiedTransactor
 from app.api.problems import problems
 from app.api.strict import StrictRoute
 from app.api.views import Instant, stored_money
@@ -22,15 +22,13 @@ from app.errors import (
     InvalidAmount,
     KycRequired,
     LimitExceeded,
-    Missing,
     OutcomeUnresolved,
     Overloaded,
     SameAccount,
     StaleVersion,
     UnknownCurrency,
 )
-from app.ids import public_id, stored_id
-from app.ledger.accounts import CUSTOMER
+from app.ids import public_id
 from app.money import Money
 from app.wallets.fees import fee_in
 from app.wallets.transfers import Made, Transfer
@@ -148,18 +146,6 @@ async def make_transfer(
         return PreviewView.of(await runtime.transfers.preview(asked))
     made = await runtime.transfers.transfer(asked)
     return TransactionView.of(made.transaction, made.balances)
-
-
-@router.get("/transactions/{transaction_id}", responses=problems(Missing))
-async def show_transaction(transaction_id: TransactionId, caller: Reader, runtime: CurrentRuntime) -> TransactionView:
-    """A transaction that one of your accounts took part in, and what it left there."""
-    transaction = await runtime.ledger.transaction(stored_id(caller.book, transaction_id))
-    own = await runtime.ledger.accounts_of(caller.book, caller.user_id, CUSTOMER)
-    if transaction is None or {account.id for account in own}.isdisjoint(
-        leg["account_id"] for leg in transaction["legs"]
-    ):
-        raise Missing("transaction")
-    return TransactionView.of(transaction, await runtime.ledger.balances_left(transaction, caller.user_id))
 
 
 def _shown(balances: Mapping[str, Money]) -> dict[str, str]:

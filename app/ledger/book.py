@@ -32,7 +32,7 @@ from app.errors import (
 )
 from app.ids import derived_id, public_id, stored_id
 from app.ledger import checks
-from app.ledger.accounts import Account
+from app.ledger.accounts import CUSTOMER, Account
 from app.ledger.blocks import Block, canonical, leaf, merkle_root
 from app.ledger.changes import ABSENT, Change, Companion, Document, Duplicate, Posted
 from app.ledger.diversion import divert
@@ -253,7 +253,8 @@ class Book:
             "n": self._stream.number + 1,
             "i": len(self.transactions) + len(overlay.transactions),
         }
-        overlay.transactions.append(transaction_document(transaction, legs, position, self._at, seqs))
+        customers = _customers(legs, overlay) if transaction.metadata else ()
+        overlay.transactions.append(transaction_document(transaction, legs, position, self._at, seqs, customers))
 
     def _divert(
         self, transaction: Transaction, accounts: Mapping[str, Account], freed: Mapping[str, int], overlay: _Overlay
@@ -382,3 +383,9 @@ class Book:
             self._documents[key] = {**self._documents.get(key, companion.guard), **companion.document}
             first = self._companions.get(key, companion)
             self._companions[key] = replace(first, document={**first.document, **companion.document})
+
+
+def _customers(legs: Iterable[Leg], overlay: _Overlay) -> tuple[str, ...]:
+    """The customers' accounts that a transaction changed."""
+    changed = (overlay.accounts.get(leg.account_id) for leg in legs)
+    return tuple(dict.fromkeys(account.id for account in changed if account and account.role == CUSTOMER))

@@ -1,14 +1,15 @@
 """How the ledger's nouns look in MongoDB, both ways. Pure; field names are the schema's."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from app.ids import book_of
+from app.ids import book_of, derived_id
 from app.ledger.accounts import Account, AccountStatus
 from app.ledger.blocks import Block
 from app.ledger.changes import Document
-from app.ledger.transactions import Hold, Leg, Side, Status, Transaction
+from app.ledger.transactions import Hold, Leg, MetadataValue, Side, Status, Transaction
 from app.money import Money, asset
 from app.plumbing.decimals import from_decimal128, to_decimal128
 
@@ -57,11 +58,17 @@ def account_from(document: Document) -> Account:
 
 
 def transaction_document(
-    transaction: Transaction, legs: tuple[Leg, ...], position: dict[str, Any], at: datetime, seqs: Sequence[int] = ()
+    transaction: Transaction,
+    legs: tuple[Leg, ...],
+    position: dict[str, Any],
+    at: datetime,
+    seqs: Sequence[int] = (),
+    customers: Iterable[str] = (),
 ) -> Document:
     """A transaction as stored: ``legs`` are where it landed, the fingerprint is of what was asked for.
 
-    ``seqs`` are the numbers of its entries, one a leg; a pending transaction has none.
+    ``seqs`` are the numbers of its entries, one a leg; a pending transaction has none. ``customers`` are the customers'
+    accounts in it: on each of them its metadata can be searched for.
     """
     source = next(leg for leg in legs if leg.side is Side.DEBIT)
     destination = next(leg for leg in legs if leg.side is Side.CREDIT)
@@ -86,9 +93,24 @@ def transaction_document(
     }
     for leg, seq in zip(document["legs"], seqs, strict=False):
         leg["seq"] = seq
+    if transaction.metadata:
+        pairs = [(name, metadata_text(value)) for name, value in transaction.metadata.items()]
+        document["tags"] = [tag(account_id, *pair) for account_id in customers for pair in pairs]
     if transaction.expires_at is not None:
         document["expires_at"] = transaction.expires_at
     return document
+
+
+def tag(account_id: str, name: str, value: str) -> str:
+    """What an account's transactions with that metadata have in common: short, and telling nothing to who reads it."""
+    return derived_id("tag", account_id, name, value)
+
+
+def metadata_text(value: MetadataValue) -> str:
+    """A value of metadata as a query writes it."""
+    if isinstance(value, str):
+        return value
+    return json.dumps(value)
 
 
 def transaction_from(document: Document) -> Transaction:

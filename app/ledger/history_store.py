@@ -65,6 +65,10 @@ class History:
         """The account's balance as of that instant, in minor units: that of the last entry not after it."""
         return (await self._last(account, {"$lte": at})).balance
 
+    async def seq_at(self, account: Account, at: datetime) -> int:
+        """The number of the account's last entry not after that instant; 0 if there was none."""
+        return (await self._last(account, {"$lte": at})).seq
+
     async def statement(
         self, account: Account, since: datetime, until: datetime, before: str | None, limit: int
     ) -> Statement:

@@ -82,7 +82,7 @@ TRANSACTION_SCHEMA = _exactly(
         "position": _exactly({"stream": _TEXT, "n": _COUNT, "i": _COUNT}),
         "timestamp": _DATE,
     },
-    optional={"expires_at": _DATE},
+    optional={"expires_at": _DATE, "tags": {"bsonType": "array", "maxItems": 128 * 20, "items": _TEXT}},
 )
 
 ENTRY_SCHEMA = _exactly(

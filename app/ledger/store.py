@@ -10,10 +10,11 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.read_concern import ReadConcern
 
 from app.ids import book_of, stored_id
-from app.ledger.accounts import CUSTOMER, Account
+from app.ledger.accounts import Account
 from app.ledger.blocks import Block, block_id
 from app.ledger.changes import Document
-from app.ledger.documents import account_from, block_from, entry_id, hold_from
+from app.ledger.documents import account_from, block_from, hold_from
+from app.ledger.feed_store import Feed
 from app.ledger.history_store import History
 from app.ledger.limits import LIMIT_WINDOWS
 from app.ledger.remainders import REMAINDERS
@@ -28,14 +29,17 @@ from app.ledger.schemas import (
 )
 from app.ledger.transactions import Hold
 from app.ledger.verify import Audit
-from app.money import Money
 from app.plumbing.collections import CollectionSpec, ids_of_book
-from app.plumbing.decimals import from_decimal128
 
 ACCOUNT_ACTS, TRANSACTION_ACTS = "account_acts", "transaction_acts"
 
 _DUE = IndexModel(
     [("expires_at", ASCENDING), ("_id", ASCENDING)], partialFilterExpression={"expires_at": {"$type": "date"}}
+)
+
+_TAGGED = IndexModel(
+    [("tags", ASCENDING), ("timestamp", DESCENDING), ("_id", DESCENDING)],
+    partialFilterExpression={"tags": {"$exists": True}},
 )
 
 COLLECTIONS = (
@@ -46,7 +50,10 @@ COLLECTIONS = (
     ),
     CollectionSpec(
         "transactions",
-        indexes=(IndexModel([("saga_id", ASCENDING)], partialFilterExpression={"saga_id": {"$type": "string"}}),),
+        indexes=(
+            IndexModel([("saga_id", ASCENDING)], partialFilterExpression={"saga_id": {"$type": "string"}}),
+            _TAGGED,
+        ),
         schema=TRANSACTION_SCHEMA,
     ),
     CollectionSpec("ledger_entries", schema=ENTRY_SCHEMA),
@@ -68,6 +75,7 @@ class LedgerStore:
         self._client = client
         self._database = database
         self.history = History(client, database)
+        self.feed = Feed(database, self.history)
 
     async def account(self, account_id: str) -> Account | None:
         """The account of that stored id."""
@@ -89,19 +97,6 @@ class LedgerStore:
         """The stored transaction."""
         return await self._database["transactions"].find_one({"_id": transaction_id})
 
-    async def balances_left(self, transaction: Document, user_id: str) -> dict[str, Money]:
-        """What a posted transaction left in that user's own accounts, by stored id, as of that transaction.
-
-        Its legs say which entries it made, so they are found by id; a pending transaction left every balance alone.
-        """
-        last = {leg["account_id"]: leg["seq"] for leg in transaction["legs"] if "seq" in leg}
-        own = {"_id": {"$in": list(last)}, "user_id": user_id, "role": CUSTOMER}
-        accounts = [account_from(document) async for document in self._database["accounts"].find(own)]
-        ids = [entry_id(account.id, last[account.id]) for account in accounts]
-        entries = self._database["ledger_entries"].find({"_id": {"$in": ids}}) if ids else None
-        left = {each["account_id"]: each["balance_after"] async for each in entries} if entries else {}
-        return {each.id: Money(from_decimal128(left[each.id]), each.asset) for each in accounts if each.id in left}
-
     async def hold_remaining(self, hold_id: str) -> int:
         """What a hold still reserves, in minor units; 0 if it never was."""
         document = await self._database["holds"].find_one({"_id": hold_id})
@@ -109,7 +104,7 @@ class LedgerStore:
 
     async def due_holds(self, now: datetime, after: Hold | None, limit: int) -> list[Hold]:
         """Holds whose time is over and that still reserve something, the longest overdue first, behind ``after``."""
-        query: Document = {"expires_at": {"$lte": now}}
+        query: Document = {"expires_at": {"$type": "date", "$lte": now}}  # the type, or the index is not used
         if after is not None:
             query["$or"] = [
                 {"expires_at": {"$gt": after.expires_at}},

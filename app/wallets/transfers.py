@@ -137,6 +137,8 @@ class Transfers:
     async def _made(self, asked: Transfer, verdict: Posted | Duplicate) -> Made:
         transaction = verdict.transactions[0]
         if isinstance(verdict, Duplicate):
-            return Made(transaction, await self._store.balances_left(transaction, asked.user_id))
+            accounts = await self._store.accounts_of(asked.book, asked.user_id, CUSTOMER)
+            [balances] = await self._store.feed.balances_left([transaction], accounts)
+            return Made(transaction, balances)
         own = (account for account in verdict.accounts.values() if account.user_id == asked.user_id)
         return Made(transaction, {account.id: account.balance_money for account in own if account.role == CUSTOMER})

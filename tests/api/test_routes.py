@@ -33,6 +33,7 @@ ROUTES = {
     "GET /v1/accounts/{account_id}/entries": ("wallet:read", None),
     "GET /v1/accounts/{account_id}/statement": ("wallet:read", None),
     "POST /v1/transfers": ("wallet:transact", "needed"),
+    "GET /v1/transactions": ("wallet:read", None),
     "GET /v1/transactions/{transaction_id}": ("wallet:read", None),
     "GET /v1/transactions/{transaction_id}/receipt": ("wallet:read", None),
     "GET /v1/bank-links": ("wallet:read", None),
