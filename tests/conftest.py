@@ -68,7 +68,28 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="run the long rounds too: more examples, more crashes")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Without --full, leave out the rounds whose parameters their test calls long."""
+    if config.getoption("full"):
+        return
+    left_out = [item for item in items if _is_long(item)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+def _is_long(item: pytest.Item) -> bool:
+    mark = item.get_closest_marker("long_when")
+    if mark is None or not isinstance(item, pytest.Function):
+        return False
+    condition, *parameters = mark.args
+    return bool(condition(**{name: item.callspec.params[name] for name in parameters}))
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "long_when(condition, *parameters): a round for --full, where that holds of them"
+    )
     hypothesis_settings.load_profile("full" if config.getoption("full") else "short")
     if not hasattr(config, "workerinput"):
         config.stash[_SERVERS] = Servers()

@@ -17,11 +17,10 @@ _COMMITS_MAX = 60
 
 @pytest.mark.parametrize("committed", [False, True], ids=["before the commit", "after the commit"])
 @pytest.mark.parametrize("name", [name for name, scenario in SCENARIOS.items() if not scenario.fleeting])
+@pytest.mark.long_when(lambda name, committed: (name, committed) not in SHORT, "name", "committed")
 async def test_a_crash_at_any_commit_changes_nothing_in_the_end(
     calm_world: World, ada: Customer, name: str, *, committed: bool, full: bool
 ) -> None:
-    if not full and (name, committed) not in SHORT:
-        pytest.skip("a longer round: --full")
     world, scenario = calm_world, SCENARIOS[name]
     for dies_at in range(1, _COMMITS_MAX):
         customer = await world.with_new_accounts(ada, "500.00")

@@ -43,11 +43,10 @@ async def run(world: World, scenario: Scenario, customer: Customer, *faults: tup
 
 @pytest.mark.parametrize("fault", KINDS)
 @pytest.mark.parametrize("call", CALLS)
-async def test_one_fault_in_one_call(
-    calm_world: World, rich_ada: Customer, call: str, fault: str, *, full: bool
-) -> None:
-    if not full and call not in LOOKED_UP_BY and fault in {"timeout_after", "late", "slow"}:
-        pytest.skip("a longer round: --full; for a call that only reads these are one fault")
+@pytest.mark.long_when(
+    lambda call, fault: call not in LOOKED_UP_BY and fault in {"timeout_after", "late", "slow"}, "call", "fault"
+)
+async def test_one_fault_in_one_call(calm_world: World, rich_ada: Customer, call: str, fault: str) -> None:
     calm_world.surprises_welcome = (call, fault) == ("unit get_payment", "decline")
     await run(calm_world, ENDS_OTHERWISE.get((call, fault), PURCHASE), rich_ada, (call, fault, 1))
 
@@ -55,22 +54,20 @@ async def test_one_fault_in_one_call(
 @pytest.mark.parametrize("fault", KINDS)
 @pytest.mark.parametrize("lost", ["timeout_before", "timeout_after", "late"])
 @pytest.mark.parametrize("call", LOOKED_UP_BY)
+@pytest.mark.long_when(lambda lost, fault: lost == "late" or fault not in {"error", "timeout_after"}, "lost", "fault")
 async def test_a_fault_while_looking_for_what_became_of_a_lost_call(
-    calm_world: World, rich_ada: Customer, call: str, lost: str, fault: str, *, full: bool
+    calm_world: World, rich_ada: Customer, call: str, lost: str, fault: str
 ) -> None:
-    if not full and (lost == "late" or fault not in {"error", "timeout_after"}):
-        pytest.skip("a longer round: --full")
     calm_world.surprises_welcome = (call, fault) == ("unit create_payment", "decline")
     await run(calm_world, PURCHASE, rich_ada, (call, lost, 1), (LOOKED_UP_BY[call], fault, 1))
 
 
 @pytest.mark.parametrize("fault", SENDS_GO_WRONG)
 @pytest.mark.parametrize("times", [2, 3])
+@pytest.mark.long_when(lambda times: times > 2, "times")
 async def test_several_sends_that_all_go_wrong_deliver_once(
-    calm_world: World, rich_ada: Customer, fault: str, times: int, *, full: bool
+    calm_world: World, rich_ada: Customer, fault: str, times: int
 ) -> None:
-    if not full and times > 2:
-        pytest.skip("a longer round: --full")
     await run(calm_world, PURCHASE, rich_ada, ("tatum send", fault, times))
 
 
