@@ -72,7 +72,7 @@ class Users:
 
     async def by_applicant(self, applicant_id: str) -> User | None:
         """The user whom the verification vendor knows by that id."""
-        return _user(await self._users.find_one({"applicant_id": applicant_id}))
+        return _user(await self._users.find_one({"applicant_id": {"$eq": applicant_id, "$type": "string"}}))
 
     async def start_verification(self, stored_user_id: str, applicant_id: str) -> User:
         """Note the applicant; a user with no level yet becomes ``pending``, any other keeps theirs.

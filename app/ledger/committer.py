@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from app.errors import OutcomeUnresolved, Overloaded
+from app.errors import OutcomeUnresolved, Overloaded, WalletError
 from app.ledger.changes import Change, Duplicate, Posted
 from app.ledger.deciding import Decider, Knotted
 from app.ledger.gathering import Queue, Waiting
@@ -58,6 +58,25 @@ class Committer:
         except asyncio.CancelledError:
             waiting.withdraw()
             raise
+
+    async def submit_all(
+        self, changes: Sequence[Change], *, deadline_s: float = 10.0
+    ) -> list[Posted | Duplicate | WalletError]:
+        """Submit changes together; a verdict on each, in order: what ``submit`` would return or raise for it."""
+        loop = asyncio.get_running_loop()
+        waiting = [Waiting(change, loop.create_future(), touched(change)) for change in changes]
+        for each in waiting:
+            if self._closing or (len(self._queue) >= _QUEUE_MAX and not each.change.fact):
+                each.settle(Overloaded())
+            else:
+                self._queue.put(each)
+        self._arrived.set()
+        if waiting:
+            await asyncio.wait([each.answer for each in waiting], timeout=deadline_s)
+        for each in waiting:
+            if not each.answer.done():
+                each.settle(Overloaded() if each.withdraw() else OutcomeUnresolved())
+        return [_verdict_of(each) for each in waiting]
 
     async def run(self) -> None:
         """Commit what arrives, until closed and drained; keep the streams' leases alive, and give them back."""
@@ -138,3 +157,13 @@ class Committer:
         middle = len(batch) // 2
         await self._commit(lane, batch[:middle])
         await self._commit(lane, batch[middle:])
+
+
+def _verdict_of(waiting: Waiting) -> Posted | Duplicate | WalletError:
+    """A settled answer; a refusal is one, any other exception is raised."""
+    failure = waiting.answer.exception()
+    if failure is None:
+        return waiting.answer.result()
+    if isinstance(failure, WalletError):
+        return failure
+    raise failure

@@ -119,7 +119,9 @@ class LedgerStore:
 
     async def transactions_of_saga(self, saga_id: str) -> list[Document]:
         """What a saga posted, in order."""
-        cursor = self._database["transactions"].find({"saga_id": saga_id, "_id": ids_of_book(book_of(saga_id))})
+        cursor = self._database["transactions"].find(
+            {"saga_id": {"$eq": saga_id, "$type": "string"}, "_id": ids_of_book(book_of(saga_id))}
+        )
         return await cursor.sort([("timestamp", ASCENDING), ("position.n", ASCENDING), ("position.i", 1)]).to_list()
 
     async def entries(self, account_id: str, before: str | None, limit: int) -> list[Document]:

@@ -53,7 +53,7 @@ class SagaStore:
 
     async def claim(self, now: datetime, lease_s: float) -> SagaRecord | None:
         """Lease one due saga that nobody holds; claiming raises its fence, so an earlier holder can write no more."""
-        due = {"$or": [{"wake_at": {"$lte": now}}, {"woken_at": _DATE}]}
+        due = {"$or": [{"wake_at": {"$lte": now, **_DATE}}, {"woken_at": _DATE}]}
         free = {"$expr": {"$lt": ["$lease_until", "$$NOW"]}}
         document = await self._database[SAGAS].find_one_and_update(
             {"status": {"$in": _CLAIMABLE}, **due, **free},

@@ -5,7 +5,6 @@ Atomic: all are one change, so all are posted or none. Whose accounts they are t
 read before.
 """
 
-from asyncio import TaskGroup
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -46,11 +45,14 @@ class Batches:
     ) -> list[ItemVerdict]:
         """A verdict on each item, in order; what could not be read as a transfer keeps the refusal that it came as."""
         ids = _ids(book, user_id, key, len(items))
-        async with TaskGroup() as group:
-            verdicts = [
-                group.create_task(self._post(book, each_id, item)) for each_id, item in zip(ids, items, strict=True)
-            ]
-        return [verdict.result() for verdict in verdicts]
+        read = [_read(book, *each) for each in zip(ids, items, strict=True)]
+        changes = [Change(book, (each,), payer=ANYBODY) for each in read if isinstance(each, Transaction)]
+        told = iter(await self._door.submit_all(changes))
+        verdicts = [each if isinstance(each, WalletError) else next(told) for each in read]
+        return [
+            ItemVerdict(each_id, verdict if isinstance(verdict, WalletError) else None)
+            for each_id, verdict in zip(ids, verdicts, strict=True)
+        ]
 
     async def post_all(
         self, book: str, user_id: str, key: str, items: Sequence[BatchItem | WalletError]
@@ -67,13 +69,13 @@ class Batches:
             raise
         return [ItemVerdict(each_id) for each_id in ids]
 
-    async def _post(self, book: str, transaction_id: str, item: BatchItem | WalletError) -> ItemVerdict:
-        try:
-            transaction = _transaction(book, transaction_id, item)
-            await self._door.submit(Change(book, (transaction,), payer=ANYBODY))
-        except WalletError as refusal:
-            return ItemVerdict(transaction_id, refusal)
-        return ItemVerdict(transaction_id)
+
+def _read(book: str, transaction_id: str, item: BatchItem | WalletError) -> Transaction | WalletError:
+    """The item's transaction, or why there can be none."""
+    try:
+        return _transaction(book, transaction_id, item)
+    except WalletError as refusal:
+        return refusal
 
 
 def _ids(book: str, user_id: str, key: str, count: int) -> list[str]:
