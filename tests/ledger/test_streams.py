@@ -1,12 +1,17 @@
-"""Streams are leased: of two owners exactly one goes on; slots are used again; our own accounts are striped."""
+"""Streams are leased: of two owners exactly one goes on; slots are used again; our own accounts are striped.
+
+And of two who decided on the same reading, on whatever streams, exactly one is right.
+"""
 
 import asyncio
+from collections import Counter
 
 import pytest
 
+from app.errors import StaleGuard
 from app.ids import base_id, public_id
 from app.ledger import verbs
-from app.ledger.accounts import system_account
+from app.ledger.accounts import Account, customer_account, system_account
 from app.ledger.changes import ABSENT, Change, Companion, Posted
 from app.ledger.committer import Committer
 from app.ledger.outcomes import BatchTransient
@@ -118,4 +123,36 @@ async def test_a_companion_needs_no_transaction_to_be_chained(
     note = Companion("notes", f"{BOOK}/one", ABSENT, {"version": 1})
     assert isinstance(await door.submit(Change(BOOK, companions=(note,))), Posted)
     assert await database["blocks"].count_documents({"transaction_ids": []}) == 1
+    assert (await store.audit()).breaks == []
+
+
+@pytest.mark.parametrize("doors", [1, 2])
+async def test_of_two_withdrawals_under_one_condition_over_both_accounts_exactly_one_passes(
+    database: Database, store: LedgerStore, doors: int
+) -> None:
+    """Write skew: each reads both accounts and writes one. Sixty of a hundred and twenty may go, not all of them."""
+    await ensure_collections(database, [CollectionSpec("promises")])
+    savings = customer_account(f"{BOOK}/acc_savings", USD, "usr_alice")
+    promise = f"{BOOK}/promise_alice"
+
+    async def withdrawal(name: str, source: Account) -> Change | None:
+        kept = await database["promises"].find_one({"_id": promise})
+        assert kept is not None
+        if await store.balance(ALICE.id) + await store.balance(savings.id) - 60 < kept["at_least"]:
+            return None
+        guard = Companion("promises", promise, {"version": kept["version"]}, {"version": kept["version"] + 1})
+        return Change(BOOK, (transfer(name, source, BANK, 60),), (guard,))
+
+    async with open_door(store, seed=1) as one, open_door(store, seed=2) as two:
+        await verbs.post(one, transfer("fund", BANK, ALICE, 60), transfer("fund savings", BANK, savings, 60))
+        made = Companion("promises", promise, ABSENT, {"version": 1, "at_least": 40})
+        await one.submit(Change(BOOK, companions=(made,)))
+        asked = [await withdrawal("dollars", ALICE), await withdrawal("savings", savings)]
+        told = await asyncio.gather(
+            *((one, two)[n % doors].submit(change) for n, change in enumerate(asked) if change is not None),
+            return_exceptions=True,
+        )
+        assert Counter(type(verdict) for verdict in told) == {Posted: 1, StaleGuard: 1}
+        assert await withdrawal("again", ALICE) is None
+    assert await store.balance(ALICE.id) + await store.balance(savings.id) == 60
     assert (await store.audit()).breaks == []
