@@ -80,6 +80,11 @@ class Member:
             return await self.ask("admin", "hello")
         return {}
 
+    async def is_ahead(self) -> bool:
+        """Whether it has written what no majority has yet."""
+        written = (await self.hello()).get("lastWrite")
+        return written is not None and bool(written["opTime"]["ts"] > written["majorityOpTime"]["ts"])
+
     async def ask(self, database: str, *command: Any) -> dict[str, Any]:
         """Its own answer, not the primary's."""
         return await asyncio.to_thread(self._ask, database, *command)
@@ -126,17 +131,21 @@ class ReplicaSet:
         await until(together, _UP_S)
 
     async def primary(self) -> Member:
-        """Who takes writes at present."""
-        for member in self.members:
-            if (await member.hello()).get("isWritablePrimary"):
-                return member
-        raise AssertionError("there is no primary")
+        """Who takes writes at present, or soon."""
+        async with asyncio.timeout(_UP_S):
+            while True:
+                for member in self.members:
+                    if (await member.hello()).get("isWritablePrimary"):
+                        return member
+
+    def others(self, old: Member) -> list[Member]:
+        return [member for member in self.members if member is not old]
 
     async def others_elect(self, old: Member) -> None:
         """Until the others have a primary of their own."""
 
         async def elected() -> bool:
-            states = [await member.hello() for member in self.members if member is not old]
+            states = [await member.hello() for member in self.others(old)]
             return any(state.get("isWritablePrimary") for state in states)
 
         await until(elected, _UP_S)
