@@ -1,6 +1,8 @@
 """What the server itself enforces on every write to the ledger: money is Decimal128 within its bound, kinds are fixed.
 
-The code checks all of this first; the validators are there for the writes that do not go through the code.
+The code checks all of this first; the validators are there for the writes that do not go through the code. On the
+collections of the hot path they look at what carries money and nothing else: a validator of every field took a sixth of
+the server's time there.
 """
 
 from typing import Any
@@ -23,7 +25,6 @@ _BALANCE: dict[str, Any] = {
 _NOT_NEGATIVE = {**_BALANCE, "minimum": Decimal128("0"), "exclusiveMinimum": False}
 _POSITIVE = {**_BALANCE, "minimum": Decimal128("0"), "exclusiveMinimum": True}
 _DATE = {"bsonType": "date"}
-_HASH = {"bsonType": "string", "minLength": 64, "maxLength": 64}
 _SIDE = {"enum": ["DR", "CR"]}
 
 
@@ -36,67 +37,28 @@ def _exactly(properties: dict[str, Any], optional: dict[str, Any] | None = None)
     }
 
 
-ACCOUNT_SCHEMA = _exactly(
+def _at_least(properties: dict[str, Any]) -> dict[str, Any]:
+    return {"bsonType": "object", "required": sorted(properties), "properties": properties}
+
+
+ACCOUNT_SCHEMA = _at_least(
     {
-        "_id": _TEXT,
-        "book": _TEXT,
-        "user_id": _OPTIONAL_TEXT,
-        "name": {"bsonType": "string", "maxLength": 200},
-        "role": _TEXT,
-        "currency": _TEXT,
         "balance": _BALANCE,
         "held": _NOT_NEGATIVE,
-        "limits": _exactly({"min_available": {**_BALANCE, "bsonType": ["decimal", "null"]}}),
+        "limits": _at_least({"min_available": {**_BALANCE, "bsonType": ["decimal", "null"]}}),
         "status": {"enum": ["open", "frozen", "closed"]},
-        "seq": _COUNT,
-        "version": _COUNT,
-        "last_transaction_id": _OPTIONAL_TEXT,
-        "updated_at": _DATE,
     }
 )
 
-TRANSACTION_SCHEMA = _exactly(
+TRANSACTION_SCHEMA = _at_least(
     {
-        "_id": _TEXT,
-        "book": _TEXT,
-        "kind": _TEXT,
         "status": {"enum": ["posted", "pending"]},
-        "source_account_id": _TEXT,
-        "dest_account_id": _TEXT,
         "amount": _POSITIVE,
-        "currency": _TEXT,
-        "legs": {
-            "bsonType": "array",
-            "minItems": 2,
-            "maxItems": 128,
-            "items": _exactly(
-                {"account_id": _TEXT, "side": _SIDE, "amount": _POSITIVE, "currency": _TEXT}, optional={"seq": _COUNT}
-            ),
-        },
-        "hold_ids": {"bsonType": "array", "maxItems": 8, "items": _TEXT},
-        "closes_holds": {"bsonType": "bool"},
-        "reverses": _OPTIONAL_TEXT,
-        "saga_id": _OPTIONAL_TEXT,
-        "metadata": {"bsonType": "object", "maxProperties": 20},
-        "fingerprint": {"bsonType": "string", "minLength": 64, "maxLength": 64},
-        "position": _exactly({"stream": _TEXT, "n": _COUNT, "i": _COUNT}),
-        "timestamp": _DATE,
-    },
-    optional={"expires_at": _DATE, "tags": {"bsonType": "array", "maxItems": 128 * 20, "items": _TEXT}},
-)
-
-ENTRY_SCHEMA = _exactly(
-    {
-        "_id": _TEXT,
-        "transaction_id": _TEXT,
-        "account_id": _TEXT,
-        "direction": _SIDE,
-        "amount_snapshot": _POSITIVE,
-        "seq": {**_COUNT, "minimum": 1},
-        "balance_after": _BALANCE,
-        "timestamp": _DATE,
+        "legs": {"bsonType": "array", "minItems": 2, "items": _at_least({"side": _SIDE, "amount": _POSITIVE})},
     }
 )
+
+ENTRY_SCHEMA = _at_least({"direction": _SIDE, "amount_snapshot": _POSITIVE, "balance_after": _BALANCE})
 
 HOLD_SCHEMA = _exactly(
     {
@@ -129,19 +91,5 @@ LIMIT_WINDOW_SCHEMA = _exactly(
         "currency": _TEXT,
         "windows": _exactly({"hour": _WINDOW, "day": _WINDOW, "month": _WINDOW}),
         "version": {**_COUNT, "minimum": 1},
-    }
-)
-
-BLOCK_SCHEMA = _exactly(
-    {
-        "_id": _TEXT,
-        "stream": _TEXT,
-        "n": {**_COUNT, "minimum": 1},
-        "prev_hash": _HASH,
-        "root": _HASH,
-        "transaction_ids": {"bsonType": "array", "maxItems": 20_000, "items": _TEXT},
-        "at": _DATE,
-        "hash": _HASH,
-        "token": _TEXT,
     }
 )

@@ -20,7 +20,6 @@ from app.ledger.limits import LIMIT_WINDOWS
 from app.ledger.remainders import REMAINDERS
 from app.ledger.schemas import (
     ACCOUNT_SCHEMA,
-    BLOCK_SCHEMA,
     ENTRY_SCHEMA,
     HOLD_SCHEMA,
     LIMIT_WINDOW_SCHEMA,
@@ -63,7 +62,7 @@ COLLECTIONS = (
     CollectionSpec(ACCOUNT_ACTS),
     CollectionSpec(TRANSACTION_ACTS),
     CollectionSpec("streams"),
-    CollectionSpec("blocks", schema=BLOCK_SCHEMA),
+    CollectionSpec("blocks"),
     CollectionSpec("cases", indexes=(IndexModel([("book", ASCENDING), ("status", ASCENDING)]),)),
 )
 
