@@ -127,9 +127,10 @@ async def open_runtime(
         background = await stack.enter_async_context(asyncio.TaskGroup())
         background.create_task(door.run(), name="door")
         stack.callback(door.close)
-        pipelined = PipelinedRedis(redis)
-        background.create_task(pipelined.run(), name="redis")
-        stack.callback(pipelined.close)
+        pipelined, receivers = PipelinedRedis(redis), Receivers(ledger, users)
+        for gathering in (pipelined, users.reads, receivers.reads):
+            background.create_task(gathering.run())
+            stack.callback(gathering.close)
 
         bank_links = BankLinks(wallets, providers.banks, Sealer(settings.sealing_key), clock)
         quotes = Quotes(
@@ -162,7 +163,7 @@ async def open_runtime(
             transfers=Transfers(
                 door,
                 ledger,
-                Receivers(ledger, users),
+                receivers,
                 Previews(BatchStore(database), clock),
                 fee_bps=settings.transfer_fee_bps,
                 limits=tuple(map(_limit, settings.limits)),

@@ -13,6 +13,7 @@ from app.identity.recent import RecentUsers
 from app.identity.users import ComplianceLevel, User
 from app.ids import stored_id
 from app.plumbing.collections import CollectionSpec
+from app.plumbing.gathered import Gathered
 
 COLLECTIONS = (
     CollectionSpec(
@@ -43,6 +44,7 @@ class Users:
         self._users = database["users"]
         self._clock = clock
         self._recent = RecentUsers(clock)
+        self.reads = Gathered(self._read)
 
     async def get_or_create(self, principal: Principal) -> User:
         """The caller's user, made on their first request."""
@@ -52,15 +54,22 @@ class Users:
     async def caller(self, principal: Principal) -> User:
         """The caller's user, made on their first request; a verified one as of a few seconds ago."""
         known = self._recent.get(principal.stored_user_id)
-        return known or self._recent.remember(await self.get_or_create(principal))
+        if known is not None:
+            return known
+        found = await self.reads.get(principal.stored_user_id) or await self._create(principal)
+        return self._recent.remember(found)
 
     async def recent(self, tenant: str, user_id: str) -> User | None:
         """The user of that tenant and public id; a verified one as of a few seconds ago."""
         known = self._recent.get(stored_id(tenant, user_id))
         if known is not None:
             return known
-        found = await self.get(tenant, user_id)
+        found = await self.reads.get(stored_id(tenant, user_id))
         return self._recent.remember(found) if found else None
+
+    async def _read(self, ids: list[str]) -> dict[str, User]:
+        found = self._users.find({"_id": {"$in": ids}})
+        return {document["_id"]: _present(document) async for document in found}
 
     async def get(self, tenant: str, user_id: str) -> User | None:
         """The user of that tenant and public id."""

@@ -87,6 +87,11 @@ class LedgerStore:
         found = self._database["accounts"].find({"$or": [{"_id": account_id}, stripes]})
         return sum([account_from(document).balance async for document in found])
 
+    async def accounts_by_id(self, account_ids: list[str]) -> dict[str, Account]:
+        """Those of the accounts that there are, by stored id."""
+        found = self._database["accounts"].find({"_id": {"$in": account_ids}})
+        return {document["_id"]: account_from(document) async for document in found}
+
     async def accounts_of(self, book: str, user_id: str, role: str) -> list[Account]:
         """A user's accounts of one role, oldest first."""
         query = {"user_id": user_id, "_id": ids_of_book(book), "role": role}

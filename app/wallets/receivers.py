@@ -10,6 +10,7 @@ from app.errors import DestinationNotFound
 from app.identity.store import Users
 from app.ledger.accounts import CUSTOMER
 from app.ledger.store import LedgerStore
+from app.plumbing.gathered import Gathered
 
 _OWNERS_MAX = 50_000
 
@@ -18,8 +19,8 @@ class Receivers:
     """Knows the owners of accounts that received lately."""
 
     def __init__(self, store: LedgerStore, users: Users) -> None:
-        self._store = store
         self._users = users
+        self.reads = Gathered(store.accounts_by_id)
         self._owners: OrderedDict[str, str] = OrderedDict()
 
     async def require(self, book: str, payer: str, account_id: str) -> None:
@@ -35,7 +36,7 @@ class Receivers:
             raise DestinationNotFound
 
     async def _read(self, account_id: str) -> str:
-        account = await self._store.account(account_id)
+        account = await self.reads.get(account_id)
         if account is None or account.role != CUSTOMER or account.user_id is None:
             raise DestinationNotFound
         self._owners[account_id] = account.user_id
