@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -69,7 +70,8 @@ async def test_a_head_that_takes_too_long_ends_the_connection(port: int, sent: b
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(sent)
     async with asyncio.timeout(5):
-        assert await reader.read() == b""
+        with suppress(ConnectionResetError):  # what it had not read yet is thrown away
+            assert await reader.read() == b""
     writer.close()
 
 

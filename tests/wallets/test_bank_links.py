@@ -17,9 +17,10 @@ async def world(calm_world: World) -> World:
     return calm_world
 
 
-@pytest.fixture(scope="module")
-async def eve(busy_world: World) -> Customer:
-    return await busy_world.customer("eve")
+@pytest.fixture
+async def eve(world: World) -> Customer:
+    """Made when nothing goes wrong any more, whatever the test before had dialled."""
+    return await world.customer("eve")
 
 
 async def stored(world: World, customer: Customer) -> dict[str, Any]:
