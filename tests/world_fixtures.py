@@ -50,6 +50,8 @@ async def busy_world(
 
 @pytest.fixture(scope="module")
 async def ada(busy_world: World) -> Customer:
+    """Made when nothing goes wrong, whatever a test before had dialled."""
+    await busy_world.calm_down()
     return await busy_world.customer("ada")
 
 

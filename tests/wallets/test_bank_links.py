@@ -7,7 +7,7 @@ from bson import BSON
 from pydantic import SecretStr
 
 from app.errors import BankLinkRefused, Missing, ProviderUnavailable
-from app.ids import public_id
+from app.ids import new_id, public_id
 from app.plumbing.sealing import BrokenSeal
 from tests.worlds import BOOK, Customer, World
 
@@ -20,7 +20,7 @@ async def world(calm_world: World) -> World:
 @pytest.fixture
 async def eve(world: World) -> Customer:
     """Made when nothing goes wrong any more, whatever the test before had dialled."""
-    return await world.customer("eve")
+    return await world.customer(new_id("eve"))
 
 
 async def stored(world: World, customer: Customer) -> dict[str, Any]:
