@@ -111,6 +111,12 @@ class BatchStore:
         Raises BatchStale, BatchTransient, BatchPoisoned (nothing is written) or CommitUnknown.
         """
         await self._end_abandoned()
+        try:
+            await self._write_in_session(batch)
+        except PyMongoError as error:
+            raise BatchTransient from error  # ending the session failed, so nothing had been committed
+
+    async def _write_in_session(self, batch: Batch) -> None:
         async with self._client.start_session() as session:
             await session.start_transaction(
                 read_concern=ReadConcern("snapshot"), write_concern=WriteConcern(w="majority", j=True)
