@@ -11,8 +11,7 @@ from typing import Protocol, cast
 
 from app.clock import Clock
 from app.errors import Busy, Missing, StaleGuard, WalletError
-from app.orchestrator import effects
-from app.orchestrator.effects import Effect, EffectStatus, Next, Policy, Sent
+from app.orchestrator.effects import RULES, Effect, EffectStatus, Next, Policy, Rules, Sent
 from app.orchestrator.journal import EFFECTS, Event, SagaRecord, effect_companion, effect_id
 from app.orchestrator.lifecycle import is_call, may, move, phase_of
 from app.orchestrator.outside import Outside
@@ -55,6 +54,7 @@ class Driver:
         outside: Outside,
         policies: Mapping[str, Policy],
         clock: Clock,
+        rules: Rules = RULES,
     ) -> None:
         self._flows = flows
         self._store = store
@@ -62,6 +62,7 @@ class Driver:
         self._outside = outside
         self._policies = policies
         self._clock = clock
+        self._rules = rules
 
     async def advance(self, saga: SagaRecord, lease: Lease) -> SagaRecord | None:
         """Take the saga one commit further."""
@@ -128,12 +129,12 @@ class Driver:
 
     async def _resolve(self, work: Work, call: Call, effect: Effect, lease: Lease) -> SagaRecord | None:
         policy = self._policies[call.provider]
-        decision = effects.next_move(effect, self._clock.now(), policy)
+        decision = self._rules.next_move(effect, self._clock.now(), policy)
         if decision is Next.FIND:
             found = await call.find(effect, self._outside)
             if found is not None:
                 return await self._accept(work, call, effect, found)
-            decision = effects.next_move_when_absent(effect, self._clock.now(), policy)
+            decision = self._rules.next_move_when_absent(effect, self._clock.now(), policy)
         match decision:
             case Next.SEND:
                 return await self._send(work, call, effect, lease)
@@ -144,7 +145,7 @@ class Driver:
             case Next.PARK:
                 return await self._scribe.park(work, "outcome-unknown")
             case _:
-                return await self._scribe.sleep(work, effects.quiet_until(effect, policy))
+                return await self._scribe.sleep(work, self._rules.quiet_until(effect, policy))
 
     async def _send(self, work: Work, call: Call, earlier: Effect | None, lease: Lease) -> SagaRecord | None:
         """Record the send, make sure the lease outlives it, send, record the answer."""
@@ -251,7 +252,7 @@ class Driver:
         return await self._leave_open(work, effect, EffectStatus.PLANNED, "unavailable", unavailable.reason, until)
 
     async def _unknown(self, work: Work, effect: Effect, reason: str) -> SagaRecord | None:
-        until = effects.quiet_until(effect, self._policies[effect.provider])
+        until = self._rules.quiet_until(effect, self._policies[effect.provider])
         return await self._leave_open(work, effect, EffectStatus.UNKNOWN, "unknown", reason, until)
 
     async def _leave_open(
@@ -271,7 +272,7 @@ class Driver:
         """The tombstone: from here no send may start; absence is concluded only after another quiet look."""
         event = Event("giving-up", work.step.name, {"provider": effect.provider})
         tombstone = replace(effect, status=EffectStatus.CANCELLING)
-        until = effects.quiet_until(effect, self._policies[effect.provider])
+        until = self._rules.quiet_until(effect, self._policies[effect.provider])
         return await self._scribe.sleep(work, until, (effect_companion(effect, tombstone),), (event,))
 
     # What was seen.

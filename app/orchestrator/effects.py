@@ -13,7 +13,7 @@ from the last ``send_by``, is over; giving up writes ``cancelling`` first, from 
 shortcuts of these lose money is known from a model check (docs/decisions).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, StrEnum, auto
@@ -126,3 +126,16 @@ def _resend_is_safe(effect: Effect, now: datetime, policy: Policy) -> bool:
 def _absence_is_final(effect: Effect, policy: Policy) -> bool:
     """Where the provider offers a fence, a tombstone and a quiet period prove absence; elsewhere nothing does."""
     return policy.capabilities.provider_fence != "none" and effect.approved_ref is None
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The decisions about an open effect, as a driver is handed them. Taken away one at a time, each loses money."""
+
+    next_move: Callable[[Effect, datetime, Policy], Next] = next_move
+    next_move_when_absent: Callable[[Effect, datetime, Policy], Next] = next_move_when_absent
+    quiet_until: Callable[[Effect, Policy], datetime] = quiet_until
+
+
+RULES = Rules()
+"""Those of this module."""
