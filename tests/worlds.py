@@ -33,7 +33,8 @@ from app.orchestrator.flows.chart import bank
 from app.orchestrator.inventory import fund_inventory
 from app.orchestrator.journal import SagaRecord
 from app.orchestrator.observations import Observations
-from app.orchestrator.orders import Destination, Funding, Orders
+from app.orchestrator.orders import Orders
+from app.orchestrator.orders.trades import Destination, Funding
 from app.orchestrator.outside import Outside
 from app.orchestrator.saga import Saga
 from app.orchestrator.scribe import Door, Scribe
@@ -283,7 +284,7 @@ class World:
         content = {"quote_id": quote, "paying": paying, "to": to}
         bank, account = Funding("bank", customer.bank_link_id), Funding("account", customer.dollars_id)
         outside, inside = Destination(chain="bitcoin", address=ADDRESS), Destination(account_id=customer.coins_id)
-        saga = await self.runtime.orders.purchase(
+        saga = await self.runtime.orders.trades.purchase(
             Asked(BOOK, customer.user_id, key or new_id("key"), content),
             quote,
             bank if paying == "bank" else account,
@@ -294,7 +295,7 @@ class World:
     async def deposit(self, customer: Customer, amount: str = "100.00", *, key: str = "") -> str:
         """Order a deposit; its saga's stored id. Raises what orders are refused for."""
         asked = Asked(BOOK, customer.user_id, key or new_id("key"), {"amount": amount})
-        saga = await self.runtime.orders.deposit(asked, customer.dollars_id, customer.bank_link_id, amount)
+        saga = await self.runtime.orders.bank.deposit(asked, customer.dollars_id, customer.bank_link_id, amount)
         return saga.id
 
     async def dial(self, call: str, fault: str, *, times: int = 1, delay_ms: int = 5) -> None:

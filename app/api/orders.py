@@ -33,7 +33,8 @@ from app.identity.principals import Principal
 from app.ids import public_id
 from app.orchestrator.flows.purchase import Purchase
 from app.orchestrator.journal import SagaRecord
-from app.orchestrator.orders import Destination, Funding, order_id, saga_id_of
+from app.orchestrator.orders import order_id, saga_id_of
+from app.orchestrator.orders.trades import Destination, Funding
 from app.orchestrator.progress import order_status
 from app.orchestrator.starting import Asked
 
@@ -157,7 +158,7 @@ async def start_purchase(
     body: PurchaseRequest, caller: VerifiedTransactor, key: IdempotencyKey, runtime: CurrentRuntime
 ) -> PurchaseView:
     """Start buying crypto with fiat."""
-    saga = await runtime.orders.purchase(
+    saga = await runtime.orders.trades.purchase(
         _asked(body, caller, key), body.quote_id, _funding(body.funding), _destination(body.destination)
     )
     return PurchaseView.of(saga)
@@ -188,7 +189,7 @@ async def start_deposit(
     body: DepositRequest, caller: VerifiedTransactor, key: IdempotencyKey, runtime: CurrentRuntime
 ) -> OrderView:
     """Start pulling dollars into an account."""
-    saga = await runtime.orders.deposit(_asked(body, caller, key), body.account_id, body.bank_link_id, body.amount)
+    saga = await runtime.orders.bank.deposit(_asked(body, caller, key), body.account_id, body.bank_link_id, body.amount)
     return OrderView.of(saga, "dep")
 
 

@@ -23,7 +23,7 @@ from app.ids import new_id
 from app.ledger.accounts import AccountStatus
 from app.money import USD, Money
 from app.orchestrator.flows.deposit import DEPOSIT, Deposit
-from app.orchestrator.orders import Destination, Funding
+from app.orchestrator.orders.trades import Destination, Funding
 from app.orchestrator.starting import Asked, Flows
 from tests.worlds import ADDRESS, BOOK, Customer, World
 
@@ -90,7 +90,9 @@ async def test_two_requests_at_once_with_one_key_are_not_taken_for_one(calm_worl
         asked = Asked(BOOK, rich_ada.user_id, key, {"quote_id": quote, "address": address})
         funding = Funding("bank", rich_ada.bank_link_id)
         return (
-            await calm_world.runtime.orders.purchase(asked, quote, funding, Destination(None, "bitcoin", address))
+            await calm_world.runtime.orders.trades.purchase(
+                asked, quote, funding, Destination(None, "bitcoin", address)
+            )
         ).id
 
     answers = await asyncio.gather(order(ADDRESS), order(elsewhere), return_exceptions=True)
@@ -176,7 +178,7 @@ async def _send_to_the_main_network(world: World, ada: Customer) -> str:
     quote = await world.quote(ada)
     asked = Asked(BOOK, ada.user_id, new_id("key"), {})
     mainnet = Destination(chain="bitcoin", address="bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4")
-    return (await world.runtime.orders.purchase(asked, quote, Funding("bank", ada.bank_link_id), mainnet)).id
+    return (await world.runtime.orders.trades.purchase(asked, quote, Funding("bank", ada.bank_link_id), mainnet)).id
 
 
 async def _deposit_nothing(world: World, ada: Customer) -> str:

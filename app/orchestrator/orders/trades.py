@@ -1,22 +1,14 @@
-"""What customers order: a request checked against what they own, turned into a flow's parameters, and started."""
+"""Trades at a quote: fiat for crypto."""
 
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
 
-from app.errors import (
-    AccountClosed,
-    CurrencyMismatch,
-    DestinationNotFound,
-    InvalidAddress,
-    InvalidAmount,
-    QuoteMismatch,
-)
-from app.ids import public_id, stored_id
+from app.errors import CurrencyMismatch, DestinationNotFound, InvalidAddress, QuoteMismatch
+from app.ids import stored_id
 from app.ledger.accounts import Account, AccountStatus
 from app.ledger.store import LedgerStore
-from app.money import USD, Money
-from app.orchestrator.flows.deposit import DEPOSIT, Deposit
+from app.money import USD
 from app.orchestrator.flows.purchase import PURCHASE, Purchase
 from app.orchestrator.journal import SagaRecord
 from app.orchestrator.starting import Asked, Flows
@@ -44,8 +36,8 @@ class Destination:
     address: str | None = None
 
 
-class Orders:
-    """Accepts purchases and deposits."""
+class Trades:
+    """Accepts purchases."""
 
     def __init__(
         self,
@@ -87,26 +79,6 @@ class Orders:
 
         return await self._flows.start(PURCHASE, asked, prepare)
 
-    async def deposit(self, asked: Asked, account_id: str, bank_link_id: str, amount: str) -> SagaRecord:
-        """Start pulling dollars into an account; asked again with the same key, the same deposit answers.
-
-        Raises IdempotencyKeyReused, AccountNotFound, AccountClosed, CurrencyMismatch, InvalidAmount, Missing (bank
-        link).
-        """
-
-        async def prepare(_saga_id: str) -> Deposit:
-            account = await own_account(self._ledger, asked.book, asked.user_id, account_id)
-            if account.status is AccountStatus.CLOSED:
-                raise AccountClosed(account_id)
-            money = Money.parse(amount, account.asset)
-            _require_dollars(account)
-            if not money:
-                raise InvalidAmount(account.asset.code, "it must be more than nothing")
-            link = await self._bank_links.own(asked.book, asked.user_id, bank_link_id)
-            return Deposit(account_id=account.id, bank_link_id=link.id, amount=money)
-
-        return await self._flows.start(DEPOSIT, asked, prepare)
-
     async def _funding(self, asked: Asked, quote: Quote, funding: Funding) -> dict[str, Any]:
         if funding.type == "bank":
             if quote.total.asset != USD:
@@ -137,18 +109,3 @@ class Orders:
         if account is None or account.user_id != asked.user_id or account.status is AccountStatus.CLOSED:
             raise DestinationNotFound
         return account
-
-
-def _require_dollars(account: Account) -> None:
-    if account.asset != USD:
-        raise CurrencyMismatch(expected=USD.code, given=account.asset.code)
-
-
-def order_id(saga: SagaRecord, kind: str) -> str:
-    """The public id of an order: that of its saga, under its own name."""
-    return f"{kind}_{public_id(saga.id).partition('_')[2]}"
-
-
-def saga_id_of(book: str, order: str) -> str:
-    """The stored saga id behind an order's public id."""
-    return stored_id(book, f"sag_{order.partition('_')[2]}")

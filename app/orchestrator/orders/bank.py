@@ -1,0 +1,56 @@
+"""Money over a linked bank account, by ACH: into an account here, and out of one."""
+
+from app.errors import AccountClosed, AccountFrozen, CurrencyMismatch, InvalidAmount
+from app.ids import public_id
+from app.ledger.accounts import Account, AccountStatus
+from app.ledger.store import LedgerStore
+from app.money import USD, Money
+from app.orchestrator.flows.deposit import DEPOSIT, Deposit
+from app.orchestrator.journal import SagaRecord
+from app.orchestrator.starting import Asked, Flows
+from app.wallets.bank_links import BankLinks
+from app.wallets.opening import own_account
+
+
+class BankOrders:
+    """Accepts deposits."""
+
+    def __init__(self, flows: Flows, ledger: LedgerStore, bank_links: BankLinks) -> None:
+        self._flows = flows
+        self._ledger = ledger
+        self._bank_links = bank_links
+
+    async def deposit(self, asked: Asked, account_id: str, bank_link_id: str, amount: str) -> SagaRecord:
+        """Start pulling dollars into an account; asked again with the same key, the same deposit answers.
+
+        Raises IdempotencyKeyReused, AccountNotFound, InvalidAmount, CurrencyMismatch, Missing (bank link),
+        AccountClosed, AccountFrozen.
+        """
+
+        async def prepare(_saga_id: str) -> Deposit:
+            account, link_id, money = await self._checked(asked, account_id, bank_link_id, amount)
+            _require_open(account)
+            return Deposit(account_id=account.id, bank_link_id=link_id, amount=money)
+
+        return await self._flows.start(DEPOSIT, asked, prepare)
+
+    async def _checked(
+        self, asked: Asked, account_id: str, bank_link_id: str, amount: str
+    ) -> tuple[Account, str, Money]:
+        """The caller's account, the stored id of their link, and what is to move between the two."""
+        account = await own_account(self._ledger, asked.book, asked.user_id, account_id)
+        money = Money.parse(amount, account.asset)
+        if not money:
+            raise InvalidAmount(account.asset.code, "it must be more than nothing")
+        if account.asset != USD:
+            raise CurrencyMismatch(expected=USD.code, given=account.asset.code)
+        link = await self._bank_links.own(asked.book, asked.user_id, bank_link_id)
+        return account, link.id, money
+
+
+def _require_open(account: Account) -> None:
+    """What is posted later, as a fact, could not be refused any more. Raises AccountClosed, AccountFrozen."""
+    if account.status is AccountStatus.CLOSED:
+        raise AccountClosed(public_id(account.id))
+    if account.status is AccountStatus.FROZEN:
+        raise AccountFrozen(public_id(account.id))
