@@ -14,14 +14,17 @@ from app.ledger.transactions import credit, debit
 from app.money import Money, asset
 from app.orchestrator.effects import Effect, Sent
 from app.orchestrator.flows import chart
+from app.orchestrator.flows.params import money
 from app.orchestrator.outside import Outside
 from app.orchestrator.saga import Failed, Outcome, Progress, Run, Settled, Stuck, Waiting
+from app.orchestrator.watches import Watch
 from app.providers.ports import AchOrder, AchPayment, Direction, PaymentStatus
 
 UNIT = "unit"
 
 _ON_ITS_WAY = {PaymentStatus.PENDING, PaymentStatus.PENDING_REVIEW, PaymentStatus.CLEARING}
-_NOT_DONE = {PaymentStatus.RETURNED, PaymentStatus.REJECTED, PaymentStatus.CANCELED}
+NOT_DONE = {PaymentStatus.RETURNED, PaymentStatus.REJECTED, PaymentStatus.CANCELED}
+"""The money is where it came from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,8 @@ class AchTerms:
     account: Account | str
 
 
-def _request(terms: AchTerms, direction: Direction, description: str) -> Mapping[str, Any]:
+def request_for(terms: AchTerms, direction: Direction, description: str) -> Mapping[str, Any]:
+    """What is kept of a payment before it is made; the receiver reads ``description`` on a statement."""
     return {
         "direction": direction,
         "amount": str(terms.amount),
@@ -43,7 +47,7 @@ def _request(terms: AchTerms, direction: Direction, description: str) -> Mapping
     }
 
 
-async def _send(effect: Effect, outside: Outside) -> Sent:
+async def make_payment(effect: Effect, outside: Outside) -> Sent:
     """Make the payment with the effect's id as its key: sent twice within the key's life, it is made once."""
     request = effect.request
     order = AchOrder(
@@ -57,13 +61,29 @@ async def _send(effect: Effect, outside: Outside) -> Sent:
     return Sent((await outside.providers.ach.create_payment(order, key=effect.id)).id)
 
 
-async def _find(effect: Effect, outside: Outside) -> Sent | None:
+async def payment_made(effect: Effect, outside: Outside) -> Sent | None:
+    """The payment that carries the effect's id as our reference."""
     payment = await outside.providers.ach.find_payment(effect.id)
     return Sent(payment.id) if payment else None
 
 
-async def _look(effect: Effect, outside: Outside) -> AchPayment | None:
+async def payment_now(effect: Effect, outside: Outside) -> AchPayment | None:
+    """The effect's payment as it stands."""
     return await outside.providers.ach.payment(effect.ref)
+
+
+def watch_of(run: Run, terms: AchTerms, kind: str, payment_id: str) -> Watch:
+    """The watch on a payment that has settled, for as long as it may come back."""
+    account = terms.account
+    return Watch(
+        kind=kind,
+        ref=f"{UNIT}:payment:{payment_id}",
+        until=run.now + RETURN_WINDOW,
+        facts={
+            "amount": money(terms.amount),
+            "account_id": account.id if isinstance(account, Account) else account,
+        },
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +107,7 @@ class Pull:
         return None
 
     def request(self, run: Run) -> Mapping[str, Any]:
-        return _request(self.terms(run), "Debit", "TOPUP")
+        return request_for(self.terms(run), "Debit", "TOPUP")
 
     def sending(self, run: Run) -> Outcome:
         amount = self.terms(run).amount
@@ -96,10 +116,10 @@ class Pull:
         return Outcome((run.transaction("sending", debit(doubt, amount), credit(waiting, amount)),))
 
     async def send(self, effect: Effect, outside: Outside) -> Sent:
-        return await _send(effect, outside)
+        return await make_payment(effect, outside)
 
     async def find(self, effect: Effect, outside: Outside) -> Sent | None:
-        return await _find(effect, outside)
+        return await payment_made(effect, outside)
 
     def accepted(self, run: Run, effect: Effect) -> Outcome:
         amount = self.terms(run).amount
@@ -118,7 +138,7 @@ class Pull:
         return (f"{UNIT}:payment:{effect.ref}",)
 
     async def look(self, effect: Effect, outside: Outside) -> AchPayment | None:
-        return await _look(effect, outside)
+        return await payment_now(effect, outside)
 
     def judge(self, run: Run, effect: Effect, seen: AchPayment | None) -> Progress:  # noqa: ARG002
         if seen is None:
@@ -126,7 +146,7 @@ class Pull:
         if seen.status in _ON_ITS_WAY or seen.status is PaymentStatus.UNRECOGNISED:
             return Waiting()
         if seen.status is PaymentStatus.SENT:
-            return Settled(self._settled(run))
+            return Settled(self._settled(run), (watch_of(run, self.terms(run), ACH_PULL, effect.ref),))
         return Failed(seen.reason or seen.status.value, self._returned(run))
 
     def _settled(self, run: Run) -> Outcome:
@@ -176,7 +196,7 @@ class Refund:
         """
         pulled = run.results[self.pulled_by]
         payment = await outside.providers.ach.payment(pulled["payment_id"])
-        if payment is not None and payment.status in _NOT_DONE:
+        if payment is not None and payment.status in NOT_DONE:
             return Settled(self._taken_back(run))
         hears_of = (f"{UNIT}:payment:{pulled['payment_id']}",)
         if payment is None or payment.status is not PaymentStatus.SENT:
@@ -186,7 +206,7 @@ class Refund:
         return Waiting(until=may_send_at, refs=hears_of) if run.now < may_send_at else None
 
     def request(self, run: Run) -> Mapping[str, Any]:
-        return _request(self.terms(run), "Credit", "REFUND")
+        return request_for(self.terms(run), "Credit", "REFUND")
 
     def sending(self, run: Run) -> Outcome:
         terms = self.terms(run)
@@ -195,10 +215,10 @@ class Refund:
         return Outcome((run.transaction("refund-sending", *legs, holds=(self.hold_id(run),)),))
 
     async def send(self, effect: Effect, outside: Outside) -> Sent:
-        return await _send(effect, outside)
+        return await make_payment(effect, outside)
 
     async def find(self, effect: Effect, outside: Outside) -> Sent | None:
-        return await _find(effect, outside)
+        return await payment_made(effect, outside)
 
     def accepted(self, run: Run, effect: Effect) -> Outcome:
         amount = self.terms(run).amount
@@ -216,14 +236,14 @@ class Refund:
         return (f"{UNIT}:payment:{effect.ref}",)
 
     async def look(self, effect: Effect, outside: Outside) -> AchPayment | None:
-        return await _look(effect, outside)
+        return await payment_now(effect, outside)
 
-    def judge(self, run: Run, effect: Effect, seen: AchPayment | None) -> Progress:  # noqa: ARG002
+    def judge(self, run: Run, effect: Effect, seen: AchPayment | None) -> Progress:
         if seen is None:
             return Stuck("payment-vanished")
         if seen.status is PaymentStatus.SENT:
-            return Settled()
-        if seen.status in _NOT_DONE:
+            return Settled(watches=(watch_of(run, self.terms(run), ACH_PUSH, effect.ref),))
+        if seen.status in NOT_DONE:
             return Failed(seen.reason or seen.status.value, self._came_back(run))
         return Waiting()
 
