@@ -30,6 +30,7 @@ from app.ledger.preview import Previews
 from app.ledger.store import LedgerStore
 from app.money import Money, asset
 from app.orchestrator import store as saga_store
+from app.orchestrator import watch_store
 from app.orchestrator.account_use import AccountUse
 from app.orchestrator.approvals import Approvals
 from app.orchestrator.driver import Driver
@@ -64,6 +65,7 @@ from app.wallets.transfers import Transfers
 COLLECTIONS = (
     *ledger_store.COLLECTIONS,
     *saga_store.COLLECTIONS,
+    *watch_store.COLLECTIONS,
     *wallet_store.COLLECTIONS,
     *users_store.COLLECTIONS,
     *inbox_store.COLLECTIONS,

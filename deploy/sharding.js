@@ -27,6 +27,7 @@ const collections = [
   "sagas",
   "effects",
   "saga_events",
+  "watches",
   "quotes",
   "bank_links",
 ];

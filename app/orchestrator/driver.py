@@ -281,8 +281,9 @@ class Driver:
         match seen:
             case Waiting():
                 return await self._still_waiting(work, seen)
-            case Settled(outcome):
-                return await self._scribe.move(work, "undone" if work.undoing else "done", outcome, fact=True)
+            case Settled(outcome, watches):
+                trigger = "undone" if work.undoing else "done"
+                return await self._scribe.move(work, trigger, outcome, watches=watches, fact=True)
             case Failed(reason, outcome):
                 return await self._fail(work, reason, outcome, effect)
             case Stuck(reason):

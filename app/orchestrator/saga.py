@@ -21,6 +21,7 @@ from app.ledger.transactions import hold as hold_of
 from app.money import Money
 from app.orchestrator.effects import Effect, Sent
 from app.orchestrator.outside import Outside
+from app.orchestrator.watches import Watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +92,10 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """The outside world has done its part."""
+    """The outside world has done its part; ``watches`` outlive the saga, because it may yet take it back."""
 
     outcome: Outcome = Outcome()
+    watches: tuple[Watch, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from app.ledger.changes import Change, Companion, Duplicate, Posted
 from app.orchestrator.journal import Event, SagaRecord, progress
 from app.orchestrator.lifecycle import ENDS, PARKED, move, phase_of
 from app.orchestrator.saga import Call, Inner, Outcome, Run, Saga, Step
+from app.orchestrator.watches import Watch, watch_companion
 
 _RETRY_MAX_S = 300.0
 _LOOKS_GROWTH = Fraction(3, 2)
@@ -70,8 +71,10 @@ class Scribe:
         *,
         reason: str | None = None,
         companions: tuple[Companion, ...] = (),
+        watches: tuple[Watch, ...] = (),
         fact: bool = False,
     ) -> SagaRecord | None:
+        """Move on by that trigger, past every step that does not apply."""
         status = {"done": "done", "undone": "undone", "fail": "failed"}[trigger]
         saga = self.told(work, status, outcome)
         state, skipped = settle_skips(work.flow, move(work.flow, work.saga.state, trigger), work.run.params, saga.steps)
@@ -93,7 +96,9 @@ class Scribe:
             errors=0,
             reason=reason or saga.reason,
         )
-        written = await self.write(work, saga, outcome, companions, tuple(events), fact=fact, released=ended)
+        saga_id, user_id, now = saga.id, saga.user_id, work.run.now
+        begun = (watch_companion(saga_id, user_id, work.step.name, watch, now) for watch in watches)
+        written = await self.write(work, saga, outcome, (*companions, *begun), tuple(events), fact=fact, released=ended)
         return None if ended else written
 
     async def park(

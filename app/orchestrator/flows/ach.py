@@ -22,6 +22,15 @@ from app.providers.ports import AchOrder, AchPayment, Direction, PaymentStatus
 
 UNIT = "unit"
 
+ACH_PULL, ACH_PUSH = "ach-pull", "ach-push"
+"""Kinds of watches on settled payments."""
+
+RETURN_WINDOW = timedelta(days=65)
+"""How long a settled payment may come back: a consumer's bank may return an unauthorised entry (R05, R07, R10, R11)
+until the banking day after the 60th calendar day from settlement (NACHA Operating Rules, subsection 3.13.1). The rest
+is margin for holidays.
+"""
+
 _ON_ITS_WAY = {PaymentStatus.PENDING, PaymentStatus.PENDING_REVIEW, PaymentStatus.CLEARING}
 NOT_DONE = {PaymentStatus.RETURNED, PaymentStatus.REJECTED, PaymentStatus.CANCELED}
 """The money is where it came from."""
@@ -140,7 +149,7 @@ class Pull:
     async def look(self, effect: Effect, outside: Outside) -> AchPayment | None:
         return await payment_now(effect, outside)
 
-    def judge(self, run: Run, effect: Effect, seen: AchPayment | None) -> Progress:  # noqa: ARG002
+    def judge(self, run: Run, effect: Effect, seen: AchPayment | None) -> Progress:
         if seen is None:
             return Stuck("payment-vanished")
         if seen.status in _ON_ITS_WAY or seen.status is PaymentStatus.UNRECOGNISED:

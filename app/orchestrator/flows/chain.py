@@ -6,20 +6,32 @@ an effect approves one pending operation only (``approvals.py``). What is follow
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from app.ledger.transactions import Transaction, credit, debit
 from app.money import Money, asset
 from app.orchestrator.effects import Effect, Sent
 from app.orchestrator.flows import chart
+from app.orchestrator.flows.params import money
 from app.orchestrator.outside import Outside
 from app.orchestrator.saga import Failed, Outcome, Progress, Run, Settled, Stuck, Waiting
+from app.orchestrator.watches import Watch
 from app.providers.ports import ChainTransaction, CoinOrder, PendingSend
 
 TATUM = "tatum"
 
 CONFIRMATIONS: Mapping[str, int] = {"bitcoin": 3}
 """How deep a transaction must be before its coins count as delivered (practice, per chain)."""
+
+
+CHAIN_SEND = "chain-send"
+"""The kind of watches on confirmed sends."""
+
+REORG_WINDOW: Mapping[str, timedelta] = {"bitcoin": timedelta(days=1)}
+"""How long a confirmed transaction may yet be replaced, per chain: beyond the 100 blocks after which Bitcoin itself
+lets new coins be spent (COINBASE_MATURITY), a block being ten minutes.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +134,17 @@ class Send:
         if found is None or found.status != "mined" or found.confirmations < deep_enough:
             outcome = Outcome(broadcast, result={} if known else {"tx_id": tx_id})
             return Waiting(outcome, refs=(*waits, f"{TATUM}:tx:{tx_id}"))
-        return Settled(Outcome((*broadcast, self._confirmed(run, found)), result={"tx_id": tx_id}))
+        outcome = Outcome((*broadcast, self._confirmed(run, found)), result={"tx_id": tx_id})
+        return Settled(outcome, (self._watch(run, tx_id),))
+
+    def _watch(self, run: Run, tx_id: str) -> Watch:
+        terms = self.terms(run)
+        return Watch(
+            kind=CHAIN_SEND,
+            ref=f"{TATUM}:tx:{tx_id}",
+            until=run.now + REORG_WINDOW[terms.chain],
+            facts={"amount": money(terms.amount), "chain": terms.chain},
+        )
 
     def _without_signature(self, run: Run, effect: Effect, seen: Sighting) -> Progress:
         """Nothing unapproved is ever signed: an operation that is gone is definitely not done, and one that was
