@@ -37,12 +37,14 @@ from app.orchestrator.driver import Driver
 from app.orchestrator.effects import Policy
 from app.orchestrator.engine import Engine
 from app.orchestrator.flows import FLOWS
+from app.orchestrator.keeping import Keeping
 from app.orchestrator.observations import Observations
 from app.orchestrator.orders import Orders
 from app.orchestrator.outside import Outside
 from app.orchestrator.scribe import Scribe
 from app.orchestrator.starting import Flows
 from app.orchestrator.store import SagaStore
+from app.orchestrator.watch_store import WatchStore
 from app.plumbing.collections import ensure_collections
 from app.plumbing.hints import Hints
 from app.plumbing.mongo import Database, connect
@@ -140,11 +142,12 @@ async def open_runtime(
             door,
             providers.rates,
             clock,
-            fee_bps=settings.purchase_fee_bps,
+            purchase_fee_bps=settings.purchase_fee_bps,
+            sale_fee_bps=settings.sale_fee_bps,
             lifetime_s=settings.quote_lifetime_s,
         )
         scribe = Scribe(door, clock, settings.poll_s)
-        outside = Outside(providers, bank_links)
+        outside = Outside(providers, bank_links, Keeping(ledger, sagas, WatchStore(database)))
         driver = Driver(FLOWS, sagas, scribe, outside, _policies(settings), clock)
         engine = Engine(sagas, driver, door, clock, lease_s=settings.lease_s, poll_s=settings.poll_s)
         yield Runtime(

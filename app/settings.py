@@ -121,6 +121,7 @@ class Settings(BaseSettings):
     refund_hold_s: float = Field(ge=0)
     quote_lifetime_s: float = Field(default=60.0, gt=0)
     purchase_fee_bps: int = Field(default=150, ge=0, le=10_000)
+    sale_fee_bps: int = Field(default=150, ge=0, le=10_000)
     transfer_fee_bps: int = Field(default=0, ge=0, le=10_000)
     limits: list[LimitSetting] = Field(default_factory=list)
     """Velocity limits as a JSON list; none by default. A payment meets every one of its rail and currency."""

@@ -29,9 +29,10 @@ from app.orchestrator.audit import audit_books
 from app.orchestrator.driver import Driver
 from app.orchestrator.engine import Engine
 from app.orchestrator.flows import FLOWS
-from app.orchestrator.flows.chart import bank
+from app.orchestrator.flows.chart import bank, custody
 from app.orchestrator.inventory import fund_inventory
 from app.orchestrator.journal import SagaRecord
+from app.orchestrator.keeping import Keeping
 from app.orchestrator.observations import Observations
 from app.orchestrator.orders import Orders
 from app.orchestrator.orders.trades import Destination, Funding
@@ -39,6 +40,7 @@ from app.orchestrator.outside import Outside
 from app.orchestrator.saga import Saga
 from app.orchestrator.scribe import Door, Scribe
 from app.orchestrator.starting import Asked, Flows
+from app.orchestrator.watch_store import WatchStore
 from app.runtime import Runtime, _policies, open_runtime
 from app.settings import Settings, sandbox_addresses
 from app.wallets.opening import open_account, passing_account
@@ -122,7 +124,7 @@ class World:
     def work_through(self, door: Door, flows: Mapping[tuple[str, int], Saga] = FLOWS) -> None:
         """Let everything that writes sagas write through that door from now on."""
         runtime = self.runtime
-        outside = Outside(runtime.providers, runtime.bank_links)
+        outside = self.outside()
         self.runtime = replace(
             runtime,
             engine=self.engine(door, flows),
@@ -148,10 +150,16 @@ class World:
         )
         self.wallet.state.runtime = self.runtime
 
+    def outside(self) -> Outside:
+        """What every worker's steps may reach."""
+        runtime = self.runtime
+        keeping = Keeping(runtime.ledger, runtime.sagas, WatchStore(runtime.database))
+        return Outside(runtime.providers, runtime.bank_links, keeping)
+
     def engine(self, door: Door, flows: Mapping[tuple[str, int], Saga] = FLOWS) -> Engine:
         """One more worker."""
         runtime, poll_s = self.runtime, self.settings.poll_s
-        outside = Outside(runtime.providers, runtime.bank_links)
+        outside = self.outside()
         scribe = Scribe(door, self.clock, poll_s)
         driver = Driver(flows, runtime.sagas, scribe, outside, _policies(self.settings), self.clock)
         return Engine(runtime.sagas, driver, door, self.clock, lease_s=self.settings.lease_s, poll_s=poll_s)
@@ -239,15 +247,14 @@ class World:
         token = (await self.desk.post("/auth0/oauth/token", json=asked)).json()["access_token"]
         return {"Authorization": f"Bearer {token}"}
 
-    async def with_new_accounts(self, customer: Customer, dollars: str) -> Customer:
-        """The customer with two more accounts, and so much in the one in USD."""
+    async def with_new_accounts(self, customer: Customer, dollars: str, coins: str = "0.01") -> Customer:
+        """The customer with two more accounts, and so much in the one in USD and the one in BTC."""
         door = self.runtime.door
         opened = [await open_account(door, BOOK, customer.user_id, each) for each in (USD, BTC)]
-        amount = Money.parse(dollars, USD)
-        paid_in = Transaction(
-            stored_id(BOOK, new_id("txn")), "opening", (debit(bank(BOOK, USD), amount), credit(opened[0], amount))
-        )
-        await verbs.post(door, paid_in)
+        amounts = (Money.parse(dollars, USD), Money.parse(coins, BTC))
+        for source, account, amount in zip((bank(BOOK, USD), custody(BOOK, BTC)), opened, amounts, strict=True):
+            legs = (debit(source, amount), credit(account, amount))
+            await verbs.post(door, Transaction(stored_id(BOOK, new_id("txn")), "opening", legs))
         return replace(customer, dollars_id=public_id(opened[0].id), coins_id=public_id(opened[1].id))
 
     async def set_status(self, account_id: str, status: AccountStatus) -> None:
@@ -297,6 +304,23 @@ class World:
         asked = Asked(BOOK, customer.user_id, key or new_id("key"), {"amount": amount})
         saga = await self.runtime.orders.bank.deposit(asked, customer.dollars_id, customer.bank_link_id, amount)
         return saga.id
+
+    async def withdraw(self, customer: Customer, amount: str = "100.00", *, key: str = "") -> str:
+        """Order a withdrawal; its saga's stored id. Raises what orders are refused for."""
+        asked = Asked(BOOK, customer.user_id, key or new_id("key"), {"amount": amount})
+        bank_orders = self.runtime.orders.bank
+        return (await bank_orders.withdrawal(asked, customer.dollars_id, customer.bank_link_id, amount)).id
+
+    async def quote_sale(self, customer: Customer, coins: str = "0.001") -> str:
+        """A quote's public id."""
+        quote = await self.runtime.quotes.quote_sale(BOOK, customer.user_id, Money.parse(coins, BTC), USD)
+        return public_id(quote.id)
+
+    async def sell(self, customer: Customer, coins: str = "0.001", *, key: str = "", quote: str = "") -> str:
+        """Order a sale; its saga's stored id. Raises what orders are refused for."""
+        quote = quote or await self.quote_sale(customer, coins)
+        asked = Asked(BOOK, customer.user_id, key or new_id("key"), {"quote_id": quote})
+        return (await self.runtime.orders.trades.sale(asked, quote, customer.coins_id, customer.dollars_id)).id
 
     async def dial(self, call: str, fault: str, *, times: int = 1, delay_ms: int = 5) -> None:
         """Turn the sandbox's fault dial for a vendor's operation, named as in ``unit create_payment``."""

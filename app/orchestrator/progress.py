@@ -1,6 +1,6 @@
-"""What callers are told of a saga: its steps, a purchase's own words for where it stands, and the run in sentences."""
+"""What callers are told of a saga: its steps, an order's own words for where it stands, and the run in sentences."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -37,35 +37,62 @@ def _step(name: str, told: Mapping[str, Any] | None) -> StepProgress:
     return StepProgress(name, told["status"], told["attempts"], told["at"])
 
 
-_GERUNDS = {
-    "record": "pending",
-    "collect": "collecting",
-    "convert": "converting",
-    "credit": "delivering",
-    "deliver": "delivering",
-}
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """A customer's words for where one kind of order stands: by step, while it unwinds, and once it has."""
+
+    by_step: Mapping[str, str]
+    unwinding: str
+    unwound: Callable[[SagaRecord], str]
 
 
 def order_status(saga: SagaRecord) -> str:
-    """A customer's word for where an order stands.
-
-    ``refunded``: money had been taken, and has been sent back; ``cancelled``: none was taken.
-    """
+    """A customer's word for where an order stands."""
+    wording = WORDING[saga.type]
     match saga.status:
-        case "completed" | "parked" as same:
+        case "completed" | "parked" | "cancelled" as same:
             return same
         case "compensating":
-            return "refunding"
+            return wording.unwinding
         case "compensated":
-            return "refunded" if _took_money(saga) else "cancelled"
+            return wording.unwound(saga)
         case _:
-            return _GERUNDS[current_step(saga) or "record"]
+            return wording.by_step[current_step(saga) or "record"]
 
 
-def _took_money(saga: SagaRecord) -> bool:
+def _refunded_if_it_took_money(saga: SagaRecord) -> str:
     collected = saga.steps.get("collect", {}).get("status")
-    return collected == "undone" or (collected == "skipped" and saga.steps.get("record", {}).get("status") == "undone")
+    reserved = saga.steps.get("record", {}).get("status")
+    took = collected == "undone" or (collected == "skipped" and reserved == "undone")
+    return "refunded" if took else "cancelled"
 
+
+def _returned_if_the_bank_had_it(saga: SagaRecord) -> str:
+    return "returned" if "payment_id" in saga.results.get("push", {}) else "cancelled"
+
+
+def _cancelled(_saga: SagaRecord) -> str:
+    return "cancelled"
+
+
+WORDING: Mapping[str, Wording] = {
+    "purchase": Wording(
+        {
+            "record": "pending",
+            "collect": "collecting",
+            "convert": "converting",
+            "credit": "delivering",
+            "deliver": "delivering",
+        },
+        unwinding="refunding",
+        unwound=_refunded_if_it_took_money,
+    ),
+    "sale": Wording({"record": "pending", "convert": "converting"}, unwinding="cancelling", unwound=_cancelled),
+    "deposit": Wording({"record": "pending", "collect": "collecting"}, unwinding="cancelling", unwound=_cancelled),
+    "withdrawal": Wording(
+        {"record": "pending", "push": "sending"}, unwinding="cancelling", unwound=_returned_if_the_bank_had_it
+    ),
+}
 
 _SENTENCES = {
     "accepted-request": "The request was accepted.",

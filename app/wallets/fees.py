@@ -1,4 +1,4 @@
-"""Fees on transfers: two more legs of the same transaction, rounded up to whole minor units. Pure."""
+"""Fees, rounded up to whole minor units; on a transfer they are two more legs of the same transaction. Pure."""
 
 from app.ids import public_id
 from app.ledger.accounts import FEES, system_account

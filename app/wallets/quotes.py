@@ -1,14 +1,13 @@
 """Quotes: a price that holds for a minute, is used once, and says to the cent where the money goes.
 
-Coins are rounded down and the fees up, to whole minor units; the exact price is kept with the quote. By construction
-total = fee + network fee + what buys the coins.
+The exact price is kept with the quote; amounts are rounded as in ``prices.py``, fees up. By construction the total of a
+purchase is its fees and what buys the coins; the total of a sale and its fee are what the coins are sold for.
 """
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from fractions import Fraction
-from typing import Any
+from typing import Any, Literal
 
 from app.clock import Clock
 from app.errors import (
@@ -27,18 +26,23 @@ from app.plumbing.decimals import from_decimal128, to_decimal128
 from app.providers.outcomes import ProviderOutcome
 from app.providers.ports import QuotesRates
 from app.providers.registry import CHAIN_COINS
+from app.wallets.fees import fee_of
+from app.wallets.prices import coins_for, cost_of, proceeds_of
 from app.wallets.store import QUOTES, WalletStore
 
-_BPS = 10_000
+Side = Literal["buy", "sell"]
 
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """What ``total`` buys. Amounts in the quote currency, but for ``base_amount``; ``price`` of one whole base."""
+    """What ``total`` buys, fees included; or what is left, fee taken off, of what ``base_amount`` sells for.
+
+    Amounts in the quote currency, but for ``base_amount``; ``price`` of one whole base.
+    """
 
     id: str
     user_id: str
-    side: str
+    side: Side
     chain: str | None
     price: Decimal
     total: Money
@@ -54,13 +58,22 @@ class Quotes:
     """Makes quotes and lets each be used once."""
 
     def __init__(
-        self, store: WalletStore, door: Committer, rates: QuotesRates, clock: Clock, *, fee_bps: int, lifetime_s: float
+        self,
+        store: WalletStore,
+        door: Committer,
+        rates: QuotesRates,
+        clock: Clock,
+        *,
+        purchase_fee_bps: int,
+        sale_fee_bps: int,
+        lifetime_s: float,
     ) -> None:
         self._store = store
         self._door = door
         self._rates = rates
         self._clock = clock
-        self._fee_bps = fee_bps
+        self._purchase_fee_bps = purchase_fee_bps
+        self._sale_fee_bps = sale_fee_bps
         self._lifetime = timedelta(seconds=lifetime_s)
 
     async def quote_purchase(self, book: str, user_id: str, total: Money, base: Asset, chain: str | None) -> Quote:
@@ -68,13 +81,15 @@ class Quotes:
 
         Raises QuoteMismatch, ProviderUnavailable, InvalidAmount (too little to pay for the fees).
         """
-        _require_deliverable(base, total.asset, chain)
+        _require_pair(base, total.asset)
+        if chain is not None and CHAIN_COINS.get(chain) != base:
+            raise QuoteMismatch(f"{base.code} is not delivered on that chain")
         try:
             price = await self._rates.rate(base, total.asset)
             network_fee = await self._network_fee(chain, total.asset)
         except ProviderOutcome as outcome:
             raise ProviderUnavailable(outcome.provider) from outcome
-        fee = Money(-(-total.minor * self._fee_bps // _BPS), total.asset)
+        fee = fee_of(total, self._purchase_fee_bps)
         quote = Quote(
             id=stored_id(book, new_id("quo")),
             user_id=user_id,
@@ -84,14 +99,46 @@ class Quotes:
             total=total,
             fee=fee,
             network_fee=network_fee,
-            base_amount=_bought(total.minor - fee.minor - network_fee.minor, total.asset, base, price),
+            base_amount=coins_for(total.minor - fee.minor - network_fee.minor, total.asset, base, price),
             expires_at=self._clock.now() + self._lifetime,
         )
-        await self._door.submit(Change(book, companions=(Companion(QUOTES, quote.id, ABSENT, _document(quote)),)))
-        return quote
+        return await self._kept(book, quote)
 
-    async def usable(self, book: str, user_id: str, public_quote_id: str) -> Quote:
-        """The caller's quote, if it can still be used. Raises Missing, QuoteUsed, QuoteExpired."""
+    async def quote_sale(self, book: str, user_id: str, coins: Money, currency: Asset) -> Quote:
+        """What those coins, in an account here, bring to an account in that currency.
+
+        Raises QuoteMismatch, ProviderUnavailable, InvalidAmount (too little to bring anything).
+        """
+        _require_pair(coins.asset, currency)
+        try:
+            price = await self._rates.rate(coins.asset, currency)
+        except ProviderOutcome as outcome:
+            raise ProviderUnavailable(outcome.provider) from outcome
+        proceeds = proceeds_of(coins, currency, price)
+        fee = fee_of(proceeds, self._sale_fee_bps)
+        if not proceeds - fee:
+            raise InvalidAmount(
+                coins.asset.code, f"after the fee it brings less than the smallest unit of {currency.code}"
+            )
+        quote = Quote(
+            id=stored_id(book, new_id("quo")),
+            user_id=user_id,
+            side="sell",
+            chain=None,
+            price=price,
+            total=proceeds - fee,
+            fee=fee,
+            network_fee=Money(0, currency),
+            base_amount=coins,
+            expires_at=self._clock.now() + self._lifetime,
+        )
+        return await self._kept(book, quote)
+
+    async def usable(self, book: str, user_id: str, public_quote_id: str, side: Side) -> Quote:
+        """The caller's quote, if it can still be used, and for that.
+
+        Raises Missing, QuoteUsed, QuoteExpired, QuoteMismatch (it is for the other side).
+        """
         document = await self._store.quote_of(stored_id(book, public_quote_id), user_id)
         if document is None:
             raise Missing("quote")
@@ -100,6 +147,12 @@ class Quotes:
             raise QuoteUsed(public_quote_id)
         if quote.expires_at <= self._clock.now():
             raise QuoteExpired(public_quote_id)
+        if quote.side != side:
+            raise QuoteMismatch(f"it is a quote to {quote.side}")
+        return quote
+
+    async def _kept(self, book: str, quote: Quote) -> Quote:
+        await self._door.submit(Change(book, companions=(Companion(QUOTES, quote.id, ABSENT, _document(quote)),)))
         return quote
 
     async def _network_fee(self, chain: str | None, currency: Asset) -> Money:
@@ -107,8 +160,7 @@ class Quotes:
             return Money(0, currency)
         coins = await self._rates.network_fee(chain, None)
         price = await self._rates.rate(coins.asset, currency)
-        exact = Fraction(coins.minor, coins.asset.one) * Fraction(price) * currency.one
-        return Money(-(-exact.numerator // exact.denominator), currency)
+        return cost_of(coins, currency, price)
 
 
 def consumption(quote_id: str, version: int, saga_id: str) -> Companion:
@@ -116,21 +168,9 @@ def consumption(quote_id: str, version: int, saga_id: str) -> Companion:
     return Companion(QUOTES, quote_id, {"version": version}, {"consumed_by": saga_id, "version": version + 1})
 
 
-def _require_deliverable(base: Asset, currency: Asset, chain: str | None) -> None:
+def _require_pair(base: Asset, currency: Asset) -> None:
     if base.kind != "crypto" or currency.kind != "fiat":
-        raise QuoteMismatch("a purchase buys a crypto asset with a fiat currency")
-    if chain is not None and CHAIN_COINS.get(chain) != base:
-        raise QuoteMismatch(f"{base.code} is not delivered on that chain")
-
-
-def _bought(net_minor: int, currency: Asset, base: Asset, price: Decimal) -> Money:
-    if net_minor <= 0:
-        raise InvalidAmount(currency.code, "it does not cover the fees")
-    coins = Fraction(net_minor, currency.one) / Fraction(price) * base.one
-    bought = Money(coins.numerator // coins.denominator, base)
-    if not bought:
-        raise InvalidAmount(currency.code, f"it buys less than the smallest unit of {base.code}")
-    return bought
+        raise QuoteMismatch("a crypto asset is bought and sold for a fiat currency")
 
 
 def _document(quote: Quote) -> dict[str, Any]:

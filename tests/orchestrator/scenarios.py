@@ -12,9 +12,11 @@ from tests.worlds import Customer, World
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """``pulls``, ``refunds`` and ``sends`` count what the bank and the chain have let happen, whatever became of it.
+    """``pulls``, ``refunds`` (or other credits) and ``sends`` count what the bank and the chain have let happen,
+    whatever became of it.
 
-    ``dollars`` and ``coins`` are what the customer, who began with 500 dollars and no coins, has available here.
+    ``amount`` is in dollars, a sale's in coins. ``dollars`` and ``coins`` are what the customer, who began with 500
+    dollars and a hundredth of a bitcoin, has available here.
     ``fleeting``: the outside world moves on by itself, so the end depends on when the saga looks.
     """
 
@@ -28,20 +30,30 @@ class Scenario:
     refunds: int = 0
     sends: int = 0
     dollars: str = "500.00"
-    coins: str = "0.00000000"
+    coins: str = "0.01000000"
     fleeting: bool = False
 
     async def order(self, world: World, customer: Customer, key: str, quote: str = "") -> str:
         """Ask for it, under that key; the saga's stored id."""
-        if self.flow == "deposit":
-            return await world.deposit(customer, self.amount, key=key)
-        return await world.buy(customer, self.amount, paying=self.paying, to=self.to, key=key, quote=quote)
+        match self.flow:
+            case "deposit":
+                return await world.deposit(customer, self.amount, key=key)
+            case "withdrawal":
+                return await world.withdraw(customer, self.amount, key=key)
+            case "sale":
+                return await world.sell(customer, self.amount, key=key, quote=quote)
+            case _:
+                return await world.buy(customer, self.amount, paying=self.paying, to=self.to, key=key, quote=quote)
 
     async def quote(self, world: World, customer: Customer) -> str:
         """The quote it needs, if it needs one."""
-        if self.flow == "deposit":
-            return ""
-        return await world.quote(customer, self.amount, chain="bitcoin" if self.to == "address" else None)
+        match self.flow:
+            case "purchase":
+                return await world.quote(customer, self.amount, chain="bitcoin" if self.to == "address" else None)
+            case "sale":
+                return await world.quote_sale(customer, self.amount)
+            case _:
+                return ""
 
     async def set_up(self, world: World) -> None:
         """Let the outside world be as the scenario has it."""
@@ -52,14 +64,14 @@ class Scenario:
 
 _AS_OFTEN_AS_ASKED = 1_000
 NO_SEND = "tatum send"
-NO_PULL = "unit create_payment"
+NO_PULL = NO_PUSH = "unit create_payment"
 
 SCENARIOS: Mapping[str, Scenario] = {
     "from bank to chain": Scenario("purchase", "100.00", "completed", pulls=1, sends=1),
-    "from bank to account": Scenario("purchase", "100.00", "completed", to="account", pulls=1, coins="0.00101546"),
+    "from bank to account": Scenario("purchase", "100.00", "completed", to="account", pulls=1, coins="0.01101546"),
     "from account to chain": Scenario("purchase", "100.00", "completed", paying="account", sends=1, dollars="400.00"),
     "from account to account": Scenario(
-        "purchase", "100.00", "completed", paying="account", to="account", dollars="400.00", coins="0.00101546"
+        "purchase", "100.00", "completed", paying="account", to="account", dollars="400.00", coins="0.01101546"
     ),
     "pull rejected at birth": Scenario("purchase", "100.13", "cancelled"),
     "pull declined": Scenario("purchase", "100.00", "cancelled", declined=NO_PULL),
@@ -73,6 +85,10 @@ SCENARIOS: Mapping[str, Scenario] = {
     "deposit": Scenario("deposit", "100.00", "completed", pulls=1, dollars="600.00"),
     "deposit rejected at birth": Scenario("deposit", "100.13", "cancelled"),
     "deposit returned before it was sent": Scenario("deposit", "100.19", "cancelled", pulls=1),
+    "sale": Scenario("sale", "0.001", "completed", dollars="595.54", coins="0.00900000"),
+    "withdrawal": Scenario("withdrawal", "100.00", "completed", refunds=1, dollars="400.00"),
+    "withdrawal rejected at birth": Scenario("withdrawal", "100.37", "cancelled"),
+    "withdrawal declined": Scenario("withdrawal", "100.00", "cancelled", declined=NO_PUSH),
 }
 
 

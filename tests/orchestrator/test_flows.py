@@ -71,6 +71,19 @@ GOLDEN = {
         "accepted-request, done record, sending collect, accepted collect, failed collect, compensated",
         "collect.sending collect.accepted collect.returned",
     ),
+    "sale": ("accepted-request, done record, done convert, completed", "hold convert.converted"),
+    "withdrawal": (
+        "accepted-request, done record, sending push, accepted push, done push, completed",
+        "hold push.sending push.accepted",
+    ),
+    "withdrawal rejected at birth": (
+        "accepted-request, done record, sending push, failed push, undone record, compensated",
+        "hold push.sending push.refused",
+    ),
+    "withdrawal declined": (
+        "accepted-request, done record, sending push, failed push, undone record, compensated",
+        "hold push.sending push.refused",
+    ),
 }
 
 

@@ -47,7 +47,7 @@ async def test_a_freeze_of_the_receiving_account_parks_the_coins_before_it(
     await world.settle()
     saga = await world.saga(saga_id)
     assert (saga.status, saga.reason, saga.parked_from) == ("parked", "account-frozen", "do:credit")
-    assert await world.available(rich_ada.coins_id) == "0.00000000"
+    assert await world.available(rich_ada.coins_id) == "0.01000000"
     await world.audit()
 
 

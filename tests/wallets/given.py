@@ -55,7 +55,15 @@ class Till:
     rates: Rates
 
     def quotes(self, *, fee_bps: int = 150, lifetime_s: float = 60) -> Quotes:
-        return Quotes(self.wallets, self.door, self.rates, self.clock, fee_bps=fee_bps, lifetime_s=lifetime_s)
+        return Quotes(
+            self.wallets,
+            self.door,
+            self.rates,
+            self.clock,
+            purchase_fee_bps=fee_bps,
+            sale_fee_bps=fee_bps,
+            lifetime_s=lifetime_s,
+        )
 
 
 @asynccontextmanager

@@ -63,7 +63,7 @@ async def test_a_quote_is_read_as_it_was_made(lasting_till: Till, minor: int, pr
         quote = await quotes.quote_purchase(BOOK, USER, Money(minor, USD), coin, None)
     except InvalidAmount:
         assume(False)
-    assert await quotes.usable(BOOK, USER, public_id(quote.id)) == quote
+    assert await quotes.usable(BOOK, USER, public_id(quote.id), "buy") == quote
     assert not quote.network_fee
 
 
@@ -105,10 +105,10 @@ async def test_a_quote_lasts_until_its_lifetime_is_over(till: Till) -> None:
     quotes = till.quotes(lifetime_s=60)
     quote = await quotes.quote_purchase(BOOK, USER, Money(100_00, USD), BTC, None)
     till.clock.advance(59.999)
-    assert await quotes.usable(BOOK, USER, public_id(quote.id)) == quote
+    assert await quotes.usable(BOOK, USER, public_id(quote.id), "buy") == quote
     till.clock.advance(0.001)
     with pytest.raises(QuoteExpired):
-        await quotes.usable(BOOK, USER, public_id(quote.id))
+        await quotes.usable(BOOK, USER, public_id(quote.id), "buy")
 
 
 async def test_a_quote_is_its_owners_in_its_own_book(till: Till) -> None:
@@ -116,7 +116,7 @@ async def test_a_quote_is_its_owners_in_its_own_book(till: Till) -> None:
     quote = await quotes.quote_purchase(BOOK, USER, Money(100_00, USD), BTC, None)
     for book, user in ((BOOK, "usr_eve"), ("another", USER)):
         with pytest.raises(Missing):
-            await quotes.usable(book, user, public_id(quote.id))
+            await quotes.usable(book, user, public_id(quote.id), "buy")
 
 
 async def test_a_quote_is_used_once(till: Till) -> None:
@@ -124,7 +124,7 @@ async def test_a_quote_is_used_once(till: Till) -> None:
     quote = await quotes.quote_purchase(BOOK, USER, Money(100_00, USD), BTC, None)
     await till.door.submit(Change(BOOK, companions=(consumption(quote.id, quote.version, "default/sag_1"),)))
     with pytest.raises(QuoteUsed):
-        await quotes.usable(BOOK, USER, public_id(quote.id))
+        await quotes.usable(BOOK, USER, public_id(quote.id), "buy")
     with pytest.raises(StaleGuard):
         await till.door.submit(Change(BOOK, companions=(consumption(quote.id, quote.version, "default/sag_2"),)))
 
@@ -133,4 +133,4 @@ async def test_the_price_of_a_used_quote_stays_what_it_was(till: Till) -> None:
     quotes = till.quotes()
     quote = await quotes.quote_purchase(BOOK, USER, Money(100_00, USD), BTC, None)
     till.rates.price = Rates().price * 2
-    assert await quotes.usable(BOOK, USER, public_id(quote.id)) == replace(quote)
+    assert await quotes.usable(BOOK, USER, public_id(quote.id), "buy") == replace(quote)

@@ -1,11 +1,12 @@
 """Money over a linked bank account, by ACH: into an account here, and out of one."""
 
-from app.errors import AccountClosed, AccountFrozen, CurrencyMismatch, InvalidAmount
-from app.ids import public_id
-from app.ledger.accounts import Account, AccountStatus
+from app.errors import CurrencyMismatch, InvalidAmount
+from app.ledger.accounts import Account
+from app.ledger.checks import require_open
 from app.ledger.store import LedgerStore
 from app.money import USD, Money
 from app.orchestrator.flows.deposit import DEPOSIT, Deposit
+from app.orchestrator.flows.withdrawal import WITHDRAWAL, Withdrawal
 from app.orchestrator.journal import SagaRecord
 from app.orchestrator.starting import Asked, Flows
 from app.wallets.bank_links import BankLinks
@@ -13,7 +14,7 @@ from app.wallets.opening import own_account
 
 
 class BankOrders:
-    """Accepts deposits."""
+    """Accepts deposits and withdrawals."""
 
     def __init__(self, flows: Flows, ledger: LedgerStore, bank_links: BankLinks) -> None:
         self._flows = flows
@@ -29,10 +30,23 @@ class BankOrders:
 
         async def prepare(_saga_id: str) -> Deposit:
             account, link_id, money = await self._checked(asked, account_id, bank_link_id, amount)
-            _require_open(account)
+            require_open([account])  # what is pulled lands there as a fact, which nothing refuses any more
             return Deposit(account_id=account.id, bank_link_id=link_id, amount=money)
 
         return await self._flows.start(DEPOSIT, asked, prepare)
+
+    async def withdrawal(self, asked: Asked, account_id: str, bank_link_id: str, amount: str) -> SagaRecord:
+        """Start pushing dollars out of an account; asked again with the same key, the same withdrawal answers.
+
+        Raises IdempotencyKeyReused, AccountNotFound, InvalidAmount, CurrencyMismatch, Missing (bank link),
+        AccountClosed, AccountFrozen, InsufficientFunds.
+        """
+
+        async def prepare(_saga_id: str) -> Withdrawal:
+            account, link_id, money = await self._checked(asked, account_id, bank_link_id, amount)
+            return Withdrawal(account_id=account.id, bank_link_id=link_id, amount=money)
+
+        return await self._flows.start(WITHDRAWAL, asked, prepare)
 
     async def _checked(
         self, asked: Asked, account_id: str, bank_link_id: str, amount: str
@@ -46,11 +60,3 @@ class BankOrders:
             raise CurrencyMismatch(expected=USD.code, given=account.asset.code)
         link = await self._bank_links.own(asked.book, asked.user_id, bank_link_id)
         return account, link.id, money
-
-
-def _require_open(account: Account) -> None:
-    """What is posted later, as a fact, could not be refused any more. Raises AccountClosed, AccountFrozen."""
-    if account.status is AccountStatus.CLOSED:
-        raise AccountClosed(public_id(account.id))
-    if account.status is AccountStatus.FROZEN:
-        raise AccountFrozen(public_id(account.id))

@@ -1,4 +1,4 @@
-"""Trades at a quote: fiat for crypto."""
+"""Trades at a quote: fiat for crypto, and crypto for fiat."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -6,10 +6,12 @@ from typing import Any, Literal
 
 from app.errors import CurrencyMismatch, DestinationNotFound, InvalidAddress, QuoteMismatch
 from app.ids import stored_id
-from app.ledger.accounts import Account, AccountStatus
+from app.ledger.accounts import CUSTOMER, Account, AccountStatus
+from app.ledger.checks import require_open
 from app.ledger.store import LedgerStore
-from app.money import USD
+from app.money import USD, Asset
 from app.orchestrator.flows.purchase import PURCHASE, Purchase
+from app.orchestrator.flows.sale import SALE, Sale
 from app.orchestrator.journal import SagaRecord
 from app.orchestrator.starting import Asked, Flows
 from app.providers.tatum.addresses import is_valid_address
@@ -37,7 +39,7 @@ class Destination:
 
 
 class Trades:
-    """Accepts purchases."""
+    """Accepts purchases and sales."""
 
     def __init__(
         self,
@@ -59,12 +61,13 @@ class Trades:
     async def purchase(self, asked: Asked, quote_id: str, funding: Funding, destination: Destination) -> SagaRecord:
         """Start buying at a quote; asked again with the same key, the same purchase answers.
 
-        Raises IdempotencyKeyReused, Missing (quote, bank link), QuoteUsed, QuoteExpired, QuoteMismatch,
-        AccountNotFound, CurrencyMismatch, DestinationNotFound, InvalidAddress, AccountFrozen, InsufficientFunds.
+        Raises IdempotencyKeyReused, Missing (quote), QuoteUsed, QuoteExpired, QuoteMismatch, Missing (bank link) or
+        AccountNotFound, CurrencyMismatch, InvalidAddress or DestinationNotFound, AccountClosed, AccountFrozen,
+        InsufficientFunds.
         """
 
         async def prepare(_saga_id: str) -> Purchase:
-            quote = await self._quotes.usable(asked.book, asked.user_id, quote_id)
+            quote = await self._quotes.usable(asked.book, asked.user_id, quote_id, "buy")
             return Purchase(
                 quote_id=quote.id,
                 quote_version=quote.version,
@@ -79,16 +82,42 @@ class Trades:
 
         return await self._flows.start(PURCHASE, asked, prepare)
 
+    async def sale(
+        self, asked: Asked, quote_id: str, source_account_id: str, destination_account_id: str
+    ) -> SagaRecord:
+        """Start selling at a quote; asked again with the same key, the same sale answers.
+
+        Raises IdempotencyKeyReused, Missing (quote), QuoteUsed, QuoteExpired, QuoteMismatch, AccountNotFound,
+        CurrencyMismatch (source), DestinationNotFound, CurrencyMismatch (destination), AccountClosed, AccountFrozen,
+        InsufficientFunds.
+        """
+
+        async def prepare(_saga_id: str) -> Sale:
+            quote = await self._quotes.usable(asked.book, asked.user_id, quote_id, "sell")
+            source = await self._paying_account(asked, source_account_id, quote.base_amount.asset)
+            receiving = await self._receiving_account(asked, destination_account_id, quote.total.asset)
+            return Sale(
+                quote_id=quote.id,
+                quote_version=quote.version,
+                coins=quote.base_amount,
+                total=quote.total,
+                fee=quote.fee,
+                source_account_id=source.id,
+                receiving_account_id=receiving.id,
+            )
+
+        return await self._flows.start(SALE, asked, prepare)
+
     async def _funding(self, asked: Asked, quote: Quote, funding: Funding) -> dict[str, Any]:
         if funding.type == "bank":
             if quote.total.asset != USD:
                 raise QuoteMismatch("banks are pulled in USD only")
             link = await self._bank_links.own(asked.book, asked.user_id, funding.id)
             account_id = await passing_account(self._ledger, asked.book, asked.user_id, USD)
+            if passing := await self._ledger.account(account_id):
+                require_open([passing])
             return {"funding": "bank", "bank_link_id": link.id, "account_id": account_id}
-        account = await own_account(self._ledger, asked.book, asked.user_id, funding.id)
-        if account.asset != quote.total.asset:
-            raise CurrencyMismatch(expected=quote.total.asset.code, given=account.asset.code)
+        account = await self._paying_account(asked, funding.id, quote.total.asset)
         return {"funding": "account", "account_id": account.id}
 
     async def _destination(self, asked: Asked, quote: Quote, destination: Destination) -> dict[str, Any]:
@@ -99,13 +128,25 @@ class Trades:
             if not is_valid_address(chain, self._network, address):
                 raise InvalidAddress(chain)
             return {"chain": chain, "address": address}
-        account = await self._receiving_account(asked, destination.account_id)
-        if account.asset != quote.base_amount.asset:
-            raise CurrencyMismatch(expected=quote.base_amount.asset.code, given=account.asset.code)
+        account = await self._receiving_account(asked, destination.account_id, quote.base_amount.asset)
         return {"receiving_account_id": account.id}
 
-    async def _receiving_account(self, asked: Asked, account_id: str) -> Account:
-        account = await self._ledger.account(stored_id(asked.book, account_id))
-        if account is None or account.user_id != asked.user_id or account.status is AccountStatus.CLOSED:
-            raise DestinationNotFound
+    async def _paying_account(self, asked: Asked, account_id: str, currency: Asset) -> Account:
+        account = await own_account(self._ledger, asked.book, asked.user_id, account_id)
+        _require_currency(account, currency)
         return account
+
+    async def _receiving_account(self, asked: Asked, account_id: str, currency: Asset) -> Account:
+        account = await self._ledger.account(stored_id(asked.book, account_id))
+        if account is None or account.role != CUSTOMER or account.user_id != asked.user_id:
+            raise DestinationNotFound
+        if account.status is AccountStatus.CLOSED:
+            raise DestinationNotFound
+        _require_currency(account, currency)
+        require_open([account])
+        return account
+
+
+def _require_currency(account: Account, currency: Asset) -> None:
+    if account.asset != currency:
+        raise CurrencyMismatch(expected=currency.code, given=account.asset.code)
