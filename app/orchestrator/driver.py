@@ -7,18 +7,19 @@ another holder's fence is above ours. Nothing is written about an outside call t
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Protocol, cast
+from typing import Protocol
 
 from app.clock import Clock
-from app.errors import Busy, Missing, StaleGuard, WalletError
+from app.errors import AccountFrozen, Busy, Missing, StaleGuard, WalletError
 from app.orchestrator.effects import RULES, Effect, EffectStatus, Next, Policy, Rules, Sent
 from app.orchestrator.journal import EFFECTS, Event, SagaRecord, effect_companion, effect_id
-from app.orchestrator.lifecycle import is_call, may, move, phase_of
+from app.orchestrator.lifecycle import may, move, phase_of
 from app.orchestrator.outside import Outside
 from app.orchestrator.saga import (
     Call,
     Failed,
     Inner,
+    Look,
     Outcome,
     Progress,
     Run,
@@ -33,6 +34,9 @@ from app.orchestrator.store import SagaStore
 from app.providers.outcomes import Declined, OutcomeUnknown, Unavailable
 
 _EFFECT_RETRIES = 5
+
+READ_REFUSED = "read-refused"
+"""Why a saga is parked whose provider will not tell how things stand; the provider's own reason follows."""
 
 
 class Lease(Protocol):
@@ -71,21 +75,28 @@ class Driver:
             await self._scribe.park_unknown(saga)
             return None
         work = self._work(flow, saga)
-        if not is_call(work.action):
-            return await self._run_inner(work, cast("Inner", work.action))
-        call = cast("Call", work.action)
-        effect = await self._store.effect(effect_id(saga.id, work.step.name, undoing=work.undoing))
+        action = work.action
+        if callable(action):
+            return await self._run_inner(work, action)
         try:
-            if effect is None:
-                return await self._examine(work, call, lease)
-            if work.phase in {"await", "await-undo"}:
-                seen = await call.look(effect, self._outside)
-                return await self._take(work, call.judge(work.run, effect, seen), effect)
-            return await self._resolve(work, call, effect, lease)
-        except Unavailable as unavailable:
-            return await self._scribe.sleep(
-                work, self._scribe.later(saga.looks, unavailable.retry_after_s), looked=True
-            )
+            if isinstance(action, Look):
+                return await self._take(work, await action.examine(work.run, self._outside), None)
+            return await self._go_outside(work, action, lease)
+        except Declined as declined:
+            return await self._scribe.park(work, f"{READ_REFUSED}-{declined.reason}")
+        except (Unavailable, OutcomeUnknown) as unread:
+            wish_s = unread.retry_after_s if isinstance(unread, Unavailable) else None
+            return await self._scribe.sleep(work, self._scribe.later(saga.looks, wish_s), looked=True)
+
+    async def _go_outside(self, work: Work, call: Call, lease: Lease) -> SagaRecord | None:
+        """What is next of a call. Of the three words only those of a read get through to the caller."""
+        effect = await self._store.effect(effect_id(work.saga.id, work.step.name, undoing=work.undoing))
+        if effect is None:
+            return await self._examine(work, call, lease)
+        if work.phase in {"await", "await-undo"}:
+            seen = await call.look(effect, self._outside)
+            return await self._take(work, call.judge(work.run, effect, seen), effect)
+        return await self._resolve(work, call, effect, lease)
 
     def _work(self, flow: Saga, saga: SagaRecord) -> Work:
         phase, name = phase_of(saga.state)
@@ -281,13 +292,26 @@ class Driver:
         match seen:
             case Waiting():
                 return await self._still_waiting(work, seen)
-            case Settled(outcome, watches):
-                trigger = "undone" if work.undoing else "done"
-                return await self._scribe.move(work, trigger, outcome, watches=watches, fact=True)
+            case Settled():
+                return await self._settle(work, seen)
             case Failed(reason, outcome):
                 return await self._fail(work, reason, outcome, effect)
             case Stuck(reason):
                 return await self._scribe.park(work, reason)
+
+    async def _settle(self, work: Work, seen: Settled) -> SagaRecord | None:
+        """What happened is booked as a fact; if what it was decided by has changed meanwhile, it is looked at again."""
+        trigger = "undone" if work.undoing else "done"
+        try:
+            return await self._scribe.move(work, trigger, seen.outcome, watches=seen.watches, fact=True)
+        except (StaleGuard, AccountFrozen):
+            return await self._look_again(work)
+
+    async def _look_again(self, work: Work) -> SagaRecord | None:
+        try:
+            return await self._scribe.sleep(work, self._scribe.later(0, None), looked=True)
+        except StaleGuard:
+            return None
 
     async def _fail(self, work: Work, reason: str, outcome: Outcome, effect: Effect | None) -> SagaRecord | None:
         """It was taken back after it had been accepted. Ending the effect keeps anybody from approving it now."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from transitions import Machine, MachineError
 
-from app.orchestrator.saga import Saga, Step
+from app.orchestrator.saga import Look, Saga, Step
 
 COMPLETED = "completed"
 COMPENSATED = "compensated"
@@ -90,10 +90,10 @@ def _machine(saga: Saga) -> Machine:
 
 
 def _phases(step: Step) -> tuple[str, ...]:
-    forward = ("do",) if callable(step.do) else ("do", "await")
+    forward = ("do", "await") if is_call(step.do) else ("do",)
     if step.undo is None:
         return forward
-    return (*forward, "undo") if callable(step.undo) else (*forward, "undo", "await-undo")
+    return (*forward, "undo", "await-undo") if is_call(step.undo) else (*forward, "undo")
 
 
 def _moves(saga: Saga) -> list[tuple[str, str, str]]:
@@ -134,5 +134,5 @@ def first_state(saga: Saga) -> str:
 
 
 def is_call(action: Any) -> bool:
-    """Whether an action goes outside; inner ones are plain functions."""
-    return not callable(action)
+    """Whether an action does something outside; inner ones are plain functions, and a look only reads."""
+    return not callable(action) and not isinstance(action, Look)

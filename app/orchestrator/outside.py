@@ -1,9 +1,22 @@
-"""What an outside step may reach: the providers, and the sealed tokens some of them need."""
+"""What an outside step may reach: the providers, the sealed tokens some of them need, and what the house has kept."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
+from app.ledger.accounts import Account
+from app.orchestrator.watches import WatchRecord
 from app.providers.registry import Providers
 from app.wallets.bank_links import BankLinks
+
+
+class Kept(Protocol):
+    """What earlier commits have left behind. Whoever decides by it guards it in the commit that follows."""
+
+    async def account(self, account_id: str) -> Account | None: ...
+
+    async def saga_status(self, saga_id: str) -> str | None: ...
+
+    async def watch(self, watch_id: str) -> WatchRecord | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,3 +25,4 @@ class Outside:
 
     providers: Providers
     bank_links: BankLinks
+    kept: Kept

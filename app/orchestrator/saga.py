@@ -1,11 +1,11 @@
 """What a saga is: named steps, each with what it does and how it is undone.
 
-A step's action is one of two kinds. An inner step is a plain function from a ``Run`` to what it wants posted: one
+A step's action is one of three kinds. An inner step is a plain function from a ``Run`` to what it wants posted: one
 commit, no outside call. An outside step is a ``Call``: it is recorded before it is made and after it was answered,
-and may then wait for the outside world to settle.
+and may then wait for the outside world to settle. A ``Look`` only reads outside, as often as it must.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -16,6 +16,7 @@ from app.errors import WalletError
 from app.ids import book_of, derived_id, stored_id
 from app.ledger.accounts import Account
 from app.ledger.changes import Companion
+from app.ledger.standing import StandingChange
 from app.ledger.transactions import Leg, MetadataValue, Transaction
 from app.ledger.transactions import hold as hold_of
 from app.money import Money
@@ -70,11 +71,15 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an inner step, or a moment of an outside one, makes true."""
+    """What an inner step, or a moment of an outside one, makes true.
+
+    ``standings``: accounts frozen in the same commit.
+    """
 
     transactions: tuple[Transaction, ...] = ()
     companions: tuple[Companion, ...] = ()
     openings: tuple[Account, ...] = ()
+    standings: tuple[StandingChange, ...] = ()
     result: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -121,7 +126,8 @@ Inner = Callable[[Run], Outcome]
 class Call(Protocol):
     """An outside step. The pure methods say what to book; the async ones only talk to the provider.
 
-    ``send`` and ``find`` may raise the three words of app/providers/outcomes.py, ``look`` only Unavailable.
+    ``send`` may raise the three words of app/providers/outcomes.py. What only reads may raise Unavailable, to be asked
+    again, or Declined: the provider will not tell, and a person must look.
     """
 
     @property
@@ -169,6 +175,19 @@ class Call(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """An outside step that moves nothing there: it looks, and says what to book, or to look again later.
+
+    What it sees has happened, so it is booked as a fact.
+    """
+
+    examine: Callable[[Run, Outside], Awaitable[Progress]]
+
+
+Action = Inner | Call | Look
+
+
 def always(_params: Any) -> bool:
     """The usual condition of a step."""
     return True
@@ -183,8 +202,8 @@ class Step:
 
     name: str
     told: Callable[[Any], str]
-    do: Inner | Call
-    undo: Inner | Call | None = None
+    do: Action
+    undo: Action | None = None
     when: Callable[[Any], bool] = always
     pivot: bool = False
 

@@ -17,7 +17,7 @@ from app.ids import book_of
 from app.ledger.changes import Change, Companion, Duplicate, Posted
 from app.orchestrator.journal import Event, SagaRecord, progress
 from app.orchestrator.lifecycle import ENDS, PARKED, move, phase_of
-from app.orchestrator.saga import Call, Inner, Outcome, Run, Saga, Step
+from app.orchestrator.saga import Action, Outcome, Run, Saga, Step
 from app.orchestrator.watches import Watch, watch_companion
 
 _RETRY_MAX_S = 300.0
@@ -48,7 +48,7 @@ class Work:
         return self.phase in {"undo", "await-undo"}
 
     @property
-    def action(self) -> Inner | Call:
+    def action(self) -> Action:
         action = self.step.undo if self.undoing else self.step.do
         if action is None:
             raise LookupError(f"{self.flow.name}: {self.step.name} has no undo")
@@ -167,6 +167,7 @@ class Scribe:
             (*progress(work.saga, after, events, released=released), *companions, *outcome.companions),
             outcome.openings,
             fact=fact,
+            standings=outcome.standings,
         )
         verdict = await self._door.submit(change)
         if released or isinstance(verdict, Duplicate):

@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
@@ -16,8 +16,8 @@ from app.errors import IdempotencyKeyReused, QuoteUsed, StaleGuard, WalletError
 from app.ids import derived_id, public_id, stored_id
 from app.ledger.changes import Change, Duplicate
 from app.orchestrator.journal import Event, SagaRecord, birth
-from app.orchestrator.lifecycle import ENDS, first_state, is_call, move
-from app.orchestrator.saga import Inner, Run, Saga
+from app.orchestrator.lifecycle import ENDS, first_state, move
+from app.orchestrator.saga import Run, Saga
 from app.orchestrator.scribe import Door, settle_skips
 from app.orchestrator.store import SagaStore
 from app.plumbing.correlation import correlation_id
@@ -74,10 +74,10 @@ class Flows:
     async def _create(self, flow: Saga, asked: Asked, saga_id: str, params: BaseModel) -> SagaRecord:
         now = self._clock.now()
         first = flow.steps[0]
-        if is_call(first.do):
+        if not callable(first.do):
             raise TypeError(f"{flow.name}: the first step must be an inner one")
         run = Run(saga_id, asked.user_id, params, first.name, undoing=False, now=now, step_statuses={}, results={})
-        outcome = cast("Inner", first.do)(run)
+        outcome = first.do(run)
         state, skipped = settle_skips(flow, move(flow, first_state(flow), "done"), params, {})
         steps = {first.name: {"status": "done", "attempts": 1, "at": now}}
         steps.update({name: {"status": "skipped", "attempts": 0, "at": now} for name in skipped})
