@@ -65,7 +65,9 @@ DepositId = Annotated[str, *id_of("dep")]
 PurchaseId = Annotated[str, *id_of("pur")]
 QuoteId = Annotated[str, *id_of("quo")]
 SagaId = Annotated[str, *id_of("sag")]
+SaleId = Annotated[str, *id_of("sal")]
 TransactionId = Annotated[str, *id_of("txn")]
+WithdrawalId = Annotated[str, *id_of("wdr")]
 
 Reason = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f]+$")]
 """Why something is done, in a sentence."""

@@ -20,18 +20,27 @@ router = APIRouter(prefix="/v1/quotes", tags=["quotes"], route_class=StrictRoute
 ChainName = Annotated[str, Field(max_length=20, pattern=r"^[a-z]+$", examples=["bitcoin"])]
 
 
-class QuoteRequest(Body):
+class BuyRequest(Body):
     """What to buy, for how much in all, and on which chain it is to be delivered (absent: to an account here)."""
 
     side: Literal["buy"]
     base: CurrencyCode
     quote_currency: CurrencyCode
-    amount: AmountText
+    amount: Annotated[AmountText, Field(description="What is paid in all, in `quote_currency`, fees included")]
     chain: ChainName | None = None
 
 
+class SellRequest(Body):
+    """What to sell, from an account here, and for which currency."""
+
+    side: Literal["sell"]
+    base: CurrencyCode
+    quote_currency: CurrencyCode
+    amount: Annotated[AmountText, Field(description="What is sold, in `base`")]
+
+
 class QuoteView(BaseModel):
-    """Where every cent of the total goes."""
+    """Where every cent goes: in a purchase of what is paid, in a sale of what the coins bring."""
 
     id: str
     side: str
@@ -41,8 +50,8 @@ class QuoteView(BaseModel):
     price: str
     fee: str
     network_fee: str
-    total: str
-    base_amount: str
+    total: Annotated[str, Field(description="What is paid, fees included; in a sale what arrives, the fee taken off")]
+    base_amount: Annotated[str, Field(description="What is bought or sold")]
     expires_at: Instant
 
     @classmethod
@@ -65,9 +74,14 @@ class QuoteView(BaseModel):
 @router.post(
     "", status_code=201, responses=problems(UnknownCurrency, QuoteMismatch, ProviderUnavailable, InvalidAmount)
 )
-async def request_quote(body: QuoteRequest, caller: Transactor, runtime: CurrentRuntime) -> QuoteView:
-    """Ask what an amount, fees included, buys."""
-    total = Money.parse(body.amount, runtime.offered.asset(caller.book, body.quote_currency))
+async def request_quote(
+    body: Annotated[BuyRequest | SellRequest, Field(discriminator="side")], caller: Transactor, runtime: CurrentRuntime
+) -> QuoteView:
+    """Ask what an amount, fees included, buys; or what an amount brings."""
+    currency = runtime.offered.asset(caller.book, body.quote_currency)
     base = runtime.offered.asset(caller.book, body.base)
-    quote = await runtime.quotes.quote_purchase(caller.book, caller.user_id, total, base, body.chain)
-    return QuoteView.of(quote)
+    if isinstance(body, SellRequest):
+        coins = Money.parse(body.amount, base)
+        return QuoteView.of(await runtime.quotes.quote_sale(caller.book, caller.user_id, coins, currency))
+    total = Money.parse(body.amount, currency)
+    return QuoteView.of(await runtime.quotes.quote_purchase(caller.book, caller.user_id, total, base, body.chain))

@@ -55,6 +55,40 @@ async def test_to_the_smallest_unit_the_total_is_fees_and_what_buys_the_coins(
     assert bought * Fraction(price) <= spent < (bought + unit) * Fraction(price)
 
 
+@given(minor=st.integers(1, 10**16), price=prices, fee_bps=st.integers(0, 9_999), coin=coins, currency=currencies)
+async def test_to_the_smallest_unit_what_coins_are_sold_for_is_the_total_and_the_fee(
+    lasting_till: Till, minor: int, price: Decimal, fee_bps: int, coin: Asset, currency: Asset
+) -> None:
+    lasting_till.rates.price = price
+    sold = Money(minor, coin)
+    worth = Fraction(minor, coin.one) * Fraction(price) * currency.one
+    try:
+        quote = await lasting_till.quotes(fee_bps=fee_bps).quote_sale(BOOK, USER, sold, currency)
+    except InvalidAmount:
+        assert worth * (10_000 - fee_bps) < 2 * 10_000  # less than what two roundings may take
+        return
+    assert (quote.side, quote.base_amount, quote.price, quote.network_fee) == ("sell", sold, price, Money(0, currency))
+    assert quote.total
+    proceeds = quote.total + quote.fee
+    assert proceeds.minor <= worth < proceeds.minor + 1
+    assert quote.fee.minor - 1 < Fraction(proceeds.minor * fee_bps, 10_000) <= quote.fee.minor
+    assert await lasting_till.quotes().usable(BOOK, USER, public_id(quote.id), "sell") == quote
+
+
+@given(minor=st.integers(100, 10**12), price=prices, fee_bps=st.integers(0, 10_000), currency=currencies)
+async def test_buying_and_selling_back_at_the_same_price_never_makes_money(
+    lasting_till: Till, minor: int, price: Decimal, fee_bps: int, currency: Asset
+) -> None:
+    lasting_till.rates.price = price
+    quotes, paid = lasting_till.quotes(fee_bps=fee_bps), Money(minor, currency)
+    try:
+        bought = await quotes.quote_purchase(BOOK, USER, paid, BTC, None)
+        sold = await quotes.quote_sale(BOOK, USER, bought.base_amount, currency)
+    except InvalidAmount:
+        assume(False)
+    assert sold.total <= paid - bought.fee - sold.fee
+
+
 @given(minor=st.integers(100, 10**12), price=prices, coin=coins)
 async def test_a_quote_is_read_as_it_was_made(lasting_till: Till, minor: int, price: Decimal, coin: Asset) -> None:
     lasting_till.rates.price = price
@@ -98,6 +132,8 @@ async def test_what_cannot_be_delivered_is_not_quoted(till: Till, base: str, cur
 async def test_without_a_price_there_is_no_quote(till: Till, trouble: Unavailable) -> None:
     till.rates.trouble = trouble
     with pytest.raises(ProviderUnavailable):
+        await till.quotes().quote_sale(BOOK, USER, Money(100_000, BTC), USD)
+    with pytest.raises(ProviderUnavailable):
         await till.quotes().quote_purchase(BOOK, USER, Money(100_00, USD), BTC, None)
 
 
@@ -134,3 +170,31 @@ async def test_the_price_of_a_used_quote_stays_what_it_was(till: Till) -> None:
     quote = await quotes.quote_purchase(BOOK, USER, Money(100_00, USD), BTC, None)
     till.rates.price = Rates().price * 2
     assert await quotes.usable(BOOK, USER, public_id(quote.id), "buy") == replace(quote)
+
+
+async def test_a_thousandth_of_a_bitcoin_brings(till: Till) -> None:
+    quote = await till.quotes().quote_sale(BOOK, USER, Money(100_000, BTC), USD)
+    assert (str(quote.total), str(quote.fee), str(quote.base_amount)) == ("95.54", "1.46", "0.00100000")
+
+
+@pytest.mark.parametrize(("satoshis", "fee_bps"), [(0, 0), (10, 0), (11, 150), (100_000, 10_000)])
+async def test_coins_that_bring_nothing_are_not_quoted(till: Till, satoshis: int, fee_bps: int) -> None:
+    with pytest.raises(InvalidAmount, match="smallest unit of USD"):
+        await till.quotes(fee_bps=fee_bps).quote_sale(BOOK, USER, Money(satoshis, BTC), USD)
+    assert await till.database["quotes"].count_documents({}) == 0
+
+
+@pytest.mark.parametrize(("sold", "currency"), [("USD", "EUR"), ("BTC", "ETH"), ("USD", "BTC")])
+async def test_only_coins_are_sold_and_only_for_fiat(till: Till, sold: str, currency: str) -> None:
+    with pytest.raises(QuoteMismatch):
+        await till.quotes().quote_sale(BOOK, USER, Money(10**6, asset(sold)), asset(currency))
+
+
+async def test_a_quote_serves_its_own_side_only(till: Till) -> None:
+    quotes = till.quotes()
+    bought = await quotes.quote_purchase(BOOK, USER, Money(100_00, USD), BTC, None)
+    sold = await quotes.quote_sale(BOOK, USER, Money(100_000, BTC), USD)
+    with pytest.raises(QuoteMismatch, match="a quote to buy"):
+        await quotes.usable(BOOK, USER, public_id(bought.id), "sell")
+    with pytest.raises(QuoteMismatch, match="a quote to sell"):
+        await quotes.usable(BOOK, USER, public_id(sold.id), "buy")
