@@ -17,8 +17,8 @@ from app.orchestrator.flows.chain import TATUM, asks_for
 from app.orchestrator.journal import effect_companion
 from app.orchestrator.scribe import Door
 from app.orchestrator.store import SagaStore
+from app.providers.chain_ports import PendingSend, SendsCoins
 from app.providers.outcomes import ProviderOutcome
-from app.providers.ports import PendingSend, SendsCoins
 
 _OPEN = [EffectStatus.SENDING.value, EffectStatus.UNKNOWN.value, EffectStatus.CONFIRMED.value]
 _CANDIDATES_MAX = 200

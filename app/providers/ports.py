@@ -6,7 +6,7 @@ there is no such thing.
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Literal, Protocol
@@ -84,62 +84,6 @@ class MovesAch(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class CoinOrder:
-    """Coins to be sent from the treasury to one address."""
-
-    chain: str
-    to: str
-    amount: Money
-
-    def __post_init__(self) -> None:
-        if self.amount.minor <= 0:
-            raise ValueError("a send moves something")
-
-
-@dataclass(frozen=True, slots=True)
-class PendingSend:
-    """A send in the key daemon's queue, decoded from what it is about to sign. ``tx_id`` once broadcast."""
-
-    id: str
-    chain: str
-    to: str
-    amount: Money
-    tx_id: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class ChainTransaction:
-    """A transaction as the chain sees it. One block deep is one confirmation; ``to_amounts`` lists every output."""
-
-    tx_id: str
-    status: Literal["pending", "mined", "reverted"]
-    block_number: int | None
-    confirmations: int
-    fee: Money
-    to_amounts: tuple[tuple[str, Money], ...]
-
-
-class SendsCoins(Protocol):
-    """Sends coins on chain through a key daemon that asks for approval before it signs."""
-
-    async def send(self, order: CoinOrder) -> str:
-        """Queue a send and return the id of the pending operation. There is no idempotency: twice is two sends."""
-        ...
-
-    async def pending_send(self, pending_id: str) -> PendingSend | None: ...
-
-    async def pending_sends(self, chain: str) -> tuple[PendingSend, ...]:
-        """The chain's queue, as far as it can be decoded."""
-        ...
-
-    async def cancel_send(self, pending_id: str) -> None:
-        """Delete the pending operation; one that is gone already is no error."""
-        ...
-
-    async def transaction(self, chain: str, tx_id: str) -> ChainTransaction | None: ...
-
-
 class QuotesRates(Protocol):
     """Prices and network fees."""
 
@@ -147,8 +91,8 @@ class QuotesRates(Protocol):
         """The price of one whole ``base`` in whole ``quote``."""
         ...
 
-    async def network_fee(self, chain: str, to: str | None) -> Money:
-        """What one send is expected to cost, in the chain's native coin."""
+    async def network_fee(self, chain: str, to: str | None, amount: Money | None = None) -> Money:
+        """What one send is expected to cost, in the chain's own coin; of tokens, if ``amount`` is one of tokens."""
         ...
 
 
@@ -177,6 +121,27 @@ class SdkToken:
     expires_at: datetime
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Person:
+    """A verified person, on the way from the one who verified them to the bank that needs to know them.
+
+    It is passed through: never stored, never logged, and a ``repr`` that says nothing. ``country`` is ISO 3166 alpha-2,
+    ``state`` the two letters of a US state, ``phone`` E.164, ``ssn`` nine digits.
+    """
+
+    first_name: str
+    last_name: str
+    born_on: date
+    street: str
+    city: str
+    state: str
+    postal_code: str
+    country: str
+    email: str
+    phone: str
+    ssn: SecretStr
+
+
 class VerifiesPeople(Protocol):
     """Knows who a person is."""
 
@@ -187,6 +152,17 @@ class VerifiesPeople(Protocol):
     async def sdk_token(self, external_user_id: str) -> SdkToken: ...
 
     async def review(self, applicant_id: str) -> Review | None: ...
+
+    async def person(self, applicant_id: str) -> Person:
+        """What a bank must know of a verified applicant; Declined when they are gone or something is missing."""
+        ...
+
+    async def reuse(self, share_token: SecretStr, external_user_id: str) -> Applicant:
+        """Make an applicant of that user from a verification done elsewhere; the token works once, else Declined.
+
+        Asked again after a lost answer, it finds the applicant that the first one made.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,16 +8,18 @@ import httpx2
 from app.clock import Clock
 from app.money import Asset
 from app.providers.capabilities import Capabilities
+from app.providers.chain_ports import ReceivesCoins, SendsCoins
 from app.providers.plaid import adapter as plaid
 from app.providers.plaid import wire as plaid_wire
 from app.providers.plaid.webhooks import PlaidWebhooks
-from app.providers.ports import LinksBanks, MovesAch, QuotesRates, SendsCoins, VerifiesPeople
+from app.providers.ports import LinksBanks, MovesAch, QuotesRates, VerifiesPeople
 from app.providers.sumsub import adapter as sumsub
 from app.providers.sumsub import wire as sumsub_wire
 from app.providers.sumsub.signing import signer
 from app.providers.tatum import adapter as tatum
 from app.providers.tatum import wire as tatum_wire
 from app.providers.tatum.chains import CHAINS, Network
+from app.providers.tatum.receiving import TatumReceiving
 from app.providers.transport import Transport
 from app.providers.unit import adapter as unit
 from app.providers.unit import wire as unit_wire
@@ -41,6 +43,7 @@ class Providers:
 
     ach: MovesAch
     coins: SendsCoins
+    receiving: ReceivesCoins
     rates: QuotesRates
     people: VerifiesPeople
     banks: LinksBanks
@@ -62,16 +65,14 @@ async def open_providers(settings: Settings, clock: Clock, wire: httpx2.AsyncBas
     network: Network = "mainnet" if settings.env is Environment.PRODUCTION else "testnet"
     unit_line, tatum_line = _unit_line(settings, wire), _tatum_line(settings, wire)
     sumsub_line, plaid_line = _sumsub_line(settings, clock, wire), _plaid_line(settings, wire)
-    chains = tatum.TatumAdapter(
-        tatum_line,
-        network=network,
-        signature_id=settings.tatum_signature_id,
-        treasury_address=settings.tatum_treasury_address,
-    )
+    wallets = {name: tatum.TreasuryWallet(**dict(wallet)) for name, wallet in settings.tatum_wallets.items()}
+    chains = tatum.TatumAdapter(tatum_line, network=network, wallets=wallets)
+    receiving = TatumReceiving(tatum_line, chains, network=network, wallets=wallets, told_at=settings.tatum_webhook_url)
     banks = plaid.PlaidAdapter(plaid_line)
     return Providers(
         ach=unit.UnitAdapter(unit_line, account_id=settings.unit_account_id),
         coins=chains,
+        receiving=receiving,
         rates=chains,
         people=sumsub.SumsubAdapter(sumsub_line, level=settings.sumsub_level, clock=clock),
         banks=banks,

@@ -8,7 +8,7 @@ from app.errors import ApprovalRefused
 from app.money import BTC, Money
 from app.orchestrator.effects import EffectStatus
 from app.orchestrator.progress import order_status
-from app.providers.ports import CoinOrder
+from app.providers.chain_ports import CoinOrder
 from tests.worlds import ADDRESS, Customer, World
 
 ELSEWHERE = "tb1qw508d6qejxtdg4y5r3zarvary0c5xw7kxpjzsx"

@@ -1,9 +1,10 @@
-"""Addresses of bitcoin, by the vectors of BIP-173 and BIP-350."""
+"""Addresses, by the vectors of BIP-173, BIP-350 and EIP-55, and by the tokens' own contracts."""
 
 import pytest
 
-from app.providers.tatum.addresses import is_valid_address
-from app.providers.tatum.chains import Network
+from app.providers.tatum.addresses import canonical_address, checksummed, is_valid_address
+from app.providers.tatum.chains import CHAINS, Network
+from app.providers.tatum.keccak import keccak_256
 
 VALID: list[tuple[Network, str]] = [
     ("mainnet", "BC1QW508D6QEJXTDG4Y5R3ZARVARY0C5XW7KV8F3T4"),
@@ -69,3 +70,77 @@ def test_any_single_mistyped_letter_is_noticed() -> None:
         for letter in "qpzry9x8gf2tvdw0s3jn54khce6mua7l":
             typed = address[:place] + letter + address[place + 1 :]
             assert is_valid_address("bitcoin", "testnet", typed) == (typed == address)
+
+
+EIP_55 = [
+    "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
+    "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359",
+    "0xdbF03B407c01E7cD3CBea99509d93f8DDDC8C6FB",
+    "0xD1220A0cf47c7B9Be7A2E6BA89F429762e7b9aDb",
+]
+
+
+@pytest.mark.parametrize("address", EIP_55)
+def test_an_evm_address_is_checked_by_the_case_of_its_letters(address: str) -> None:
+    assert checksummed(address.lower()) == address
+    for chain in ("ethereum", "polygon"):
+        assert is_valid_address(chain, "mainnet", address)
+        assert is_valid_address(chain, "mainnet", address.lower())
+        assert is_valid_address(chain, "mainnet", "0x" + address[2:].upper())
+        assert not is_valid_address(chain, "mainnet", "0x" + address[2:].swapcase())
+
+
+NOT_EVM = {
+    "nobody": f"0x{0:040x}",
+    "one digit less": EIP_55[0].lower()[:-1],
+    "no prefix": EIP_55[0][2:].lower(),
+    "a capital prefix": EIP_55[0].lower().replace("0x", "0X"),
+    "no digits": "0x" + "g" * 40,
+}
+
+
+@pytest.mark.parametrize("address", NOT_EVM.values(), ids=NOT_EVM.keys())
+def test_what_is_no_evm_address_is_refused(address: str) -> None:
+    assert not is_valid_address("ethereum", "mainnet", address)
+
+
+def test_tron_and_solana_addresses_are_told_apart_from_each_other_and_from_bitcoin() -> None:
+    tron, solana = "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t", "4zMMC9srt5Ri5X14GAgXhaHii3GnPAEERYPJgZJDncDU"
+    bitcoin = "1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN2"
+    taken = [
+        (chain, each)
+        for chain in CHAINS
+        for each in (tron, solana, bitcoin)
+        if is_valid_address(chain, "mainnet", each)
+    ]
+    assert taken == [("bitcoin", bitcoin), ("solana", solana), ("tron", tron)]
+    assert not is_valid_address("tron", "mainnet", tron[:-1] + "u")
+    assert not is_valid_address("solana", "mainnet", solana[:-3])
+    assert not is_valid_address("solana", "mainnet", "1" * 32)
+    assert not is_valid_address("dogecoin", "mainnet", bitcoin)
+
+
+@pytest.mark.parametrize("network", ["mainnet", "testnet"])
+def test_the_contracts_of_the_tokens_are_valid_addresses_of_their_chains(network: Network) -> None:
+    for chain in CHAINS.values():
+        for token in chain.tokens:
+            contract = token.contracts.get(network)
+            assert contract is None or is_valid_address(chain.name, network, contract), token
+
+
+def test_an_address_is_kept_in_one_spelling() -> None:
+    assert canonical_address("evm", EIP_55[0]) == EIP_55[0].lower()
+    assert canonical_address("utxo", "TB1QW508D6QEJXTDG4Y5R3ZARVARY0C5XW7KXPJZSX").startswith("tb1q")
+    assert canonical_address("utxo", "mipcBbFg9gMiCh81Kj8tqqdgoZub1ZJRfn") == "mipcBbFg9gMiCh81Kj8tqqdgoZub1ZJRfn"
+
+
+@pytest.mark.parametrize(
+    ("data", "digest"),
+    [
+        (b"", "c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470"),
+        (b"abc", "4e03657aea45a94fc7d47ba826c8d667c0d1e6e33a64a036ec44f58fa12d6c45"),
+        (b"a" * 135, "34367dc248bbd832f4e3e69dfaac2f92638bd0bbd18f2912ba4ef454919cf446"),
+    ],
+)
+def test_keccak_is_the_one_before_its_standard(data: bytes, digest: str) -> None:
+    assert keccak_256(data).hex() == digest

@@ -17,9 +17,10 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from app.clock import SystemClock
 from app.money import BTC, USD, Money
+from app.providers.chain_ports import CoinOrder, Paid
 from app.providers.events import WebhookEvent
 from app.providers.outcomes import Declined, OutcomeUnknown, ProviderOutcome, Unavailable
-from app.providers.ports import AchOrder, CoinOrder, PaymentStatus
+from app.providers.ports import AchOrder, PaymentStatus
 from app.providers.registry import Providers, open_providers
 from app.providers.sumsub.webhooks import read_events as read_sumsub
 from app.providers.tatum.webhooks import read_events as read_tatum
@@ -239,7 +240,7 @@ async def test_a_send_is_queued_approved_mined_and_told(world: World) -> None:
         return await sends.transaction("bitcoin", tx_id)
 
     transaction = await eventually(mined)
-    assert (transaction.status, transaction.to_amounts[0]) == ("mined", (RECEIVER, Money(130_001, BTC)))
+    assert (transaction.status, transaction.paid[0]) == ("mined", Paid("0", RECEIVER, Money(130_001, BTC)))
     assert transaction.confirmations >= 1
 
     async def told() -> bool:

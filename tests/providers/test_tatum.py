@@ -14,11 +14,12 @@ from pydantic import SecretStr
 
 from app.money import BTC, USD, Money
 from app.providers import exact_json
+from app.providers.chain_ports import CoinOrder, Paid, PendingSend
 from app.providers.outcomes import Declined, OutcomeUnknown, ProviderOutcome, Unavailable
-from app.providers.ports import CoinOrder, PendingSend
-from app.providers.tatum import wire
-from app.providers.tatum.adapter import TatumAdapter, request_headers
+from app.providers.tatum import utxo, wire
+from app.providers.tatum.adapter import TatumAdapter, TreasuryWallet, request_headers
 from app.providers.tatum.chains import CHAINS
+from app.providers.tatum.fields import coins as coins_told
 from app.providers.transport import Transport
 from tests.providers.tiny_vendor import Answer, TinyVendor
 
@@ -48,7 +49,7 @@ async def tatum(vendor: TinyVendor) -> AsyncIterator[TatumAdapter]:
         headers=request_headers(SecretStr("key")),
         transport=httpx2.ASGITransport(vendor),
     )
-    yield TatumAdapter(transport, network="testnet", signature_id="sig-1", treasury_address=TREASURY)
+    yield TatumAdapter(transport, network="testnet", wallets={"bitcoin": TreasuryWallet(TREASURY, "sig-1")})
     await transport.aclose()
 
 
@@ -75,10 +76,10 @@ async def test_a_send_names_its_coins_exactly_and_returns_the_pending_operation(
 @given(st.integers(min_value=1, max_value=21_000_000 * 10**8))
 def test_every_amount_of_bitcoin_goes_out_and_comes_back_exactly(minor: int) -> None:
     order = CoinOrder("bitcoin", RECEIVER, Money(minor, BTC))
-    body = wire.send_request(order, BITCOIN, signature_id="s", treasury_address=TREASURY, fee=Money(1, BTC))
+    body = utxo.send_request(order, BITCOIN, signature_id="s", treasury_address=TREASURY, fee=Money(1, BTC))
     text = exact_json.dumps(body)
     assert re.search(r'"value":[0-9]+\.[0-9]{8}}', text)
-    assert wire.amount(exact_json.loads(text)["to"][0]["value"], BTC) == order.amount
+    assert coins_told(exact_json.loads(text)["to"][0]["value"], BTC) == order.amount
 
 
 REFUSALS: list[tuple[Answer, type[ProviderOutcome], str]] = [
@@ -195,7 +196,7 @@ async def test_a_mined_transaction_counts_its_own_block(height: Any) -> None:
     assert found is not None
     assert (found.status, found.block_number, found.confirmations) == ("mined", 100, 3)
     assert found.fee == Money(4180, BTC)
-    assert found.to_amounts == ((RECEIVER, Money(130_001, BTC)), (TREASURY, Money(50_000_000, BTC)))
+    assert found.paid == (Paid("0", RECEIVER, Money(130_001, BTC)), Paid("1", TREASURY, Money(50_000_000, BTC)))
     assert vendor.asked[0].query == {"chain": "bitcoin-testnet", "hash": "ab"}
 
 
@@ -241,7 +242,7 @@ AMOUNTS = [
 
 @pytest.mark.parametrize(("told", "minor"), AMOUNTS)
 def test_integers_count_satoshis_and_everything_else_whole_coins(told: Any, minor: int) -> None:
-    assert wire.amount(told, BTC) == Money(minor, BTC)
+    assert coins_told(told, BTC) == Money(minor, BTC)
 
 
 @pytest.mark.parametrize("told", ["1e5", "-1", -1, "NaN", "", " 1", None, True, [], "0.000000001", -0.5, "\uff11"])

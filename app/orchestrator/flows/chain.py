@@ -17,7 +17,7 @@ from app.orchestrator.flows.params import money
 from app.orchestrator.outside import Outside
 from app.orchestrator.saga import Failed, Outcome, Progress, Run, Settled, Stuck, Waiting
 from app.orchestrator.watches import Watch
-from app.providers.ports import ChainTransaction, CoinOrder, PendingSend
+from app.providers.chain_ports import ChainTransaction, CoinOrder, PendingSend
 
 TATUM = "tatum"
 

@@ -3,6 +3,8 @@
 A send is only queued here. Our key daemon asks for approval, signs and broadcasts; no private key is near.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
@@ -10,10 +12,11 @@ from pydantic import SecretStr
 
 from app.money import Asset, Money
 from app.providers.capabilities import Capabilities
-from app.providers.outcomes import Declined, OutcomeUnknown, ProviderOutcome, Unavailable
-from app.providers.ports import ChainTransaction, CoinOrder, PendingSend
+from app.providers.chain_ports import ChainTransaction, CoinOrder, Input, PendingSend
+from app.providers.outcomes import Declined
 from app.providers.replies import Reply
-from app.providers.tatum import wire
+from app.providers.tatum import evm, solana, tron, utxo, wire
+from app.providers.tatum.answers import FORBIDDEN, is_absent, successful
 from app.providers.tatum.chains import Chain, Network, chain_named
 from app.providers.transport import Transport, segment
 
@@ -25,13 +28,24 @@ CAPABILITIES = Capabilities(
     read_lag=timedelta(seconds=30),
     cancels=True,
     provider_fence="approval",
-    finality="after the chain's number of confirmations; bitcoin: 3",
+    finality="after the number of confirmations that the chain and the amount ask for",
 )
 
-_FORBIDDEN = 403
-_OURS_TO_MEND = ("subscription.", "credits.")
-"""Codes of a wrong or used-up key: nothing was done, and nothing about the order is wrong."""
-_NO_OPERATION = "kms.missing"
+_TRANSACTION = "/v4/data/blockchains/transaction"
+_PAGE = "50"
+
+
+@dataclass(frozen=True, slots=True)
+class TreasuryWallet:
+    """Where a chain's coins are sent from: the address, the daemon's handle of its key, and the key's number in it.
+
+    ``xpub``: the public key that customers' addresses are derived from; empty where the chain has none.
+    """
+
+    address: str
+    signature_id: str
+    index: int | None = None
+    xpub: str = ""
 
 
 def request_headers(api_key: SecretStr) -> dict[str, str]:
@@ -40,15 +54,17 @@ def request_headers(api_key: SecretStr) -> dict[str, str]:
 
 
 class TatumAdapter:
-    """Satisfies SendsCoins and QuotesRates. Coins leave one treasury address, signed by one handle of the daemon."""
+    """Satisfies SendsCoins and QuotesRates."""
 
     capabilities = CAPABILITIES
 
-    def __init__(self, transport: Transport, *, network: Network, signature_id: str, treasury_address: str) -> None:
+    def __init__(self, transport: Transport, *, network: Network, wallets: Mapping[str, TreasuryWallet]) -> None:
         self._transport = transport
-        self._network = network
-        self._signature_id = signature_id
-        self._treasury_address = treasury_address
+        self._network: Network = network
+        self._wallets = wallets
+
+    def treasury(self, chain: str) -> str:
+        return self._wallet(chain_named(chain)).address
 
     async def send(self, order: CoinOrder) -> str:
         """Queue a send and return the pending operation's id. Twice is two sends: there is no idempotency.
@@ -56,88 +72,131 @@ class TatumAdapter:
         Raises Declined, Unavailable or OutcomeUnknown, all within one call's timeout, the fee's estimate included.
         """
         chain = chain_named(order.chain)
+        wallet = self._wallet(chain)
+        if not chain.offers(order.amount.asset, self._network):
+            raise Declined(PROVIDER, "unknown-asset")
         deadline = self._transport.deadline()
-        body = wire.send_request(
-            order,
-            chain,
-            signature_id=self._signature_id,
-            treasury_address=self._treasury_address,
-            fee=await self._fee(chain, deadline),
-        )
         path = f"/v3/{chain.path}/transaction"
-        reply = await self._transport.request("send", "POST", path, json=body, accept={_FORBIDDEN}, deadline=deadline)
-        return _successful(reply).read(wire.pending_id)
+        match chain.family:
+            case "utxo":
+                fee = order.fee or await self._byte_fee(chain, deadline)
+                body = utxo.send_request(
+                    order, chain, signature_id=wallet.signature_id, treasury_address=wallet.address, fee=fee
+                )
+            case "evm":
+                gas = await self._gas(chain, order.to, order.amount, deadline)
+                body = evm.send_request(order, chain, signature_id=wallet.signature_id, index=wallet.index, gas=gas)
+            case "tron":
+                path = tron.send_path(order, chain)
+                body = tron.send_request(
+                    order,
+                    chain,
+                    self._network,
+                    signature_id=wallet.signature_id,
+                    index=wallet.index,
+                    treasury_address=wallet.address,
+                )
+            case "solana":
+                body = solana.send_request(
+                    order, chain, signature_id=wallet.signature_id, treasury_address=wallet.address
+                )
+        reply = await self._transport.request("send", "POST", path, json=body, accept={FORBIDDEN}, deadline=deadline)
+        return successful(reply).read(wire.pending_id)
 
     async def pending_send(self, pending_id: str) -> PendingSend | None:
         path = f"/v3/kms/{segment(PROVIDER, pending_id)}"
-        reply = await self._transport.request("kms_get", "GET", path, accept={_FORBIDDEN, 404})
-        return None if _is_absent(reply) else _successful(reply).read(wire.pending_send)
+        reply = await self._transport.request("kms_get", "GET", path, accept={FORBIDDEN, 404})
+        return None if is_absent(reply) else successful(reply).read(lambda body: wire.pending_send(body, self._network))
 
     async def pending_sends(self, chain: str) -> tuple[PendingSend, ...]:
         """What waits to be signed with our handle. Raises Unavailable when an entry cannot be decoded."""
-        path = f"/v3/kms/pending/{chain_named(chain).symbol}"
-        body = {"signatureIds": [self._signature_id]}
-        reply = await self._transport.request("kms_pending", "POST", path, json=body, safe=True, accept={_FORBIDDEN})
-        return _successful(reply).read(wire.pending_sends)
+        known = chain_named(chain)
+        body = {"signatureIds": [self._wallet(known).signature_id]}
+        path = f"/v3/kms/pending/{known.symbol}"
+        reply = await self._transport.request("kms_pending", "POST", path, json=body, safe=True, accept={FORBIDDEN})
+        return successful(reply).read(lambda body: wire.pending_sends(body, known, self._network))
 
     async def cancel_send(self, pending_id: str) -> None:
         """Delete the pending operation. One that is gone already is no error, and no proof that it was never signed:
         that proof is our own refusal to approve it.
         """
         path = f"/v3/kms/{segment(PROVIDER, pending_id)}"
-        reply = await self._transport.request("kms_delete", "DELETE", path, accept={_FORBIDDEN, 404})
-        if not _is_absent(reply):
-            _successful(reply)
+        reply = await self._transport.request("kms_delete", "DELETE", path, accept={FORBIDDEN, 404})
+        if not is_absent(reply):
+            successful(reply)
 
     async def transaction(self, chain: str, tx_id: str) -> ChainTransaction | None:
         known = chain_named(chain)
         params = {"chain": known.ids[self._network], "hash": tx_id}
         reply = await self._transport.request(
-            "get_transaction", "GET", "/v4/data/blockchains/transaction", params=params, accept={_FORBIDDEN, 404}
+            "get_transaction", "GET", _TRANSACTION, params=params, accept={FORBIDDEN, 404}
         )
-        if _is_absent(reply):
+        if is_absent(reply):
             return None
-        mined = _successful(reply).read(wire.block_of) is not None
+        mined = successful(reply).read(wire.block_of) is not None
         height = await self._height(known) if mined else None
-        return reply.read(lambda body: wire.transaction(body, known, height=height))
+        return reply.read(lambda body: wire.transaction(body, known, self._network, height=height))
+
+    async def next_nonce(self, chain: str) -> int:
+        known = chain_named(chain)
+        reply = await self._read("nonce", f"{_TRANSACTION}/count", known, address=self._wallet(known).address)
+        return reply.read(wire.height)
+
+    async def unspent(self, chain: str, at_least: Money) -> tuple[Input, ...]:
+        known = chain_named(chain)
+        address = self._wallet(known).address
+        reply = await self._read("unspent", "/v4/data/utxos", known, address=address, totalValue=str(at_least))
+        return reply.read(lambda body: utxo.unspent(body, known))
+
+    async def spenders(self, chain: str) -> tuple[ChainTransaction, ...]:
+        known = chain_named(chain)
+        address, path = self._wallet(known).address, f"{_TRANSACTION}/history/utxos"
+        reply = await self._read("utxo_history", path, known, address=address, txType="outgoing", pageSize=_PAGE)
+        height = await self._height(known)
+        return reply.read(lambda body: tuple(utxo.transaction(each, known, height=height) for each in body))
 
     async def rate(self, base: Asset, quote: Asset) -> Decimal:
         params = {"symbol": base.code, "basePair": quote.code}
-        reply = await self._transport.request("rate", "GET", "/v4/data/rate/symbol", params=params, accept={_FORBIDDEN})
-        return _successful(reply).read(wire.rate)
+        reply = await self._transport.request("rate", "GET", "/v4/data/rate/symbol", params=params, accept={FORBIDDEN})
+        return successful(reply).read(wire.rate)
 
-    async def network_fee(self, chain: str, to: str | None) -> Money:  # noqa: ARG002 - the port's; EVM chains need it
-        """What one usual send costs; on a UTXO chain that depends on its size, not on the receiver."""
-        return await self._fee(chain_named(chain), None)
+    async def network_fee(self, chain: str, to: str | None, amount: Money | None = None) -> Money:
+        """What one usual send costs: by its size on a UTXO chain, by gas on EVM chains, a flat bound elsewhere."""
+        known = chain_named(chain)
+        match known.family:
+            case "utxo":
+                return await self._byte_fee(known, None)
+            case "evm":
+                sender = self._wallet(known).address
+                gas = await self._gas(known, to or sender, amount or Money(1, known.coin), None)
+                return gas.cost(known.coin)
+            case _:
+                of_tokens = amount is not None and amount.asset != known.coin
+                return Money.parse(known.flat_fee_of_tokens if of_tokens else known.flat_fee, known.coin)
 
-    async def _fee(self, chain: Chain, deadline: float | None) -> Money:
+    async def _byte_fee(self, chain: Chain, deadline: float | None) -> Money:
         path = f"/v3/blockchain/fee/{chain.symbol}"
-        reply = await self._transport.request("estimate_fee", "GET", path, accept={_FORBIDDEN}, deadline=deadline)
-        return _successful(reply).read(lambda body: wire.network_fee(body, chain))
+        reply = await self._transport.request("estimate_fee", "GET", path, accept={FORBIDDEN}, deadline=deadline)
+        return successful(reply).read(lambda body: utxo.network_fee(body, chain))
+
+    async def _gas(self, chain: Chain, to: str, amount: Money, deadline: float | None) -> evm.Gas:
+        body = evm.gas_request(chain, self._network, sender=self._wallet(chain).address, to=to, amount=amount)
+        path = "/v4/blockchainOperations/gas"
+        reply = await self._transport.request(
+            "estimate_fee", "POST", path, json=body, safe=True, accept={FORBIDDEN}, deadline=deadline
+        )
+        return successful(reply).read(evm.gas)
 
     async def _height(self, chain: Chain) -> int:
-        params = {"chain": chain.ids[self._network]}
-        path = "/v4/data/blockchains/block/current"
-        reply = await self._transport.request("current_block", "GET", path, params=params, accept={_FORBIDDEN})
-        return _successful(reply).read(wire.height)
+        return (await self._read("current_block", "/v4/data/blockchains/block/current", chain)).read(wire.height)
 
+    async def _read(self, operation: str, path: str, chain: Chain, **params: str) -> Reply:
+        asked = {"chain": chain.ids[self._network], **params}
+        return successful(await self._transport.request(operation, "GET", path, params=asked, accept={FORBIDDEN}))
 
-def _successful(reply: Reply) -> Reply:
-    """The reply itself if it is a success. Tatum refuses business, not only strangers, with 403."""
-    if reply.succeeded:
-        return reply
-    raise _forbidden(reply) if reply.status == _FORBIDDEN else reply.refusal()
-
-
-def _forbidden(reply: Reply) -> ProviderOutcome:
-    if wire.says_resent(reply.body):
-        return OutcomeUnknown(PROVIDER, "already-known")
-    code = reply.code
-    if code is None or code.startswith(_OURS_TO_MEND):
-        return reply.refusal()
-    return Unavailable(PROVIDER, code) if reply.safe else Declined(PROVIDER, code)
-
-
-def _is_absent(reply: Reply) -> bool:
-    """Whether the vendor itself, not some box on the way, says that there is no such thing."""
-    return (reply.status == 404 and reply.code is not None) or reply.code == _NO_OPERATION
+    def _wallet(self, chain: Chain) -> TreasuryWallet:
+        """The chain's wallet; without one nothing is sent there."""
+        try:
+            return self._wallets[chain.name]
+        except KeyError:
+            raise Declined(PROVIDER, "no-wallet") from None

@@ -1,29 +1,80 @@
 """Whether a text is an address of a chain and network, checksum included: coins sent to a typing error are gone.
 
 Bitcoin: BIP-173 (bech32, witness version 0), BIP-350 (bech32m, versions 1 to 16), and base58check (P2PKH, P2SH).
+EVM chains: EIP-55; the checksum is in the letters' case, so one of letters in a single case has none, and is taken.
+Tron: base58check of 21 bytes that begin with 0x41. Solana: base58 of 32 bytes, no checksum. The last three look the
+same on every network: nothing tells them apart.
 """
 
-import hashlib
+import re
+from typing import assert_never
 
-from app.providers.tatum.chains import Network
+from app.providers.tatum import base58
+from app.providers.tatum.chains import CHAINS, Family, Network
+from app.providers.tatum.keccak import keccak_256
 
 _CHARSET = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 _GENERATOR = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
 _BECH32, _BECH32M = 1, 0x2BC830A3
 _BECH32_CHARACTERS_MAX = 90
-_BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
-_BASE58_CHARACTERS_MAX = 35
-_BASE58_BYTES = 25
+_VERSIONED_BYTES = 21
+_SOLANA_BYTES = 32
+_EVM = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)
+_EVM_NOBODY = f"0x{0:040x}"
+"""Coins and tokens sent there are destroyed."""
 
-_PREFIXES: dict[Network, str] = {"mainnet": "bc", "testnet": "tb"}
 _VERSIONS: dict[Network, frozenset[int]] = {"mainnet": frozenset({0x00, 0x05}), "testnet": frozenset({0x6F, 0xC4})}
+_TRON_VERSIONS = frozenset({0x41})
 
 
 def is_valid_address(chain: str, network: Network, address: str) -> bool:
     """Whether coins of that chain and network can be sent to the address. No chain we do not know has one."""
-    if chain != "bitcoin" or not address.isascii():
+    known = CHAINS.get(chain)
+    if known is None or not address.isascii():
         return False
-    return _is_segwit(address, _PREFIXES[network]) or _is_base58check(address, _VERSIONS[network])
+    match known.family:
+        case "utxo":
+            return _is_segwit(address, known.address_prefixes[network]) or _is_base58check(address, _VERSIONS[network])
+        case "evm":
+            return _is_evm(address)
+        case "tron":
+            return _is_base58check(address, _TRON_VERSIONS)
+        case "solana":
+            return _is_solana(address)
+        case _:
+            assert_never(known.family)
+
+
+def same_address(family: Family, one: str, other: str) -> bool:
+    """Whether two texts are one address: letters' case means nothing on EVM chains and in bech32."""
+    return canonical_address(family, one) == canonical_address(family, other)
+
+
+def canonical_address(family: Family, address: str) -> str:
+    """The one spelling under which an address is kept and compared; as it is where case is content."""
+    is_caseless = family == "evm" or (family == "utxo" and address.lower().startswith(("bc1", "tb1")))
+    return address.lower() if is_caseless else address
+
+
+def checksummed(address: str) -> str:
+    """An EVM address with the letters' case that EIP-55 gives it."""
+    digits = address.removeprefix("0x").lower()
+    digest = keccak_256(digits.encode()).hex()
+    return "0x" + "".join(
+        digit.upper() if int(bits, 16) >= 8 else digit for digit, bits in zip(digits, digest, strict=False)
+    )
+
+
+def _is_evm(address: str) -> bool:
+    if _EVM.fullmatch(address) is None or address.lower() == _EVM_NOBODY:
+        return False
+    digits = address[2:]
+    return digits in {digits.lower(), digits.upper()} or address == checksummed(address)
+
+
+def _is_solana(address: str) -> bool:
+    data = base58.decoded(address)
+    return data is not None and len(data) == _SOLANA_BYTES and data != bytes(_SOLANA_BYTES)
 
 
 def _is_segwit(address: str, prefix: str) -> bool:
@@ -71,13 +122,5 @@ def _bytes_of(groups: list[int]) -> bytes | None:
 
 
 def _is_base58check(address: str, versions: frozenset[int]) -> bool:
-    if len(address) > _BASE58_CHARACTERS_MAX or not set(address) <= set(_BASE58):
-        return False
-    number = 0
-    for letter in address:
-        number = number * 58 + _BASE58.index(letter)
-    zeros = len(address) - len(address.lstrip("1"))
-    data = bytes(zeros) + number.to_bytes((number.bit_length() + 7) // 8, "big")
-    if len(data) != _BASE58_BYTES or data[0] not in versions:
-        return False
-    return hashlib.sha256(hashlib.sha256(data[:-4]).digest()).digest()[:4] == data[-4:]
+    data = base58.checked(address)
+    return data is not None and len(data) == _VERSIONED_BYTES and data[0] in versions
