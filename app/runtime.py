@@ -41,12 +41,15 @@ from app.orchestrator.keeping import Keeping
 from app.orchestrator.observations import Observations
 from app.orchestrator.orders import Orders
 from app.orchestrator.outside import Outside
+from app.orchestrator.publication import Publication, TellingDoor
 from app.orchestrator.scribe import Scribe
 from app.orchestrator.starting import Flows
 from app.orchestrator.store import SagaStore
 from app.orchestrator.watch_store import WatchStore
+from app.outbox import store as outbox_store
+from app.outbox.store import OutboxStore
 from app.plumbing.collections import ensure_collections
-from app.plumbing.hints import Hints
+from app.plumbing.hints import PUBLISHED, WRITTEN, Hints
 from app.plumbing.mongo import Database, connect
 from app.plumbing.pipelining import PipelinedRedis
 from app.plumbing.redis import connect_redis
@@ -71,6 +74,7 @@ COLLECTIONS = (
     *wallet_store.COLLECTIONS,
     *users_store.COLLECTIONS,
     *inbox_store.COLLECTIONS,
+    *outbox_store.COLLECTIONS,
 )
 
 
@@ -103,6 +107,10 @@ class Runtime:
     engine: Engine
     observations: Observations
     hints: Hints
+    outbox: OutboxStore
+    publication: Publication
+    written: Hints
+    published: Hints
     signer: Signer
 
 
@@ -125,7 +133,8 @@ async def open_runtime(
         await ensure_collections(database, COLLECTIONS)
 
         ledger, sagas, wallets = LedgerStore(client, database), SagaStore(database), WalletStore(database)
-        users, hints = Users(database, clock), Hints(redis)
+        users, outbox = Users(database, clock), OutboxStore(database)
+        hints, written, published = Hints(redis), Hints(redis, WRITTEN), Hints(redis, PUBLISHED)
         random = Random()  # noqa: S311 - it only spreads retries
         door = Committer(open_lanes(database, clock, random))
         background = await stack.enter_async_context(asyncio.TaskGroup())
@@ -146,10 +155,11 @@ async def open_runtime(
             sale_fee_bps=settings.sale_fee_bps,
             lifetime_s=settings.quote_lifetime_s,
         )
-        scribe = Scribe(door, clock, settings.poll_s)
+        telling = TellingDoor(door, written.give)
+        scribe = Scribe(telling, clock, settings.poll_s)
         outside = Outside(providers, bank_links, Keeping(ledger, sagas, WatchStore(database)))
         driver = Driver(FLOWS, sagas, scribe, outside, _policies(settings), clock)
-        engine = Engine(sagas, driver, door, clock, lease_s=settings.lease_s, poll_s=settings.poll_s)
+        engine = Engine(sagas, driver, telling, clock, lease_s=settings.lease_s, poll_s=settings.poll_s)
         yield Runtime(
             settings=settings,
             clock=clock,
@@ -179,7 +189,7 @@ async def open_runtime(
             bank_links=bank_links,
             quotes=quotes,
             orders=Orders(
-                Flows(sagas, door, clock, hints.give),
+                Flows(sagas, telling, clock, hints.give),
                 ledger,
                 quotes,
                 bank_links,
@@ -192,6 +202,12 @@ async def open_runtime(
                 InboxStore(database), sagas, users, providers.people, door, clock, engine.hint, poll_s=settings.poll_s
             ),
             hints=hints,
+            outbox=outbox,
+            publication=Publication(
+                outbox, door, clock, lambda feeds: published.give(" ".join(feeds)), poll_s=settings.poll_s
+            ),
+            written=written,
+            published=published,
             signer=Signer(settings.receipt_key),
         )
 

@@ -27,7 +27,9 @@ async def run(runtime: Runtime) -> None:
         group.create_task(runtime.engine.run(), name="sagas")
         group.create_task(runtime.observations.run(), name="inbox")
         group.create_task(runtime.expiry.run(), name="expiry")
-        group.create_task(runtime.hints.listen(lambda: _look(runtime)), name="hints")
+        group.create_task(runtime.hints.listen(lambda _: _look(runtime)), name="hints")
+        group.create_task(runtime.publication.run(), name="publication")
+        group.create_task(runtime.written.listen(lambda _: runtime.publication.hint()), name="written")
 
 
 async def serve(settings: Settings) -> None:
@@ -47,6 +49,8 @@ def stop(runtime: Runtime) -> None:
     runtime.observations.close()
     runtime.expiry.close()
     runtime.hints.close()
+    runtime.publication.close()
+    runtime.written.close()
 
 
 def _look(runtime: Runtime) -> None:

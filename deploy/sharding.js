@@ -30,6 +30,10 @@ const collections = [
   "watches",
   "quotes",
   "bank_links",
+  "notifications",
+  "feeds",
+  "notification_endpoints",
+  "deliveries",
 ];
 
 for (const [book, shard] of Object.entries(homes)) {

@@ -14,6 +14,7 @@ from app.ids import derived_id, stored_id
 from app.ledger.changes import ABSENT, Companion, Document
 from app.orchestrator.effects import Effect, EffectStatus
 from app.orchestrator.lifecycle import public_status
+from app.orchestrator.notices import notifications
 
 SAGAS, EFFECTS, EVENTS = "sagas", "effects", "saga_events"
 
@@ -85,7 +86,7 @@ def birth(saga: SagaRecord, events: tuple[Event, ...]) -> tuple[Companion, ...]:
     """The companions that bring a saga into the world."""
     born = replace(saga, events=len(events))
     document = {**saga_document(born, released=True), "fence": 0, "book": saga.id.partition("/")[0]}
-    return (Companion(SAGAS, saga.id, ABSENT, document), *_event_companions(saga, events))
+    return (Companion(SAGAS, saga.id, ABSENT, document), *_event_companions(saga, events), *notifications(None, born))
 
 
 def progress(
@@ -95,7 +96,8 @@ def progress(
     moved = replace(after, version=before.version + 1, events=before.events + len(events))
     guard = {"version": before.version, "fence": before.fence}
     saga = Companion(SAGAS, before.id, guard, saga_document(moved, released=released))
-    return (saga, *_event_companions(replace(after, events=before.events), events))
+    told = notifications(before, moved)
+    return (saga, *_event_companions(replace(after, events=before.events), events), *told)
 
 
 def _event_companions(saga: SagaRecord, events: tuple[Event, ...]) -> tuple[Companion, ...]:

@@ -20,7 +20,7 @@ async def heard(hints: Hints, giver: Hints) -> None:
     """Return once a hint has arrived; one given before the listener listens is lost, so it is given again."""
     arrived = asyncio.Event()
     async with asyncio.timeout(10), asyncio.TaskGroup() as group:
-        group.create_task(hints.listen(arrived.set))
+        group.create_task(hints.listen(lambda _: arrived.set()))
         while not arrived.is_set():
             await giver.give()
             try:
@@ -45,7 +45,7 @@ async def test_a_listener_without_redis_ends_when_it_is_closed(nowhere: str) -> 
     async with connect_redis(nowhere) as redis:
         hints = Hints(redis)
         async with asyncio.timeout(5), asyncio.TaskGroup() as group:
-            group.create_task(hints.listen(lambda: None))
+            group.create_task(hints.listen(lambda _: None))
             await asyncio.sleep(0)
             hints.close()
 
@@ -54,7 +54,7 @@ async def test_a_listener_whose_connection_is_cut_comes_back(redis: Redis, redis
     async with connect_redis(redis_url) as ours, connect_redis(redis_url) as theirs:
         hints, arrived = Hints(ours), asyncio.Event()
         async with asyncio.timeout(15), asyncio.TaskGroup() as group:
-            group.create_task(hints.listen(arrived.set))
+            group.create_task(hints.listen(lambda _: arrived.set()))
             for _ in range(2):
                 arrived.clear()
                 while not arrived.is_set():
@@ -62,3 +62,16 @@ async def test_a_listener_whose_connection_is_cut_comes_back(redis: Redis, redis
                     await asyncio.sleep(0.02)
                 await redis.client_kill_filter(_type="pubsub")
             hints.close()
+
+
+async def test_a_hint_says_what_it_is_about_and_only_on_its_channel(redis: Redis, redis_url: str) -> None:
+    async with connect_redis(redis_url) as ours, connect_redis(redis_url) as theirs:
+        hints, heard = Hints(ours, "wallet:one"), list[str]()
+        async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+            group.create_task(hints.listen(heard.append))
+            while not heard:
+                await Hints(theirs, "wallet:other").give("not this")
+                await Hints(theirs, "wallet:one").give("this")
+                await asyncio.sleep(0.02)
+            hints.close()
+    assert set(heard) == {"this"}

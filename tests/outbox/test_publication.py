@@ -1,0 +1,146 @@
+"""From a commit to a number in the customer's feed."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+
+from app.ids import new_id, public_id
+from app.ledger.changes import Change
+from app.orchestrator.journal import SagaRecord, birth
+from app.orchestrator.notices import notifications, tell
+from app.orchestrator.publication import Publication
+from app.outbox.notifications import Notification
+from tests.worlds import BOOK, NOW, Customer, World
+
+
+async def publish_all(world: World) -> None:
+    while await world.runtime.publication.publish():
+        pass
+
+
+async def feed(world: World, user_id: str, after: int = 0) -> list[Notification]:
+    return await world.runtime.outbox.feed(BOOK, user_id, after, 100)
+
+
+async def write(world: World, user_id: str, count: int, kind: str = "thing.happened") -> list[str]:
+    """Notifications as commits write them; their stored ids in order of time."""
+    ids = []
+    for number in range(count):
+        told = tell(BOOK, kind, user_id, NOW + timedelta(seconds=number), {"n": number}, new_id("cause"))
+        await world.runtime.door.submit(Change(BOOK, companions=(told,)))
+        ids.append(told.id)
+    return ids
+
+
+def another_worker(world: World, told: list[str]) -> Publication:
+    async def hear(feeds: Sequence[str]) -> None:
+        told.extend(feeds)
+
+    runtime = world.runtime
+    return Publication(runtime.outbox, runtime.door, world.clock, hear, poll_s=0.05)
+
+
+async def test_a_purchase_that_ends_is_told_once_and_says_nothing_personal(
+    calm_world: World, rich_ada: Customer
+) -> None:
+    before = await calm_world.runtime.outbox.last_number(BOOK, rich_ada.user_id)
+    saga_id = await calm_world.buy(rich_ada, paying="account", to="account")
+    await calm_world.settle()
+    await publish_all(calm_world)
+
+    (told,) = await feed(calm_world, rich_ada.user_id, before)
+    assert (told.type, told.seq) == ("purchase.completed", before + 1)
+    assert told.data == {
+        "saga_id": public_id(saga_id),
+        "type": "purchase",
+        "status": "completed",
+        "reason": None,
+    }
+
+
+async def test_one_that_is_undone_or_stops_is_told_with_its_reason(calm_world: World, rich_ada: Customer) -> None:
+    before = await calm_world.runtime.outbox.last_number(BOOK, rich_ada.user_id)
+    await calm_world.dial("tatum send", "decline")
+    await calm_world.buy(rich_ada, paying="account")
+    await calm_world.settle()
+    await calm_world.dial("tatum send", "decline")
+    await calm_world.buy(rich_ada, "100.37")  # its refund is rejected by the bank
+    await calm_world.settle()
+    await publish_all(calm_world)
+
+    told = await feed(calm_world, rich_ada.user_id, before)
+    assert [each.type for each in told] == ["purchase.compensated", "purchase.parked"]
+    assert all(each.data["reason"] for each in told)
+
+
+async def test_a_recovery_is_told_when_it_opens() -> None:
+    saga = SagaRecord(
+        id="acme/sag_1",
+        type="recovery",
+        def_version=1,
+        tenant="acme",
+        user_id="usr_1",
+        state="do:record",
+        params={},
+        fingerprint="",
+        correlation_id="",
+        created_at=NOW,
+        updated_at=NOW,
+    )
+    (told,) = [each for each in birth(saga, ()) if each.collection == "notifications"]
+    assert told.document["type"] == "recovery.opened"
+    assert notifications(saga, saga) == ()
+
+
+async def test_the_same_commit_written_again_tells_the_same_thing() -> None:
+    causes = ("acme/sag_1", "7")
+    assert tell("acme", "a.b", "usr_1", NOW, {}, *causes) == tell("acme", "a.b", "usr_1", NOW, {}, *causes)
+
+
+async def test_numbers_have_no_hole_when_two_workers_publish_at_once(world: World) -> None:
+    written = await write(world, "usr_busy", 30)
+    told: list[str] = []
+    workers = [another_worker(world, told), another_worker(world, told)]
+    while await world.runtime.outbox.unpublished(1):
+        await asyncio.gather(*(worker.publish() for worker in workers))
+
+    numbered = await feed(world, "usr_busy")
+    assert [each.seq for each in numbered] == list(range(1, 31))
+    assert [each.id for each in numbered] == written
+    assert told == [f"{BOOK}/usr_busy"]
+
+
+async def test_what_is_written_after_something_later_was_published_still_follows_it(world: World) -> None:
+    """A commit that takes long carries an earlier time; who has read on must not miss it."""
+    late = tell(BOOK, "thing.happened", "usr_late", NOW - timedelta(hours=1), {}, "late")
+    await write(world, "usr_late", 2)
+    await publish_all(world)
+    seen = (await feed(world, "usr_late"))[-1].seq
+
+    await world.runtime.door.submit(Change(BOOK, companions=(late,)))
+    await publish_all(world)
+
+    assert [each.id for each in await feed(world, "usr_late", seen)] == [late.id]
+
+
+async def test_nobody_reads_the_feed_of_another(world: World) -> None:
+    await write(world, "usr_one", 1)
+    await write(world, "usr_two", 2)
+    await publish_all(world)
+    assert len(await feed(world, "usr_one")) == 1
+    assert await world.runtime.outbox.feed("elsewhere", "usr_two", 0, 100) == []
+
+
+async def test_a_running_publication_needs_no_hint(world: World) -> None:
+    runtime, published = world.runtime, asyncio.Event()
+
+    async def hear(feeds: Sequence[str]) -> None:
+        published.set()
+
+    publication = Publication(runtime.outbox, runtime.door, world.clock, hear, poll_s=0.05)
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        group.create_task(publication.run())
+        await write(world, "usr_polled", 1)
+        await published.wait()
+        publication.close()
+    assert len(await feed(world, "usr_polled")) == 1
