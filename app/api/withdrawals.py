@@ -33,7 +33,7 @@ WithdrawalStatus = Annotated[
     Literal["pending", "sending", "completed", "cancelling", "cancelled", "returned", "parked"],
     Field(
         description="`completed`: the bank has sent it, and may yet return it for two months; `cancelled`: it was "
-        "never taken on; `returned`: the bank took it on and gave it back; `parked`: a person will decide"
+        "not sent; `returned`: it was sent and came back; `parked`: a person will decide"
     ),
 ]
 

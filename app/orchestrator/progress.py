@@ -67,8 +67,8 @@ def _refunded_if_it_took_money(saga: SagaRecord) -> str:
     return "refunded" if took else "cancelled"
 
 
-def _returned_if_the_bank_had_it(saga: SagaRecord) -> str:
-    return "returned" if "payment_id" in saga.results.get("push", {}) else "cancelled"
+def _returned_if_it_was_sent(saga: SagaRecord) -> str:
+    return "returned" if "returned_at" in saga.results.get("push", {}) else "cancelled"
 
 
 def _cancelled(_saga: SagaRecord) -> str:
@@ -90,7 +90,7 @@ WORDING: Mapping[str, Wording] = {
     "sale": Wording({"record": "pending", "convert": "converting"}, unwinding="cancelling", unwound=_cancelled),
     "deposit": Wording({"record": "pending", "collect": "collecting"}, unwinding="cancelling", unwound=_cancelled),
     "withdrawal": Wording(
-        {"record": "pending", "push": "sending"}, unwinding="cancelling", unwound=_returned_if_the_bank_had_it
+        {"record": "pending", "push": "sending"}, unwinding="cancelling", unwound=_returned_if_it_was_sent
     ),
 }
 
@@ -106,6 +106,8 @@ _SENTENCES = {
     "failed": "{Step}: it did not happen ({reason}); what was done before is undone.",
     "undone": "{Step}: taken back.",
     "parked": "{Step}: stopped for a person to look at ({reason}).",
+    "command": "{Step}: a person looked at it, and decided: {command}.",
+    "cancelled": "It was given up; what was on the way has been written off.",
     "completed": "Everything is done.",
     "compensated": "Everything is undone; the money is where it was.",
 }

@@ -36,7 +36,7 @@ class Push:
     | sending | customer / in_doubt:unit (captures the hold) |
     | accepted | in_doubt:unit / bank |
     | definitely not done | in_doubt:unit / customer |
-    | canceled or returned before it was seen as sent | bank / customer |
+    | rejected, canceled or returned before it was seen as sent | bank / customer |
     """
 
     terms: Callable[[Run], AchTerms]
@@ -86,10 +86,12 @@ class Push:
         if seen.status is PaymentStatus.SENT:
             return Settled(watches=(watch_of(run, self.terms(run), ACH_PUSH, effect.ref),))
         if seen.status in NOT_DONE:
-            return Failed(seen.reason or seen.status.value, self._came_back(run))
+            return Failed(seen.reason or seen.status.value, self._came_back(run, seen))
         return Waiting()
 
-    def _came_back(self, run: Run) -> Outcome:
+    def _came_back(self, run: Run, seen: AchPayment) -> Outcome:
         terms = self.terms(run)
         bank = chart.bank(run.book, terms.amount.asset)
-        return Outcome((run.transaction("came-back", debit(bank, terms.amount), credit(terms.account, terms.amount)),))
+        back = run.transaction("came-back", debit(bank, terms.amount), credit(terms.account, terms.amount))
+        returned = seen.status is PaymentStatus.RETURNED
+        return Outcome((back,), result={"returned_at": run.now} if returned else {})
