@@ -76,17 +76,19 @@ def api(data: Data = _DATA_DEFAULT) -> None:
     """Serve the HTTP API until SIGTERM."""
     settings = settings_for(data)
     from app.main import serve
+    from app.plumbing.running import run
 
-    asyncio.run(serve(settings))
+    run(serve(settings))
 
 
 @app.command(epilog="Example: wallet worker --data .wallet")
 def worker(data: Data = _DATA_DEFAULT) -> None:
     """Drive sagas, webhooks and notifications until SIGTERM."""
     settings = settings_for(data)
+    from app.plumbing.running import run
     from app.worker import serve
 
-    asyncio.run(serve(settings))
+    run(serve(settings))
 
 
 @app.command(epilog="Example: wallet sandbox --port 8001 --api-url http://127.0.0.1:8000 --pace 0.2")

@@ -9,6 +9,7 @@ from app.identity.principals import DEFAULT_TENANT
 from app.money import Money
 from app.orchestrator.inventory import fund_inventory
 from app.plumbing.logging import configure_logging
+from app.plumbing.running import settle_collector
 from app.runtime import Runtime, open_runtime
 from app.settings import Environment, Settings
 
@@ -39,6 +40,7 @@ async def serve(settings: Settings) -> None:
         loop = asyncio.get_running_loop()
         for signal_number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(signal_number, stop, runtime)
+        settle_collector()
         await run(runtime)
     log.info("worker-stopped")
 

@@ -3,7 +3,6 @@
 Run as a module it serves with the settings of its environment, and is profiled if it is told a file to write.
 """
 
-import asyncio
 import socket
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from app.main import serve
+from app.plumbing.running import run
 from app.settings import child_environment, load
 from bench.children import ROOT, LoadFailed
 from bench.issuer import AUDIENCE
@@ -96,7 +96,7 @@ def main(profile: str) -> None:
     stacks = Stacks()
     if profile:
         stacks.start()
-    asyncio.run(serve(load()))
+    run(serve(load()))
     if profile:
         stacks.stop()
         Path(profile).write_text(stacks.told())

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import Any, TypeVar
 
+from app.plumbing.running import run
 from bench.measuring import Sample
 
 READY = "ready"
@@ -30,7 +31,7 @@ def serve_one_job(read: Callable[[dict[str, Any]], Job], work: Callable[[Job, Re
     async def done() -> Sample:
         return await work(read(json.loads(sys.stdin.readline())), ready)
 
-    _say(json.dumps(asdict(asyncio.run(done()))))
+    _say(json.dumps(asdict(run(done()))))
 
 
 def _say(line: str) -> None:
