@@ -3,7 +3,7 @@
 It writes no blocks: a chain would have all its transfers wait for one head.
 """
 
-from pymongo import AsyncMongoClient, ReplaceOne
+from pymongo import AsyncMongoClient, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import DuplicateKeyError
 from pymongo.read_concern import ReadConcern
@@ -12,7 +12,7 @@ from pymongo.write_concern import WriteConcern
 from app.clock import Clock
 from app.errors import IdempotencyKeyReused, WalletError
 from app.ledger.changes import Change, Document
-from app.ledger.documents import account_document, account_from
+from app.ledger.documents import account_from, moving_fields
 from app.plumbing.mongo import Database
 from bench.wiring import book_over, loose_stream
 
@@ -54,10 +54,10 @@ class Naive:
         verdict = book.judge(change)
         if isinstance(verdict, WalletError):
             raise verdict
-        replacements = [
-            ReplaceOne({"_id": account.id}, account_document(account)) for _, account in book.changed_accounts
+        updates = [
+            UpdateOne({"_id": account.id}, {"$set": moving_fields(account)}) for _, account in book.changed_accounts
         ]
-        await self._accounts.bulk_write(replacements, ordered=False, session=session)
+        await self._accounts.bulk_write(updates, ordered=False, session=session)
         for transaction in book.transactions:
             await self._transactions.insert_one(transaction, session=session)
         await self._entries.insert_many(book.entries, session=session)

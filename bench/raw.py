@@ -15,7 +15,7 @@ from pymongo.write_concern import WriteConcern
 
 from app.clock import Clock
 from app.ledger.changes import Document
-from app.ledger.documents import account_document, entry_id
+from app.ledger.documents import entry_id, moving_fields
 from app.plumbing.mongo import Database
 from bench.wiring import book_over, loose_stream
 from bench.world import Draw, Transfers, customer
@@ -69,7 +69,9 @@ class Raw:
             await session.commit_transaction()
 
     async def _write_all(self, documents: _Documents, session: AsyncClientSession | None) -> None:
-        updates = [{"q": {"_id": each["_id"]}, "u": each, "upsert": True} for each in documents.accounts.values()]
+        updates: list[Document] = [
+            {"q": {"_id": account_id}, "u": {"$set": moved}} for account_id, moved in documents.accounts.items()
+        ]
         await self._send("update", "accounts", updates, session)
         await self._send("insert", "transactions", documents.transactions, session)
         await self._send("insert", "ledger_entries", documents.entries, session)
@@ -82,8 +84,8 @@ class Raw:
         if session is None:
             command["writeConcern"] = _DURABLE
         reply = await self._database.command(command, session=session)
-        if reply.get("writeErrors"):
-            raise RuntimeError(f"a raw write failed: {reply['writeErrors'][0]['errmsg']}")
+        if reply.get("writeErrors") or reply["n"] != len(content):
+            raise RuntimeError(f"a raw write failed: {reply.get('writeErrors', reply['n'])}")
 
     def _documents(self, size: int) -> _Documents:
         documents = _Documents()
@@ -112,7 +114,6 @@ class Raw:
             documents.entries.append({**entry, "_id": entry_id(side, seq), **named})
             documents.accounts[side] = {
                 **account,
-                "_id": side,
                 "seq": seq,
                 "version": seq,
                 "last_transaction_id": transaction_id,
@@ -129,4 +130,4 @@ def _pattern(clock: Clock) -> tuple[Document, list[Document], Document]:
     book = book_over((customer(0), customer(1)), loose_stream(), clock.now())
     book.judge(Transfers(Draw(2), "pattern").next())
     _, account = next(iter(book.changed_accounts))
-    return book.transactions[0], book.entries, account_document(account)
+    return book.transactions[0], book.entries, moving_fields(account)

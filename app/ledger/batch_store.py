@@ -21,7 +21,14 @@ from app.ledger.accounts import Account
 from app.ledger.blocks import Block
 from app.ledger.book import Book, State
 from app.ledger.changes import ABSENT, Change, Companion, Document
-from app.ledger.documents import account_document, account_from, block_document, hold_document, hold_from
+from app.ledger.documents import (
+    account_document,
+    account_from,
+    block_document,
+    hold_document,
+    hold_from,
+    moving_fields,
+)
 from app.ledger.outcomes import BatchPoisoned, BatchStale, BatchTransient, CommitUnknown
 from app.ledger.recent import Recent
 from app.ledger.streams import Stream
@@ -197,7 +204,9 @@ async def _side_by_side(*reads: Coroutine[Any, Any, None]) -> None:
 
 
 def _account_update(before: Account | None, after: Account) -> Document:
-    return _replacement(account_document(after), None if before is None else before.version)
+    if before is None:
+        return _insertion(account_document(after))
+    return {"q": {"_id": after.id, "version": before.version}, "u": {"$set": moving_fields(after)}}
 
 
 def _hold_update(before: Hold | None, after: Hold) -> Document:
