@@ -45,11 +45,15 @@ async def runtime_of(request: Request) -> Runtime:
 CurrentRuntime = Annotated[Runtime, Depends(runtime_of)]
 
 
-async def _verified(caller: Transactor, runtime: CurrentRuntime) -> Principal:
-    """The caller, once their identity is verified. Raises KycRequired."""
-    require_verified(await runtime.users.caller(caller))
-    return caller
+class NeedsVerified(NeedsPermission):
+    """The caller's identity must be verified too. Raises KycRequired."""
+
+    async def __call__(self, request: Request) -> Principal:
+        caller = await super().__call__(request)
+        runtime = await runtime_of(request)
+        require_verified(await runtime.users.caller(caller))
+        return caller
 
 
-VerifiedTransactor = Annotated[Principal, Depends(_verified)]
+VerifiedTransactor = Annotated[Principal, Depends(NeedsVerified(Permission.WALLET_TRANSACT))]
 """A verified caller who may move money."""

@@ -50,8 +50,9 @@ class StrictRoute(APIRoute):
         prefixes = tuple(_prefixes(self.dependant))
 
         async def read_then_handle(request: Request) -> Response:
-            unknown = request.query_params.keys() - known
-            _refuse([name for name in unknown if not name.startswith(prefixes)], "There is no such parameter.")
+            if request.scope["query_string"]:
+                unknown = request.query_params.keys() - known
+                _refuse([name for name in unknown if not name.startswith(prefixes)], "There is no such parameter.")
             if not has_body:
                 return await handle(request)
             strict = _StrictRequest(request.scope, request.receive)
@@ -91,14 +92,14 @@ def parse_json(body: bytes) -> Any:
     Raises Malformed, for a name used twice in one object, NaN or Infinity, another encoding, or no JSON at all.
     """
     try:
-        return json.loads(
-            body.decode(), object_pairs_hook=_each_name_once, parse_constant=_no_constant, parse_float=Decimal
-        )
+        return _READER.decode(body.decode())
     except (ValueError, RecursionError):
         raise Malformed("The body is not valid JSON.") from None
 
 
 def _is_json(content_type: str) -> bool:
+    if content_type == "application/json":
+        return True
     message = Message()
     message["content-type"] = content_type
     return message.get_content_type() == "application/json"
@@ -113,3 +114,6 @@ def _each_name_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> NoReturn:
     raise Malformed(f"The body has {name} where a number belongs; JSON has no such thing.")
+
+
+_READER = json.JSONDecoder(object_pairs_hook=_each_name_once, parse_constant=_no_constant, parse_float=Decimal)

@@ -5,13 +5,13 @@ A claim is a key set only if absent, carrying a random owner token, with a lifet
 decided elsewhere, by the ids derived from the key; so when Redis is away, requests simply go on without a claim.
 """
 
-import json
 from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from secrets import token_hex
 from typing import Any, Protocol, cast
 
+import orjson
 import structlog
 from redis.exceptions import RedisError
 
@@ -89,7 +89,7 @@ class Claims:
 
         Raises IdempotencyInProgress while the first one runs, IdempotencyKeyReused when it had other content.
         """
-        marker = json.dumps({"owner": token_hex(16), "fingerprint": fingerprint}).encode()
+        marker = orjson.dumps({"owner": token_hex(16), "fingerprint": fingerprint})
         claim = Claim(scope.redis_key, marker, fingerprint)
         if self._away():
             return None
@@ -110,7 +110,7 @@ class Claims:
             "headers": answer.headers,
             "body": b64encode(answer.body).decode(),
         }
-        await self._as_owner(_REMEMBER, claim, json.dumps(record).encode(), _REMEMBERED_S)
+        await self._as_owner(_REMEMBER, claim, orjson.dumps(record), _REMEMBERED_S)
 
     async def release(self, claim: Claim) -> None:
         """Give the claim up: the next request with this key runs."""
@@ -133,7 +133,7 @@ class Claims:
 
 
 def _read(found: bytes, fingerprint: str) -> Answer:
-    record = json.loads(found)
+    record = orjson.loads(found)
     if record["fingerprint"] != fingerprint:
         raise IdempotencyKeyReused
     if "status" not in record:

@@ -5,6 +5,8 @@ import json
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
+import orjson
+
 
 def fingerprint(
     method: str, template: str, path_params: Mapping[str, str], query: Sequence[tuple[str, str]], body: bytes
@@ -13,16 +15,15 @@ def fingerprint(
 
     A body that is no JSON counts byte for byte.
     """
-    target = json.dumps([method, template, sorted(path_params.items()), sorted(query)])
-    return hashlib.sha256(target.encode() + b"\n" + _canonical(body)).hexdigest()
+    target = orjson.dumps([method, template, sorted(path_params.items()), sorted(query)])
+    return hashlib.sha256(target + b"\n" + _canonical(body)).hexdigest()
 
 
 def _canonical(body: bytes) -> bytes:
     try:
-        content = json.loads(body, parse_float=Decimal, object_pairs_hook=_pairs)
-    except (ValueError, RecursionError):
+        return orjson.dumps(_READER.decode(body.decode()), default=repr)
+    except (ValueError, TypeError, RecursionError):
         return body
-    return json.dumps(content, default=repr, separators=(",", ":")).encode()
 
 
 def _pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -30,3 +31,6 @@ def _pairs(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(dict(pairs)) != len(pairs):
         raise ValueError
     return dict(sorted(pairs))
+
+
+_READER = json.JSONDecoder(parse_float=Decimal, object_pairs_hook=_pairs)

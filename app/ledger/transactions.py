@@ -5,12 +5,13 @@ money for the credited one, and a release gives it back. Both are fixed at birth
 """
 
 import hashlib
-import json
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+
+import orjson
 
 from app.clock import rfc3339, whole_milliseconds
 from app.errors import MetadataInvalid, NotReversible, Unbalanced
@@ -140,7 +141,7 @@ class Transaction:
         ]
         if self.expires_at is not None:
             content.append(rfc3339(self.expires_at))
-        return hashlib.sha256(json.dumps(content, separators=(",", ":")).encode()).hexdigest()
+        return hashlib.sha256(orjson.dumps(content)).hexdigest()
 
     def reversed(self) -> "Transaction":
         """Its mirror, with an id that only it can have: a transaction is reversed whole and once.

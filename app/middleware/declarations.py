@@ -45,7 +45,8 @@ class NeedsKey:
 
 def is_dry_run(scope: Scope) -> bool:
     """Whether the request only asks what would happen: it binds no key, since it does nothing."""
-    return QueryParams(scope["query_string"]).get("dry_run") == "true"
+    query = scope["query_string"]
+    return bool(query) and QueryParams(query).get("dry_run") == "true"
 
 
 _DryRun = Annotated[Literal["true", "false"], Query(description="Say what would happen, and do nothing.")]

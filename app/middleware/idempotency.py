@@ -102,7 +102,8 @@ def _key_scope(state: RequestState) -> KeyScope | None:
 
 
 def _fingerprint(key: KeyScope, request: Request, state: RequestState, body: bytes) -> str:
-    return fingerprint(key.method, key.template, state.path_params, request.query_params.multi_items(), body)
+    query = request.query_params.multi_items() if request.scope["query_string"] else []
+    return fingerprint(key.method, key.template, state.path_params, query, body)
 
 
 def _again(body: bytes, receive: Receive) -> Receive:
