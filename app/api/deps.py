@@ -17,8 +17,14 @@ Reader = Annotated[Principal, Depends(NeedsPermission(Permission.WALLET_READ))]
 Transactor = Annotated[Principal, Depends(NeedsPermission(Permission.WALLET_TRANSACT))]
 """A caller who may move money."""
 
+ComplianceReader = Annotated[Principal, Depends(NeedsPermission(Permission.COMPLIANCE_READ))]
+"""A caller who may look into customers' affairs."""
+
 ComplianceOfficer = Annotated[Principal, Depends(NeedsPermission(Permission.COMPLIANCE_ACT))]
 """A caller who may act on customers' accounts."""
+
+OperationsReader = Annotated[Principal, Depends(NeedsPermission(Permission.OPS_READ))]
+"""A caller who may look at how things run."""
 
 Operator = Annotated[Principal, Depends(NeedsPermission(Permission.OPS_ACT))]
 """A caller who may act on the books."""
