@@ -129,6 +129,8 @@ class Settings(BaseSettings):
     unit_webhook_secret: SecretStr = SecretStr("sandbox-unit-webhook-secret")
     unit_account_id: str = "10"
     """The deposit account at Unit that customers' dollars settle into."""
+    unit_deposit_product: str = "checking"
+    """The deposit product at Unit of customers' own accounts."""
 
     tatum_base_url: str = f"{_SANDBOX}/tatum"
     tatum_api_key: SecretStr = SecretStr("sandbox-tatum-key")

@@ -7,6 +7,7 @@ import httpx2
 
 from app.clock import Clock
 from app.money import Asset
+from app.providers.bank_ports import IssuesCards, KeepsAccounts, MovesInside, TellsEvents
 from app.providers.capabilities import Capabilities
 from app.providers.chain_ports import ReceivesCoins, SendsCoins
 from app.providers.plaid import adapter as plaid
@@ -23,6 +24,8 @@ from app.providers.tatum.receiving import TatumReceiving
 from app.providers.transport import Transport
 from app.providers.unit import adapter as unit
 from app.providers.unit import wire as unit_wire
+from app.providers.unit.accounts import UnitAccounts
+from app.providers.unit.cards import UnitCards
 from app.settings import Environment, Settings
 
 CHAIN_COINS: Mapping[str, Asset] = {name: chain.coin for name, chain in CHAINS.items()}
@@ -42,6 +45,10 @@ class Providers:
     """The third parties, each by what it does for us."""
 
     ach: MovesAch
+    accounts: KeepsAccounts
+    inside: MovesInside
+    bank_events: TellsEvents
+    cards: IssuesCards
     coins: SendsCoins
     receiving: ReceivesCoins
     rates: QuotesRates
@@ -69,8 +76,13 @@ async def open_providers(settings: Settings, clock: Clock, wire: httpx2.AsyncBas
     chains = tatum.TatumAdapter(tatum_line, network=network, wallets=wallets)
     receiving = TatumReceiving(tatum_line, chains, network=network, wallets=wallets, told_at=settings.tatum_webhook_url)
     banks = plaid.PlaidAdapter(plaid_line)
+    accounts = UnitAccounts(unit_line, product=settings.unit_deposit_product)
     return Providers(
         ach=unit.UnitAdapter(unit_line, account_id=settings.unit_account_id),
+        accounts=accounts,
+        inside=accounts,
+        bank_events=accounts,
+        cards=UnitCards(unit_line),
         coins=chains,
         receiving=receiving,
         rates=chains,

@@ -2,10 +2,12 @@
 
 from datetime import timedelta
 
+from pydantic import SecretStr
+
 from app.clock import Clock
 from app.providers.capabilities import Capabilities
-from app.providers.outcomes import OutcomeUnknown
-from app.providers.ports import Applicant, Review, SdkToken
+from app.providers.outcomes import Declined, OutcomeUnknown
+from app.providers.ports import Applicant, Person, Review, SdkToken
 from app.providers.sumsub import wire
 from app.providers.transport import Transport, segment
 
@@ -70,9 +72,44 @@ class SumsubAdapter:
             raise reply.refusal()
         return None
 
+    async def person(self, applicant_id: str) -> Person:
+        """What a bank must know of an applicant. Raises Declined (gone, or incomplete), Unavailable."""
+        path = f"/resources/applicants/{segment(PROVIDER, applicant_id)}/one"
+        reply = await self._transport.request("get_applicant", "GET", path)
+        found = reply.read(wire.person)
+        if found is None:
+            raise Declined(PROVIDER, "person-incomplete")
+        return found
+
+    async def reuse(self, share_token: SecretStr, external_user_id: str) -> Applicant:
+        """An applicant of that user, made from a verification done elsewhere.
+
+        The token works once. So a refusal may mean that an earlier call, whose answer was lost, has spent it: then
+        there is an applicant of that user by now. Raises Declined, Unavailable, OutcomeUnknown.
+        """
+        params = {
+            "shareToken": share_token.get_secret_value(),
+            "levelName": self._level,
+            "userId": external_user_id,
+        }
+        path = "/resources/api/reusableIdentity/reuse"
+        reply = await self._transport.request("reuse_identity", "POST", path, params=params, accept={400, 404, 409})
+        if reply.succeeded:
+            return reply.read(wire.applicant)
+        if reply.code is None:
+            raise reply.refusal()
+        earlier = await self._find(external_user_id)
+        if earlier is None:
+            raise Declined(PROVIDER, reply.code)
+        return earlier
+
     async def _existing(self, external_user_id: str) -> Applicant:
+        found = await self._find(external_user_id)
+        if found is None:  # there a moment ago by the vendor's own word
+            raise OutcomeUnknown(PROVIDER, "already-exists")
+        return found
+
+    async def _find(self, external_user_id: str) -> Applicant | None:
         path = f"/resources/applicants/-;externalUserId={segment(PROVIDER, external_user_id)}/one"
         reply = await self._transport.request("get_applicant", "GET", path, accept={404})
-        if not reply.succeeded:  # there a moment ago by the vendor's own word
-            raise OutcomeUnknown(PROVIDER, "already-exists")
-        return reply.read(wire.applicant)
+        return reply.read(wire.applicant) if reply.succeeded else None

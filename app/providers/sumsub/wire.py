@@ -1,10 +1,11 @@
 """Sumsub's JSON in our words: pure translations and the table of review states in full."""
 
+from datetime import date
 from typing import Any, Literal
 
 from pydantic import SecretStr
 
-from app.providers.ports import Applicant, Review
+from app.providers.ports import Applicant, Person, Review
 
 Level = Literal["none", "pending", "verified", "rejected"]
 
@@ -58,6 +59,37 @@ def review_level(found: Any, *, level: str) -> Level:
 def sdk_token(body: Any) -> SecretStr:
     """The token of a response."""
     return SecretStr(_text(body["token"]))
+
+
+_COUNTRIES = {"USA": "US"}
+"""Where the partner bank has customers: the vendor writes alpha-3, the bank alpha-2."""
+
+
+def person(body: Any) -> Person | None:
+    """What a bank must know of the person; None when something is missing or they live where the bank does not serve.
+
+    The vendor keeps a social security number as ``tin``; pages of other flows call it ``ssn``.
+    """
+    info = body.get("fixedInfo") or {}
+    info = {**info, **(body.get("info") or {})}
+    address: dict[str, Any] = next(iter(info.get("addresses") or ()), {})
+    number = "".join(letter for letter in str(info.get("tin") or info.get("ssn") or "") if letter.isdigit())
+    try:
+        return Person(
+            first_name=_text(info["firstName"]),
+            last_name=_text(info["lastName"]),
+            born_on=date.fromisoformat(_text(info["dob"])),
+            street=_text(address["street"]),
+            city=_text(address["town"]),
+            state=_text(address["state"]),
+            postal_code=_text(address["postCode"]),
+            country=_COUNTRIES[_text(address.get("country") or info["country"])],
+            email=_text(body.get("email") or info.get("email")),
+            phone=_text(body.get("phone") or info.get("phone")),
+            ssn=SecretStr(_text(number)),
+        )
+    except (LookupError, TypeError, ValueError):
+        return None  # without a word about what it was: the complaint would show the person
 
 
 def error_code(body: Any) -> object:

@@ -4,14 +4,15 @@ from datetime import timedelta
 
 from pydantic import SecretStr
 
-from app.providers import exact_json
 from app.providers.capabilities import Capabilities
-from app.providers.outcomes import Declined, OutcomeUnknown, Unavailable, code_of
+from app.providers.outcomes import Declined, OutcomeUnknown, code_of
 from app.providers.ports import AchOrder, AchPayment, PaymentStatus
 from app.providers.transport import Transport, segment
 from app.providers.unit import wire
+from app.providers.unit.line import MEDIA_TYPE, PROVIDER, command, find, get, make
 
-PROVIDER = "unit"
+__all__ = ["CAPABILITIES", "PROVIDER", "UnitAdapter", "request_headers"]
+
 CAPABILITIES = Capabilities(
     idempotency="body-key",
     key_lifetime=timedelta(hours=48),
@@ -22,12 +23,10 @@ CAPABILITIES = Capabilities(
     finality="a debit may be returned for 60 days after it was sent; a credit for two banking days",
 )
 
-_MEDIA_TYPE = "application/vnd.api+json"
-
 
 def request_headers(token: SecretStr) -> dict[str, str]:
     """What every call to Unit carries."""
-    return {"Authorization": f"Bearer {token.get_secret_value()}", "Accept": _MEDIA_TYPE}
+    return {"Authorization": f"Bearer {token.get_secret_value()}", "Accept": MEDIA_TYPE}
 
 
 class UnitAdapter:
@@ -44,57 +43,22 @@ class UnitAdapter:
 
         Raises Declined (also for one that was born rejected: a 201 is not acceptance), Unavailable, OutcomeUnknown.
         """
-        deadline = self._transport.deadline()
-        reply = await self._transport.request(
-            "create_payment",
-            "POST",
-            "/payments",
-            json=wire.payment_request(order, key=key, account_id=self._account_id),
-            headers={"Content-Type": _MEDIA_TYPE},
-            accept={409},
-            deadline=deadline,
-        )
-        if reply.succeeded:
-            payment = reply.read(wire.payment)
-        elif reply.code == "already_exists":
-            payment = await self._existing(reply.read(wire.existing_id), deadline)
-        else:
-            raise reply.refusal()
+        body = wire.payment_request(order, key=key, account_id=self._account_id)
+        payment = await make(self._transport, "create_payment", "/payments", body, wire.payment, "get_payment")
         return _accepted(payment, order)
 
     async def payment(self, payment_id: str) -> AchPayment | None:
-        return await self._payment(payment_id, None)
+        return await get(self._transport, "get_payment", _path(payment_id), wire.payment)
 
     async def find_payment(self, reference: str) -> AchPayment | None:
-        tags = exact_json.dumps({wire.REFERENCE_TAG: reference})
-        params = {"filter[tags]": tags, "page[limit]": "100"}
-        reply = await self._transport.request("list_payments", "GET", "/payments", params=params)
-        return reply.read(lambda body: wire.payment_among(body, reference))
+        return await find(self._transport, "list_payments", "/payments", reference, wire.payment_among)
 
     async def cancel_payment(self, payment_id: str) -> AchPayment:
-        path = f"/payments/{segment(PROVIDER, payment_id)}/cancel"
-        headers = {"Content-Type": _MEDIA_TYPE}
-        reply = await self._transport.request("cancel_payment", "POST", path, headers=headers)
-        return reply.read(wire.payment)
+        return await command(self._transport, "cancel_payment", f"{_path(payment_id)}/cancel", wire.payment)
 
-    async def _payment(self, payment_id: str, deadline: float | None) -> AchPayment | None:
-        path = f"/payments/{segment(PROVIDER, payment_id)}"
-        reply = await self._transport.request("get_payment", "GET", path, accept={400, 404}, deadline=deadline)
-        if wire.is_not_found(reply.code):
-            return None
-        if not reply.succeeded:
-            raise reply.refusal()
-        return reply.read(wire.payment)
 
-    async def _existing(self, payment_id: str, deadline: float) -> AchPayment:
-        """The payment made earlier under the same key. That it cannot be read now does not make it undone."""
-        try:
-            payment = await self._payment(payment_id, deadline)
-        except (Unavailable, Declined) as refusal:
-            raise OutcomeUnknown(PROVIDER, refusal.reason) from None
-        if payment is None:
-            raise OutcomeUnknown(PROVIDER, "already-exists")
-        return payment
+def _path(payment_id: str) -> str:
+    return f"/payments/{segment(PROVIDER, payment_id)}"
 
 
 def _accepted(payment: AchPayment, order: AchOrder) -> AchPayment:

@@ -8,8 +8,7 @@ from typing import Any, cast
 from app.errors import CurrencyMismatch
 from app.money import USD, Money
 from app.providers.ports import AchOrder, AchPayment, Direction, PaymentStatus
-
-REFERENCE_TAG = "opId"
+from app.providers.unit.jsonapi import REFERENCE_TAG, cents, reference_of, resource, text, to_one
 
 STATUSES: dict[str, PaymentStatus] = {
     "Pending": PaymentStatus.PENDING,
@@ -38,8 +37,7 @@ def payment_request(order: AchOrder, *, key: str, account_id: str) -> dict[str, 
         "idempotencyKey": key,
         "tags": {REFERENCE_TAG: order.reference},
     }
-    account = {"data": {"type": "depositAccount", "id": account_id}}
-    return {"data": {"type": "achPayment", "attributes": attributes, "relationships": {"account": account}}}
+    return resource("achPayment", attributes, account=to_one("depositAccount", account_id))
 
 
 def payment(body: Any) -> AchPayment:
@@ -70,7 +68,7 @@ def error_code(body: Any) -> object:
 
 def existing_id(body: Any) -> str:
     """The id in a 409 ``already_exists`` answer. Raises as parsers do."""
-    return _text(body["errors"][0]["meta"]["existingIds"][0])
+    return text(body["errors"][0]["meta"]["existingIds"][0])
 
 
 def is_not_found(code: str | None) -> bool:
@@ -83,21 +81,12 @@ def _payment(data: Any) -> AchPayment:
     direction = attributes["direction"]
     if direction not in {"Debit", "Credit"}:
         raise ValueError("not a direction")
-    amount = attributes["amount"]
-    if type(amount) is not int:  # bool is an int, and a Decimal is not whole cents
-        raise TypeError("an amount is whole cents")
     reason = attributes.get("reason")
     return AchPayment(
-        id=_text(data["id"]),
+        id=text(data["id"]),
         direction=cast("Direction", direction),
-        amount=Money(amount, USD),
+        amount=Money(cents(attributes["amount"]), USD),
         status=STATUSES.get(attributes["status"], PaymentStatus.UNRECOGNISED),
-        reason=_text(reason) if reason else None,
-        reference=(attributes.get("tags") or {}).get(REFERENCE_TAG),
+        reason=text(reason) if reason else None,
+        reference=reference_of(data),
     )
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or not value:
-        raise TypeError("text is expected")
-    return value

@@ -11,6 +11,7 @@ from app.sandbox.sumsub.wire import (
     CLIENT_ID,
     Review,
     body_of,
+    person_of,
     refusal,
     request_signature,
     review_shown,
@@ -24,6 +25,7 @@ from app.sandbox.vendor import Answer, Call
 APPLICANTS = "sumsub_applicants"
 SHARE_TOKENS = "sumsub_share_tokens"
 SIGNATURE_AGE_MAX_S = 60
+DONOR_LEVEL = "donor-level"
 _SHARE_TOKEN_TTL_S = 1_200
 
 
@@ -44,23 +46,33 @@ class Applicants:
         there = await self._store.find(APPLICANTS, {"external_user_id": external_id}, limit=1)
         if there:
             raise refusal(409, f"Applicant with external user id '{external_id}' already exists: {there[0]['_id']}")
-        applicant = await self.begin(external_id, call.query("levelName"))
+        person = person_of(await self._store.next_number(), body)
+        applicant = await self.begin(external_id, call.query("levelName"), person)
         return Answer(shown(applicant), 201)
 
-    async def begin(self, external_id: str, level: str, review: dict[str, Any] | None = None) -> Document:
+    async def begin(
+        self, external_id: str, level: str, person: dict[str, Any], review: dict[str, Any] | None = None
+    ) -> Document:
         """Store a new applicant and tell."""
+        applicant = await self._store_new(external_id, level, person, review)
+        await self._tell(applicant, "applicantCreated")
+        return applicant
+
+    async def _store_new(
+        self, external_id: str, level: str, person: dict[str, Any], review: dict[str, Any] | None
+    ) -> Document:
         applicant = {
             "_id": await self._simulation.new_hex("sumsub-applicant", 24),
             "inspection_id": await self._simulation.new_hex("sumsub-inspection", 24),
             "external_user_id": external_id,
             "level": level,
+            "person": person,
             "status": "completed" if review else "init",
             "review": review,
             "attempts": 0,
             "created_at": self._simulation.clock.now(),
         }
         await self._store.put(APPLICANTS, applicant)
-        await self._tell(applicant, "applicantCreated")
         return applicant
 
     async def get_applicant(self, call: Call) -> Answer:
@@ -96,6 +108,26 @@ class Applicants:
             applicant = await self._move(applicant, "pending", None, "applicantPending")
         await self._move(applicant, "completed", review.document(), "applicantReviewed")
 
+    async def describe(self, applicant_id: str, info: dict[str, Any]) -> None:
+        """Let the applicant be somebody else, as far as ``info`` says. Raises Refusal."""
+        applicant = await self._applicant(applicant_id)
+        person = {**applicant["person"], "info": {**applicant["person"]["info"], **info}}
+        await self._store.put(APPLICANTS, {**applicant, "person": person})
+
+    async def donate(self, external_id: str) -> str:
+        """A share token of somebody whom another company has verified; of them, this company hears nothing."""
+        person = person_of(await self._store.next_number(), {})
+        donor = await self._store_new(external_id, DONOR_LEVEL, person, {"reviewAnswer": "GREEN"})
+        return await self._issue_share_token(donor["_id"], _SHARE_TOKEN_TTL_S)
+
+    async def _issue_share_token(self, applicant_id: str, ttl_s: int) -> str:
+        token = f"_shr-sbx-{await self._simulation.new_hex('sumsub-share', 32)}"
+        expires_at = self._simulation.clock.real.now() + timedelta(seconds=ttl_s)
+        await self._store.put(
+            SHARE_TOKENS, {"_id": token, "applicant_id": applicant_id, "expires_at": expires_at, "used": False}
+        )
+        return token
+
     async def create_sdk_token(self, call: Call) -> Answer:
         body = body_of(call)
         user = body.get("userId") or call.query("userId")
@@ -115,12 +147,7 @@ class Applicants:
         ttl_s = body.get("ttlInSecs", _SHARE_TOKEN_TTL_S)
         if isinstance(ttl_s, bool) or not isinstance(ttl_s, int) or ttl_s < 1:
             raise refusal(400, "ttlInSecs must be a positive number")
-        token = f"_shr-sbx-{await self._simulation.new_hex('sumsub-share', 32)}"
-        expires_at = self._simulation.clock.real.now() + timedelta(seconds=ttl_s)
-        await self._store.put(
-            SHARE_TOKENS, {"_id": token, "applicant_id": applicant["_id"], "expires_at": expires_at, "used": False}
-        )
-        return Answer({"token": token, "forClientId": client})
+        return Answer({"token": await self._issue_share_token(applicant["_id"], ttl_s), "forClientId": client})
 
     async def reuse(self, call: Call) -> Answer:
         """Make an applicant of ours from another's verification; the token works once."""
@@ -130,7 +157,7 @@ class Applicants:
             raise refusal(409, f"Applicant with external user id '{user}' already exists: {there[0]['_id']}")
         await self._store.change(SHARE_TOKENS, {"_id": call.query("shareToken")}, {"$set": {"used": True}})
         level = call.query("levelName") or donor["level"]
-        applicant = await self.begin(user, level, donor["review"])
+        applicant = await self.begin(user, level, donor["person"], donor["review"])
         if applicant["review"]:
             await self._tell(applicant, "applicantReviewed")
         return Answer(shown(applicant))

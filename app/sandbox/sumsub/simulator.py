@@ -23,6 +23,23 @@ class ReviewRequest(BaseModel):
     reject_labels: list[str] = Field(default_factory=list, max_length=20, alias="rejectLabels")
 
 
+class PersonRequest(BaseModel):
+    """Who an applicant turns out to be, in the vendor's own fields (``tin``, ``firstName``...)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    applicant_id: str
+    info: dict[str, str]
+
+
+class DonorRequest(BaseModel):
+    """Somebody whom another company has verified."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    external_user_id: str
+
+
 def sumsub(simulation: Simulation) -> Vendor:
     """The vendor as data."""
     applicants = Applicants(simulation)
@@ -69,5 +86,14 @@ def _desk(simulation: Simulation, applicants: Applicants) -> APIRouter:
         review = Review(body.answer, tuple(body.reject_labels), body.reject_type)
         await simulation.store.atomically(lambda: applicants.review(body.applicant_id, review))
         return {"applicant_id": body.applicant_id, "reviewAnswer": body.answer}
+
+    @desk.post("/person")
+    async def describe_applicant(body: PersonRequest) -> dict[str, Any]:
+        await simulation.store.atomically(lambda: applicants.describe(body.applicant_id, dict(body.info)))
+        return {"applicant_id": body.applicant_id}
+
+    @desk.post("/share-token", status_code=201)
+    async def issue_share_token(body: DonorRequest) -> dict[str, Any]:
+        return {"share_token": await simulation.store.atomically(lambda: applicants.donate(body.external_user_id))}
 
     return desk

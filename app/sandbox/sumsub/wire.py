@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -62,6 +63,28 @@ class Review:
         return {"reviewAnswer": self.answer, **{name: value for name, value in named.items() if value is not None}}
 
 
+def person_of(number: int, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Who an applicant is: what was said at creation, completed by what documents would have told.
+
+    Social security numbers begin with 9, as no real one does.
+    """
+    told = body.get("fixedInfo")
+    fixed: dict[str, Any] = told if isinstance(told, dict) else {}
+    info = {
+        "firstName": "Ada",
+        "lastName": f"Sandbox{number % 10_000}",
+        "dob": "1990-12-10",
+        "country": "USA",
+        "tin": f"9{number % 100_000_000:08}",
+        "addresses": [
+            {"street": "20 Ingram Street", "town": "Forest Hills", "state": "NY", "postCode": "11375", "country": "USA"}
+        ],
+        **fixed,
+    }
+    email, phone = body.get("email") or f"person{number}@sandbox.example", body.get("phone") or "+15555550123"
+    return {"info": info, "email": str(email), "phone": str(phone)}
+
+
 def body_of(call: Call) -> dict[str, Any]:
     try:
         body = call.json()
@@ -88,7 +111,7 @@ def shown(applicant: Document) -> dict[str, Any]:
         "clientId": CLIENT_ID,
         "inspectionId": applicant["inspection_id"],
         "externalUserId": applicant["external_user_id"],
-        "info": {},
+        **applicant["person"],
         "review": review_shown(applicant),
         "type": "individual",
     }

@@ -61,11 +61,38 @@ class Bank:
             },
         )
 
+    async def post_alone(self, account_id: str, kind: str, signed: int, **more: Any) -> Document | None:
+        """Move an account's balance by so many cents, for something that is no ACH payment; the transaction."""
+        account = await self._store.change(ACCOUNTS, {"_id": account_id}, {"$inc": {"balance": signed}})
+        if account is None:
+            return None
+        transaction = {
+            "_id": str(await self._store.next_number()),
+            "type": kind,
+            "direction": "Credit" if signed > 0 else "Debit",
+            "amount": abs(signed),
+            "balance": account["balance"],
+            "account_id": account_id,
+            "customer_id": account["customer_id"],
+            "tags": {},
+            "tag_pairs": [],
+            "created_at": self._simulation.clock.now(),
+            **more,
+        }
+        await self._store.put(TRANSACTIONS, transaction)
+        return transaction
+
+    async def get_transaction(self, call: Call) -> Answer:
+        transaction = await self._store.get(TRANSACTIONS, call.path("id"))
+        if transaction is None or transaction["account_id"] != call.path("account_id"):
+            raise refusal(404, "not_found", "there is no such transaction")
+        return Answer({"data": _transaction_shown(transaction)})
+
     async def get_account(self, call: Call) -> Answer:
         account = await self._store.get(ACCOUNTS, call.path("id"))
         if account is None:
             raise refusal(404, "not_found", "there is no such account")
-        return Answer({"data": _account_shown(account)})
+        return Answer({"data": account_shown(account)})
 
     async def list_transactions(self, call: Call) -> Answer:
         limit, offset = page_of(call)
@@ -75,7 +102,12 @@ class Bank:
         return listed([_transaction_shown(item) for item in found], limit=limit, offset=offset, total=total)
 
 
-def _account_shown(account: Document) -> dict[str, Any]:
+def account_number(account_id: str) -> str:
+    """Ten to twelve digits, another for every account."""
+    return f"1000{account_id[-8:]:0>6}"
+
+
+def account_shown(account: Document) -> dict[str, Any]:
     return {
         "type": "depositAccount",
         "id": account["_id"],
@@ -87,15 +119,19 @@ def _account_shown(account: Document) -> dict[str, Any]:
             "hold": 0,
             "available": account["balance"],
             "currency": "USD",
+            "depositProduct": account.get("product", "checking"),
             "routingNumber": "812345678",
-            "accountNumber": f"1000{account['_id']:0>6}",
-            "tags": {},
+            "accountNumber": account_number(account["_id"]),
+            "tags": dict(account.get("tags", {})),
         },
         "relationships": {"customer": to_one("customer", account["customer_id"])},
     }
 
 
 def _transaction_shown(transaction: Document) -> dict[str, Any]:
+    related = {name: to_one(kind, key) for name, (kind, key) in transaction.get("related", {}).items()}
+    if "payment_id" in transaction:
+        related["payment"] = to_one("achPayment", transaction["payment_id"])
     return {
         "type": transaction["type"],
         "id": transaction["_id"],
@@ -106,10 +142,11 @@ def _transaction_shown(transaction: Document) -> dict[str, Any]:
             "balance": transaction["balance"],
             "summary": transaction["summary"],
             "tags": dict(transaction["tags"]),
+            **transaction.get("extra", {}),
         },
         "relationships": {
             "account": to_one("account", transaction["account_id"]),
             "customer": to_one("customer", transaction["customer_id"]),
-            "payment": to_one("achPayment", transaction["payment_id"]),
+            **related,
         },
     }

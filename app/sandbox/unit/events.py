@@ -21,7 +21,7 @@ def signature(secret: str, body: bytes) -> str:
 
 
 class Events:
-    """What happened to payments, in order."""
+    """What happened, in order."""
 
     def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation
@@ -30,26 +30,31 @@ class Events:
         return {"x-unit-signature": signature(self._simulation.config.unit_webhook_secret, body)}
 
     async def tell(self, payment: Document, kind: str, *, previous: str | None = None) -> None:
-        """Record the event and put its webhook in the outbox."""
-        at = self._simulation.clock.now()
-        number = await self._simulation.store.next_number()
-        attributes: dict[str, Any] = {"createdAt": rfc3339(at), "tags": dict(payment["tags"])}
+        """A payment's event."""
+        attributes: dict[str, Any] = {"tags": dict(payment["tags"])}
         if previous is not None:
             attributes["previousStatus"] = previous
         if payment["reason"] is not None:
             attributes["reason"] = payment["reason"]
+        related = {
+            "payment": to_one(payment["type"], payment["_id"]),
+            "account": to_one("depositAccount", payment["account_id"]),
+            "customer": to_one("customer", payment["customer_id"]),
+        }
+        await self.record(f"payment.{kind}", related, attributes)
+
+    async def record(self, kind: str, related: dict[str, Any], attributes: dict[str, Any]) -> None:
+        """Record the event and put its webhook in the outbox."""
+        at = self._simulation.clock.now()
+        number = await self._simulation.store.next_number()
         event = {
             "id": str(number),
-            "type": f"payment.{kind}",
-            "attributes": attributes,
-            "relationships": {
-                "payment": to_one("achPayment", payment["_id"]),
-                "account": to_one("depositAccount", payment["account_id"]),
-                "customer": to_one("customer", payment["customer_id"]),
-            },
+            "type": kind,
+            "attributes": {"createdAt": rfc3339(at), **attributes},
+            "relationships": related,
         }
         text = exact_json.write(event)
-        await self._simulation.store.put(EVENTS, {"_id": number, "type": event["type"], "created_at": at, "text": text})
+        await self._simulation.store.put(EVENTS, {"_id": number, "type": kind, "created_at": at, "text": text})
         await self._simulation.webhooks.post("unit", f'{{"data":[{text}]}}')
 
     async def list_events(self, call: Call) -> Answer:

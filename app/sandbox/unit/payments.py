@@ -164,18 +164,21 @@ def shown(payment: Document) -> dict[str, Any]:
         "direction": payment["direction"],
         "amount": payment["amount"],
         "description": payment["description"],
-        "counterparty": dict(payment["counterparty"]),
-        "settlementDate": (payment["created_at"] + timedelta(days=1)).date().isoformat(),
-        "expectedCompletionDate": (payment["created_at"] + timedelta(days=3)).date().isoformat(),
         "tags": dict(payment["tags"]),
         **payment["extra"],
     }
+    if payment["type"] == "achPayment":
+        attributes["counterparty"] = dict(payment["counterparty"])
+        attributes["settlementDate"] = (payment["created_at"] + timedelta(days=1)).date().isoformat()
+        attributes["expectedCompletionDate"] = (payment["created_at"] + timedelta(days=3)).date().isoformat()
     if payment["reason"] is not None:
         attributes["reason"] = payment["reason"]
     relationships = {
         "account": to_one("depositAccount", payment["account_id"]),
         "customer": to_one("customer", payment["customer_id"]),
     }
+    if "counterparty_account_id" in payment:
+        relationships["counterpartyAccount"] = to_one("depositAccount", payment["counterparty_account_id"])
     if payment["counterparty_id"] is not None:
         relationships["counterparty"] = to_one("counterparty", payment["counterparty_id"])
     return {"type": payment["type"], "id": payment["_id"], "attributes": attributes, "relationships": relationships}

@@ -68,15 +68,15 @@ def payment_request(call: Call) -> PaymentRequest:
         raise invalid("relationships.account is required", "/data/relationships/account")
     request = PaymentRequest(
         account_id=account_id,
-        amount=_amount(attributes.get("amount")),
+        amount=amount_of(attributes.get("amount")),
         direction=_one_of(attributes, "direction", "Debit", "Credit"),
-        description=_text(attributes, "description", 10, required=True) or "",
-        tags=_tags(attributes.get("tags")),
-        idempotency_key=_text(attributes, "idempotencyKey", 255),
+        description=text_of(attributes, "description", 10, required=True) or "",
+        tags=tags_of(attributes.get("tags")),
+        idempotency_key=text_of(attributes, "idempotencyKey", 255),
         counterparty=_counterparty(attributes.get("counterparty")),
         counterparty_id=related(relationships, "counterparty"),
-        processor_token=_text(attributes, "plaidProcessorToken", 255),
-        counterparty_name=_text(attributes, "counterpartyName", 50),
+        processor_token=text_of(attributes, "plaidProcessorToken", 255),
+        counterparty_name=text_of(attributes, "counterpartyName", 50),
         verify_balance=attributes.get("verifyCounterpartyBalance") is True,
         extra=_extra(attributes),
     )
@@ -98,7 +98,7 @@ def counterparty_of(attributes: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(number, str) or not _ACCOUNT_NUMBER.fullmatch(number):
         raise invalid("accountNumber must be 1 to 17 characters", f"{pointer}/accountNumber")
     return {
-        "name": _text(attributes, "name", 50, required=True),
+        "name": text_of(attributes, "name", 50, required=True),
         "routingNumber": routing,
         "accountNumber": number,
         "accountType": _one_of(attributes, "accountType", "Checking", "Savings", "Loan"),
@@ -113,7 +113,7 @@ def _counterparty(given: Any) -> dict[str, Any] | None:
     return counterparty_of(given)
 
 
-def _amount(given: Any) -> int:
+def amount_of(given: Any) -> int:
     if isinstance(given, bool) or not isinstance(given, int) or given < 1:
         raise invalid("amount must be positive", f"{_ATTRIBUTES}/amount")
     if given > AMOUNT_CENTS_MAX:
@@ -121,7 +121,7 @@ def _amount(given: Any) -> int:
     return given
 
 
-def _text(attributes: Mapping[str, Any], name: str, length_max: int, *, required: bool = False) -> str | None:
+def text_of(attributes: Mapping[str, Any], name: str, length_max: int, *, required: bool = False) -> str | None:
     given = attributes.get(name)
     if given is None and not required:
         return None
@@ -137,7 +137,7 @@ def _one_of(attributes: Mapping[str, Any], name: str, *choices: str) -> Any:
     return given
 
 
-def _tags(given: Any) -> dict[str, str]:
+def tags_of(given: Any) -> dict[str, str]:
     if given is None:
         return {}
     fits = isinstance(given, Mapping) and len(given) <= TAGS_MAX
@@ -148,7 +148,7 @@ def _tags(given: Any) -> dict[str, str]:
 
 def _extra(attributes: Mapping[str, Any]) -> dict[str, Any]:
     extra: dict[str, Any] = {}
-    if (addenda := _text(attributes, "addenda", 80)) is not None:
+    if (addenda := text_of(attributes, "addenda", 80)) is not None:
         extra["addenda"] = addenda
     if attributes.get("secCode") is not None:
         extra["secCode"] = _one_of(attributes, "secCode", "WEB", "CCD", "PPD")
