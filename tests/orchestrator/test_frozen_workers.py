@@ -10,7 +10,11 @@ from tests.orchestrator.scenarios import SCENARIOS, Outside, require_end
 from tests.wire import Held
 from tests.worlds import Customer, World
 
-SENDS = {"the pull": "/unit/payments", "the delivery": "/tatum/v3/bitcoin/transaction"}
+SENDS = {
+    "the pull": ("/unit/payments", "from bank to chain"),
+    "the delivery": ("/tatum/v3/bitcoin/transaction", "from bank to chain"),
+    "the push": ("/unit/payments", "withdrawal"),
+}
 
 
 def hold_the_send(world: World, path: str) -> Held:
@@ -20,9 +24,9 @@ def hold_the_send(world: World, path: str) -> Held:
     return world.wire.hold(matches)
 
 
-@pytest.mark.parametrize("path", SENDS.values(), ids=SENDS)
-async def test_its_late_call_makes_nothing_twice(calm_world: World, rich_ada: Customer, path: str) -> None:
-    world, scenario = calm_world, SCENARIOS["from bank to chain"]
+@pytest.mark.parametrize(("path", "name"), SENDS.values(), ids=SENDS)
+async def test_its_late_call_makes_nothing_twice(calm_world: World, rich_ada: Customer, path: str, name: str) -> None:
+    world, scenario = calm_world, SCENARIOS[name]
     before = await Outside.of(world)
     held = hold_the_send(world, path)
     saga_id = await scenario.order(world, rich_ada, rich_ada.dollars_id)

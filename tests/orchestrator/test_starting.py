@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 
 from app.errors import (
+    AccountFrozen,
+    AccountNotFound,
     CurrencyMismatch,
     DestinationNotFound,
     IdempotencyKeyReused,
@@ -189,6 +191,83 @@ async def _deposit_coins(world: World, ada: Customer) -> str:
     return await world.deposit(replace(ada, dollars_id=ada.coins_id), "1")
 
 
+async def _deposit_into_a_frozen_account(world: World, ada: Customer) -> str:
+    await world.set_status(ada.dollars_id, AccountStatus.FROZEN)
+    return await world.deposit(ada)
+
+
+async def _withdraw_more_than_there_is(world: World, ada: Customer) -> str:
+    return await world.withdraw(ada, "500.01")
+
+
+async def _withdraw_nothing(world: World, ada: Customer) -> str:
+    return await world.withdraw(ada, "0.00")
+
+
+async def _withdraw_coins(world: World, ada: Customer) -> str:
+    return await world.withdraw(replace(ada, dollars_id=ada.coins_id), "0.001")
+
+
+async def _withdraw_to_a_strangers_bank(world: World, ada: Customer) -> str:
+    return await world.withdraw(replace(ada, bank_link_id="lnk_strangers"))
+
+
+async def _withdraw_from_nobodys_account(world: World, ada: Customer) -> str:
+    return await world.withdraw(replace(ada, dollars_id="acc_nobodys"))
+
+
+async def _sell_more_than_there_is(world: World, ada: Customer) -> str:
+    return await world.sell(ada, "0.01000001")
+
+
+async def _sell_at_a_quote_to_buy(world: World, ada: Customer) -> str:
+    return await world.sell(ada, quote=await world.quote(ada, chain=None))
+
+
+async def _buy_at_a_quote_to_sell(world: World, ada: Customer) -> str:
+    return await world.buy(ada, to="account", quote=await world.quote_sale(ada))
+
+
+async def _sell_at_an_expired_quote(world: World, ada: Customer) -> str:
+    quote = await world.quote_sale(ada)
+    world.clock.advance(world.settings.quote_lifetime_s)
+    return await world.sell(ada, quote=quote)
+
+
+async def _sell_at_a_strangers_quote(world: World, ada: Customer) -> str:
+    return await world.sell(replace(ada, user_id="usr_stranger"), quote=await world.quote_sale(ada))
+
+
+async def _sell_from_nobodys_account(world: World, ada: Customer) -> str:
+    return await world.sell(replace(ada, coins_id="acc_nobodys"))
+
+
+async def _sell_dollars(world: World, ada: Customer) -> str:
+    return await world.sell(replace(ada, coins_id=ada.dollars_id))
+
+
+async def _sell_into_nobodys_account(world: World, ada: Customer) -> str:
+    return await world.sell(replace(ada, dollars_id="acc_nobodys"))
+
+
+async def _sell_into_an_account_of_the_house(world: World, ada: Customer) -> str:
+    return await world.sell(replace(ada, dollars_id="acc_trading-USD"))
+
+
+async def _sell_into_coins(world: World, ada: Customer) -> str:
+    return await world.sell(replace(ada, dollars_id=ada.coins_id))
+
+
+async def _sell_into_a_frozen_account(world: World, ada: Customer) -> str:
+    await world.set_status(ada.dollars_id, AccountStatus.FROZEN)
+    return await world.sell(ada)
+
+
+async def _receive_on_a_frozen_account(world: World, ada: Customer) -> str:
+    await world.set_status(ada.coins_id, AccountStatus.FROZEN)
+    return await world.buy(ada, to="account")
+
+
 @pytest.mark.parametrize(
     ("spoil", "refusal"),
     [
@@ -204,6 +283,24 @@ async def _deposit_coins(world: World, ada: Customer) -> str:
         (_send_to_the_main_network, InvalidAddress),
         (_deposit_nothing, InvalidAmount),
         (_deposit_coins, CurrencyMismatch),
+        (_deposit_into_a_frozen_account, AccountFrozen),
+        (_withdraw_more_than_there_is, InsufficientFunds),
+        (_withdraw_nothing, InvalidAmount),
+        (_withdraw_coins, CurrencyMismatch),
+        (_withdraw_to_a_strangers_bank, Missing),
+        (_withdraw_from_nobodys_account, AccountNotFound),
+        (_sell_more_than_there_is, InsufficientFunds),
+        (_sell_at_a_quote_to_buy, QuoteMismatch),
+        (_buy_at_a_quote_to_sell, QuoteMismatch),
+        (_sell_at_an_expired_quote, QuoteExpired),
+        (_sell_at_a_strangers_quote, Missing),
+        (_sell_from_nobodys_account, AccountNotFound),
+        (_sell_dollars, CurrencyMismatch),
+        (_sell_into_nobodys_account, DestinationNotFound),
+        (_sell_into_an_account_of_the_house, DestinationNotFound),
+        (_sell_into_coins, CurrencyMismatch),
+        (_sell_into_a_frozen_account, AccountFrozen),
+        (_receive_on_a_frozen_account, AccountFrozen),
     ],
 )
 async def test_a_refused_order_writes_nothing(

@@ -77,6 +77,11 @@ async def test_a_fault_in_the_refund_refunds_once(calm_world: World, rich_ada: C
     await run(calm_world, REFUND, rich_ada, ("tatum send", "decline", 1), the_pull, ("unit create_payment", fault, 2))
 
 
+@pytest.mark.parametrize("fault", SENDS_GO_WRONG)
+async def test_a_fault_in_a_push_pushes_once(calm_world: World, rich_ada: Customer, fault: str) -> None:
+    await run(calm_world, SCENARIOS["withdrawal"], rich_ada, ("unit create_payment", fault, 2))
+
+
 async def test_a_vendor_that_is_never_there_is_given_up_and_everything_undone(
     calm_world: World, rich_ada: Customer
 ) -> None:
@@ -105,7 +110,7 @@ async def test_a_refund_that_never_gets_through_waits_for_a_person(calm_world: W
 @pytest.mark.parametrize("mode", ["duplicate", "delay", "reorder", "drop"])
 @pytest.mark.parametrize(
     "name",
-    ["from bank to chain", "delivery declined, bank paid", "pull returned before it was sent", "deposit"],
+    ["from bank to chain", "delivery declined, bank paid", "pull returned before it was sent", "deposit", "withdrawal"],
 )
 async def test_webhooks_twice_late_out_of_order_or_never_change_nothing(
     calm_world: World, rich_ada: Customer, name: str, mode: str
