@@ -172,6 +172,8 @@ class Driver:
             return await self._refused(work, refusal)
         if saga is None or not await lease.covers(self._policies[call.provider].timeout.total_seconds()):
             return None
+        if not self._rules.may_begin(effect, self._clock.now()):
+            return None
         work = self._work(work.flow, saga)
         effect = replace(effect, version=1 if earlier is None else earlier.version + 1)
         try:

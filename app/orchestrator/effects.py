@@ -96,6 +96,14 @@ def quiet_until(effect: Effect, policy: Policy) -> datetime:
     return effect.send_by + policy.quiet
 
 
+def may_begin(effect: Effect, now: datetime) -> bool:
+    """Whether a recorded send may still be made: never after the hour from which its quiet period is counted.
+
+    A worker that was slow between its record and its call would else send what everybody takes for over.
+    """
+    return now < effect.send_by
+
+
 def next_move(effect: Effect, now: datetime, policy: Policy) -> Next:
     """What to do about an effect whose outcome is open, before anything was looked up."""
     if effect.status is EffectStatus.PLANNED:
@@ -135,6 +143,7 @@ class Rules:
     next_move: Callable[[Effect, datetime, Policy], Next] = next_move
     next_move_when_absent: Callable[[Effect, datetime, Policy], Next] = next_move_when_absent
     quiet_until: Callable[[Effect, Policy], datetime] = quiet_until
+    may_begin: Callable[[Effect, datetime], bool] = may_begin
 
 
 RULES = Rules()
