@@ -346,6 +346,12 @@ class World:
         events = await self.runtime.sagas.events(saga_id, 0, 1_000)
         return [f"{event['type']} {event['step']}".strip() for event in events]
 
+    async def story(self, saga_id: str, customer: Customer) -> list[str]:
+        """The saga's history as its owner reads it."""
+        path = f"/v1/sagas/{public_id(saga_id)}/story"
+        told = (await self.api.get(path, headers=await self.signed_in(customer.name))).json()["story"]
+        return [each["sentence"] for each in told]
+
     async def postings(self, saga_id: str) -> list[str]:
         """The kinds of the saga's ledger transactions, in order."""
         return [each["kind"] for each in await self.runtime.ledger.transactions_of_saga(saga_id)]

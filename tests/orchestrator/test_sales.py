@@ -43,6 +43,17 @@ async def test_the_fee_is_a_leg_of_the_conversion(calm_world: World, rich_ada: C
     ]
 
 
+async def test_its_story(calm_world: World, rich_ada: Customer) -> None:
+    saga_id = await calm_world.sell(rich_ada)
+    await calm_world.settle()
+    assert await calm_world.story(saga_id, rich_ada) == [
+        "The request was accepted.",
+        "Record: the quote was used, and its 0.00100000 BTC are held in the account.",
+        "Convert: 0.00100000 BTC became 95.54 USD, as quoted.",
+        "Everything is done.",
+    ]
+
+
 async def test_a_freeze_of_the_receiving_account_parks_with_the_coins_held(
     calm_world: World, rich_ada: Customer
 ) -> None:

@@ -105,6 +105,33 @@ async def test_what_was_sent_is_watched_for_as_long_as_it_may_come_back(calm_wor
     assert watch.facts["account_id"] == stored_id(BOOK, rich_ada.dollars_id)
 
 
+async def test_its_story(calm_world: World, rich_ada: Customer) -> None:
+    saga_id = await calm_world.withdraw(rich_ada)
+    await calm_world.settle()
+    (effect,) = await calm_world.runtime.sagas.effects_of(saga_id)
+    assert await calm_world.story(saga_id, rich_ada) == [
+        "The request was accepted.",
+        "Record: 100.00 USD are held in the account.",
+        "Push: the call to unit was recorded, and then made (attempt 1).",
+        f"Push: unit took it on, as {effect.ref}.",
+        "Push: 100.00 USD were sent to the bank.",
+        "Everything is done.",
+    ]
+
+
+async def test_the_story_of_one_that_the_bank_refuses(calm_world: World, rich_ada: Customer) -> None:
+    saga_id = await calm_world.withdraw(rich_ada, "100.37")
+    await calm_world.settle()
+    assert await calm_world.story(saga_id, rich_ada) == [
+        "The request was accepted.",
+        "Record: 100.37 USD are held in the account.",
+        "Push: the call to unit was recorded, and then made (attempt 1).",
+        "Push: it did not happen (DailyACHCreditLimitExceeded); what was done before is undone.",
+        "Record: taken back.",
+        "Everything is undone; the money is where it was.",
+    ]
+
+
 async def test_a_customer_follows_a_withdrawal_over_the_api(calm_world: World, rich_ada: Customer) -> None:
     world, headers = calm_world, await calm_world.signed_in(rich_ada.name)
     body = {"account_id": rich_ada.dollars_id, "bank_link_id": rich_ada.bank_link_id, "amount": "100.00"}
