@@ -1,6 +1,7 @@
 """The HTTP edge: layers, routers, and the server around them."""
 
 import signal
+import socket
 
 import uvicorn
 from fastapi import FastAPI
@@ -77,6 +78,7 @@ _NO_TELEMETRY: TelemetryConfig = {
     "auto_configure": False,
 }
 _CONNECTIONS_MAX = 1_024
+_BACKLOG = 2_048
 _GRACE_S = 5
 
 
@@ -136,8 +138,6 @@ async def serve(settings: Settings) -> None:
     async with open_runtime(settings) as runtime:
         config = uvicorn.Config(
             create_app(runtime),
-            host=settings.host,
-            port=settings.port,
             http=BoundedHead,
             limit_concurrency=_CONNECTIONS_MAX,
             timeout_graceful_shutdown=_GRACE_S,
@@ -147,7 +147,18 @@ async def serve(settings: Settings) -> None:
             lifespan="off",
         )
         settle_collector()
-        await uvicorn.Server(config).serve()
+        with _listening(settings) as listener:
+            await uvicorn.Server(config).serve(sockets=[listener])
+
+
+def _listening(settings: Settings) -> socket.socket:
+    """A socket on the configured address; a shared one may be held by several processes, among which the system spreads
+    what connects.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    return socket.create_server(
+        (settings.host, settings.port), family=family, backlog=_BACKLOG, reuse_port=settings.port_shared
+    )
 
 
 def _outlive_signals() -> None:

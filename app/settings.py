@@ -113,6 +113,8 @@ class Settings(BaseSettings):
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65535)
+    port_shared: bool = False
+    """Whether several API processes of one machine may listen on the port, one for each core say."""
 
     auth_issuer: str = f"{_SANDBOX}/auth0/"
     auth_audience: str = "https://api.wallet.example"

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import URLError
@@ -29,16 +29,23 @@ _LOOK_S = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """A running API."""
+    """A running API: its port, and the processes behind it."""
 
     port: int
-    pid: int
+    pids: tuple[int, ...]
 
 
 @contextmanager
-def serving(servers: Servers, database: str, issuer_url: str, profile: str = "") -> Iterator[Api]:
+def serving(servers: Servers, database: str, issuer_url: str, processes: int = 1, profile: str = "") -> Iterator[Api]:
     """Start the API on a free port; it answers by the time this yields, and is stopped on the way out."""
     port = _free_port()
+    with ExitStack() as stack:
+        started = (_process(servers, database, issuer_url, port, profile) for _ in range(processes))
+        yield Api(port, tuple(stack.enter_context(each) for each in started))
+
+
+@contextmanager
+def _process(servers: Servers, database: str, issuer_url: str, port: int, profile: str) -> Iterator[int]:
     settings = {
         "mongodb_uri": servers.mongod.url,
         "mongodb_database": database,
@@ -47,6 +54,7 @@ def serving(servers: Servers, database: str, issuer_url: str, profile: str = "")
         "auth_audience": AUDIENCE,
         "host": HOST,
         "port": str(port),
+        "port_shared": "true",
     }
     log = servers.folder / "api.log"
     with log.open("ab") as output:
@@ -61,7 +69,7 @@ def serving(servers: Servers, database: str, issuer_url: str, profile: str = "")
     with process:
         try:
             _wait_until_ready(process, port, log)
-            yield Api(port, process.pid)
+            yield process.pid
         finally:
             _stop(process)
 

@@ -10,13 +10,15 @@ from dataclasses import dataclass, field
 from os import getpid
 from random import Random
 from time import monotonic
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from app.ids import new_id
 from bench.child import serve_one_job
 from bench.measuring import Sample, Tally, Window, metered
 
-CREATED = b"HTTP/1.1 201"
+TRANSFERS, BATCHES = "/v1/transfers", "/v1/admin/transfers/batch"
+_DONE = {TRANSFERS: (b"HTTP/1.1 201", b""), BATCHES: (b"HTTP/1.1 200", b'"refused":0')}
+"""How an answer begins, and what is in it, when all was done."""
 _LENGTH = re.compile(rb"\r\ncontent-length: (\d+)\r\n", re.IGNORECASE)
 
 
@@ -24,7 +26,8 @@ _LENGTH = re.compile(rb"\r\ncontent-length: (\d+)\r\n", re.IGNORECASE)
 class HttpJob:
     """Transfers between accounts, one of each user, over so many connections that are kept open.
 
-    ``users`` pairs a token with its user's public account id.
+    ``users`` pairs a token with its user's public account id. ``path`` is that of single transfers, or of batches of
+    ``size``.
     """
 
     host: str
@@ -33,6 +36,8 @@ class HttpJob:
     users: list[tuple[str, str]]
     warmup_s: float
     window_s: float
+    path: str = TRANSFERS
+    size: int = 1
     pids: dict[str, int] = field(default_factory=dict)
 
     @classmethod
@@ -50,17 +55,25 @@ class Requests:
         self._random = Random(self._run)
         self._accounts = [account.encode() for _, account in job.users]
         self._heads = [_head(job, token) for token, _ in job.users]
-        self._length = len(self._body(0, 1))
+        self._size = job.size
+        self._batched = job.path == BATCHES
+        self._length = len(self._body(0))
 
     def next(self) -> bytes:
         """The next request: somebody pays somebody else a cent."""
         self._sent += 1
         payer = self._random.randrange(len(self._accounts))
-        payee = (payer + self._random.randrange(1, len(self._accounts))) % len(self._accounts)
         varying = f"Idempotency-Key: {self._run}-{self._sent}\r\nContent-Length: {self._length}\r\n\r\n"
-        return self._heads[payer] + varying.encode() + self._body(payer, payee)
+        return self._heads[payer] + varying.encode() + self._body(payer)
 
-    def _body(self, payer: int, payee: int) -> bytes:
+    def _body(self, payer: int) -> bytes:
+        if not self._batched:
+            return self._transfer(payer)
+        payers = (self._random.randrange(len(self._accounts)) for _ in range(self._size))
+        return b'{"items":[%s]}' % b",".join(map(self._transfer, payers))
+
+    def _transfer(self, payer: int) -> bytes:
+        payee = (payer + self._random.randrange(1, len(self._accounts))) % len(self._accounts)
         return b'{"source_account_id":"%s","destination_account_id":"%s","amount":"0.01","currency":"USD"}' % (
             self._accounts[payer],
             self._accounts[payee],
@@ -69,7 +82,7 @@ class Requests:
 
 def _head(job: HttpJob, token: str) -> bytes:
     lines = (
-        "POST /v1/transfers HTTP/1.1",
+        f"POST {job.path} HTTP/1.1",
         f"Host: {job.host}:{job.port}",
         f"Authorization: Bearer {token}",
         "Content-Type: application/json",
@@ -81,7 +94,9 @@ def _head(job: HttpJob, token: str) -> bytes:
 class Caller(asyncio.Protocol):
     """One connection: a request, its whole answer, the next request."""
 
-    def __init__(self, requests: Requests, tally: Tally) -> None:
+    def __init__(self, job: HttpJob, requests: Requests, tally: Tally) -> None:
+        self._done = _DONE[job.path]
+        self._more = job.size - 1
         self._requests = requests
         self._tally = tally
         self._transport: asyncio.Transport | None = None
@@ -91,17 +106,21 @@ class Caller(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Send the first request."""
-        if isinstance(transport, asyncio.Transport):
-            self._transport = transport
-            self._send()
+        self._transport = cast("asyncio.Transport", transport)
+        self._send()
 
     def data_received(self, data: bytes) -> None:
         """Note the answer once it is whole."""
         self._answer += data
         if not is_whole(self._answer):
             return
-        status = "" if self._answer.startswith(CREATED) else self._answer[9:12].decode()
-        self._tally.note(self._started, monotonic(), status)
+        now = monotonic()
+        begins, holds = self._done
+        done = self._answer.startswith(begins) and holds in self._answer
+        status = "" if done else self._answer[9:12].decode()
+        self._tally.note(self._started, now, status)
+        if not status and self._tally.window.holds(now):
+            self._tally.also_done += self._more
         self._answer = b""
         self._send()
 
@@ -135,7 +154,7 @@ async def load(job: HttpJob, ready: Callable[[], Awaitable[None]]) -> Sample:
     async with asyncio.TaskGroup() as group:
         usage = group.create_task(metered(tally.window, {"client": getpid(), **job.pids}))
         for _ in range(job.connections):
-            _, caller = await loop.create_connection(lambda: Caller(requests, tally), job.host, job.port)
+            _, caller = await loop.create_connection(lambda: Caller(job, requests, tally), job.host, job.port)
             group.create_task(_until(caller.ended))
     return tally.sample(usage.result())
 

