@@ -11,6 +11,11 @@ from starlette.middleware import Middleware
 
 from app.api import (
     accounts,
+    admin_audit,
+    admin_cases,
+    admin_sagas,
+    admin_users,
+    admin_webhooks,
     bank_links,
     batches,
     books,
@@ -67,6 +72,11 @@ ROUTERS = (
     receipts.router,
     standing.router,
     reversals.router,
+    admin_sagas.router,
+    admin_cases.router,
+    admin_webhooks.router,
+    admin_users.router,
+    admin_audit.router,
     webhooks.router,
 )
 

@@ -30,6 +30,8 @@ const collections = [
   "watches",
   "quotes",
   "bank_links",
+  "audit",
+  "audit_heads",
   "notifications",
   "feeds",
   "notification_endpoints",

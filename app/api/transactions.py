@@ -9,12 +9,10 @@ from app.api.deps import CurrentRuntime, Reader
 from app.api.problems import problems
 from app.api.strict import QueryPrefix, StrictRoute
 from app.api.transfers import TransactionView
-from app.api.views import Cursor, Limit, Page, cursor_at, position_of
-from app.clock import from_rfc3339, rfc3339
+from app.api.views import Cursor, Limit, Page, cursor_of, place_of
 from app.errors import Malformed, Missing
 from app.ids import book_of, stored_id
 from app.ledger.accounts import CUSTOMER
-from app.ledger.changes import Document
 from app.ledger.feed_store import Place
 
 router = APIRouter(prefix="/v1/transactions", tags=["transactions"], route_class=StrictRoute)
@@ -45,7 +43,8 @@ async def list_transactions(
     shown = found[:limit]
     left = await feed.balances_left(shown, accounts)
     items = [TransactionView.of(each, balances) for each, balances in zip(shown, left, strict=True)]
-    return Page(items=items, next_cursor=_cursor(shown[-1]) if len(found) > limit else None)
+    next_cursor = cursor_of(shown[-1]["timestamp"], shown[-1]["_id"]) if len(found) > limit else None
+    return Page(items=items, next_cursor=next_cursor)
 
 
 @router.get("/{transaction_id}", responses=problems(Missing))
@@ -61,16 +60,8 @@ async def show_transaction(transaction_id: TransactionId, caller: Reader, runtim
     return TransactionView.of(transaction, left)
 
 
-def _cursor(last: Document) -> str:
-    return cursor_at(f"{rfc3339(last['timestamp'])} {last['_id']}")
-
-
 def _place(cursor: str, book: str) -> Place:
-    at, _, transaction_id = position_of(cursor).partition(" ")
-    try:
-        place = Place(from_rfc3339(at), transaction_id)
-    except ValueError:
-        raise Malformed("The cursor is not one of ours.") from None
-    if book_of(transaction_id) != book:
+    place = place_of(cursor)
+    if book_of(place.id) != book:
         raise Malformed("The cursor belongs to another list.")
     return place

@@ -1,18 +1,21 @@
 """What answers are made of: instants as RFC 3339, lists with a cursor, public ids, amounts in major units."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Query
 from pydantic import AfterValidator, AwareDatetime, BaseModel, PlainSerializer, WithJsonSchema
 
-from app.clock import rfc3339
+from app.clock import from_rfc3339, rfc3339
 from app.errors import Malformed
+from app.ledger.feed_store import Place
 from app.money import Money, asset
 from app.plumbing.decimals import from_decimal128
 
 T = TypeVar("T")
+D = TypeVar("D")
 
 Instant = Annotated[
     datetime, PlainSerializer(rfc3339, when_used="json"), WithJsonSchema({"type": "string", "format": "date-time"})
@@ -63,6 +66,26 @@ def position_of(cursor: str) -> str:
         return urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
     except (ValueError, UnicodeDecodeError):
         raise Malformed("The cursor is not one of ours.") from None
+
+
+def cursor_of(at: datetime, stored: str) -> str:
+    """The cursor that stands for a place in a list ordered by time, and within a moment by id."""
+    return cursor_at(f"{rfc3339(at)} {stored}")
+
+
+def place_of(cursor: str) -> Place:
+    """The place that ``cursor_of`` made a cursor of. Raises Malformed."""
+    at, _, stored = position_of(cursor).partition(" ")
+    try:
+        return Place(from_rfc3339(at), stored)
+    except ValueError:
+        raise Malformed("The cursor is not one of ours.") from None
+
+
+def paged(found: Sequence[D], limit: int, show: Callable[[D], T], place: Callable[[D], tuple[datetime, str]]) -> Page[T]:
+    """A page of what was found, of which one more than ``limit`` was asked for; ``place`` is where an item stands."""
+    more = cursor_of(*place(found[limit - 1])) if len(found) > limit else None
+    return Page(items=[show(each) for each in found[:limit]], next_cursor=more)
 
 
 def stored_money(document: dict[str, Any], field: str, currency: str = "currency") -> Money:

@@ -1,9 +1,10 @@
 """Users in MongoDB."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from pymongo import IndexModel, ReturnDocument
+from pymongo import ASCENDING, IndexModel, ReturnDocument
 from pymongo.asynchronous.database import AsyncDatabase
 
 from app.clock import Clock
@@ -12,7 +13,7 @@ from app.identity.principals import Principal
 from app.identity.recent import RecentUsers
 from app.identity.users import ComplianceLevel, User
 from app.ids import stored_id
-from app.plumbing.collections import CollectionSpec
+from app.plumbing.collections import CollectionSpec, ids_of_book
 from app.plumbing.gathered import Gathered
 
 COLLECTIONS = (
@@ -82,6 +83,21 @@ class Users:
     async def by_applicant(self, applicant_id: str) -> User | None:
         """The user whom the verification vendor knows by that id."""
         return _user(await self._users.find_one({"applicant_id": {"$eq": applicant_id, "$type": "string"}}))
+
+    async def tenants_of(self, refs: Sequence[str]) -> dict[str, str]:
+        """Of these references of vendors, those that are of an applicant of ours, with the tenant."""
+        by_id = {ref.rpartition(":")[2]: ref for ref in refs}
+        query = {"applicant_id": {"$in": list(by_id), "$type": "string"}}
+        found = self._users.find(query, {"applicant_id": 1, "tenant": 1})
+        return {by_id[document["applicant_id"]]: document["tenant"] async for document in found}
+
+    async def page(self, tenant: str, after: str | None, limit: int) -> list[User]:
+        """A tenant's users in the order of their stored ids, behind ``after``."""
+        ids: dict[str, str] = ids_of_book(tenant)
+        if after is not None:
+            ids["$gt"] = max(ids["$gt"], after)
+        found = self._users.find({"_id": ids}).sort("_id", ASCENDING).limit(limit)
+        return [_present(document) async for document in found]
 
     async def start_verification(self, stored_user_id: str, applicant_id: str) -> User:
         """Note the applicant; a user with no level yet becomes ``pending``, any other keeps theirs.

@@ -3,6 +3,8 @@
 received ──finished──► done
    │ ▲
    └─┴──postponed──► received, later … after the last attempt: parked, for people to look at
+
+done or parked ──replayed──► received, once a person has said so
 """
 
 from datetime import datetime, timedelta
@@ -53,6 +55,12 @@ def received(event: Event, at: datetime) -> Document:
 def finished(document: Document, at: datetime) -> Document:
     """The document once its event has been applied, or was found to concern nobody."""
     return {**document, "status": "done", "settled_at": at, "version": document["version"] + 1}
+
+
+def replayed(document: Document, at: datetime) -> Document:
+    """The document put back by a person: due at once, with all of its attempts before it."""
+    again = {"status": "received", "attempts": 0, "due_at": at, "settled_at": None}
+    return {**document, **again, "version": document["version"] + 1}
 
 
 def postponed(document: Document, at: datetime, attempts_max: int = ATTEMPTS_MAX) -> Document:

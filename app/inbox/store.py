@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from pymongo import ASCENDING, IndexModel
+from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import DuplicateKeyError
 from pymongo.write_concern import WriteConcern
@@ -20,6 +20,7 @@ COLLECTIONS: tuple[CollectionSpec, ...] = (
         indexes=(
             IndexModel([("status", ASCENDING), ("due_at", ASCENDING)]),
             IndexModel([("refs", ASCENDING)]),
+            IndexModel([("received_at", DESCENDING), ("_id", DESCENDING)]),
         ),
         schema={
             "bsonType": "object",
@@ -65,6 +66,15 @@ class InboxStore:
     async def by_id(self, document_id: str) -> Document | None:
         """The event of that id."""
         return await self._inbox.find_one({"_id": document_id})
+
+    async def page(self, status: str | None, before: tuple[datetime, str] | None, limit: int) -> list[Document]:
+        """Events of one status or any, the latest received first, behind that time and id."""
+        query: Document = {"status": status} if status else {}
+        if before is not None:
+            at, event_id = before
+            query["$or"] = [{"received_at": {"$lt": at}}, {"received_at": at, "_id": {"$lt": event_id}}]
+        newest = [("received_at", DESCENDING), ("_id", DESCENDING)]
+        return await self._inbox.find(query).sort(newest).limit(limit).to_list()
 
     async def about(self, refs: Collection[str], limit: int) -> list[Document]:
         """The events not yet applied that concern any of these objects, the earliest first."""

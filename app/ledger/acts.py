@@ -9,8 +9,7 @@ from app.errors import AccountNotFound, AlreadyReversed, IdempotencyKeyReused, O
 from app.ids import book_of, derived_id, public_id, stored_id
 from app.ledger import verbs
 from app.ledger.accounts import Account
-from app.ledger.changes import ABSENT, Change, Companion, Document, Duplicate
-from app.ledger.committer import Committer
+from app.ledger.changes import ABSENT, Change, Companion, Document, Door, Duplicate
 from app.ledger.standing import Act, StandingChange
 from app.ledger.store import ACCOUNT_ACTS, TRANSACTION_ACTS, LedgerStore
 from app.money import Money
@@ -38,7 +37,7 @@ class Answerable:
 class Acts:
     """Freezes, closes, reopens and reverses, on somebody's word."""
 
-    def __init__(self, door: Committer, store: LedgerStore, clock: Clock, require_unused: RequireUnused) -> None:
+    def __init__(self, door: Door, store: LedgerStore, clock: Clock, require_unused: RequireUnused) -> None:
         self._door = door
         self._store = store
         self._clock = clock

@@ -6,7 +6,7 @@ a quote). A companion always writes what it read: reading alone would be write s
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from app.errors import Unbalanced
 from app.ids import book_of
@@ -95,3 +95,9 @@ class Duplicate:
     """It has been true since an earlier commit; these are the transactions of that one."""
 
     transactions: tuple[Document, ...]
+
+
+class Door(Protocol):
+    """The one door, as whoever goes through it knows it; see ``committer.py``."""
+
+    async def submit(self, change: Change, *, deadline_s: float = 10.0) -> Posted | Duplicate: ...

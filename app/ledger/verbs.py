@@ -2,15 +2,14 @@
 
 from app.errors import HoldUnavailable, InvalidAmount, Missing
 from app.ids import book_of, derived_id, public_id, stored_id
-from app.ledger.changes import Change, Companion, Duplicate, Posted
-from app.ledger.committer import Committer
+from app.ledger.changes import Change, Companion, Door, Duplicate, Posted
 from app.ledger.documents import transaction_from
 from app.ledger.store import LedgerStore
 from app.ledger.transactions import Transaction, release
 from app.money import Money
 
 
-async def post(door: Committer, *transactions: Transaction) -> Posted | Duplicate:
+async def post(door: Door, *transactions: Transaction) -> Posted | Duplicate:
     """Post transactions of one book, all or none: transfers, holds, captures alike.
 
     The same again answers with the first ones. Raises what ``book.py`` lists, and what the door adds.
@@ -18,9 +17,7 @@ async def post(door: Committer, *transactions: Transaction) -> Posted | Duplicat
     return await door.submit(Change(transactions[0].book, transactions))
 
 
-async def reverse(
-    door: Committer, store: LedgerStore, transaction_id: str, *companions: Companion
-) -> Posted | Duplicate:
+async def reverse(door: Door, store: LedgerStore, transaction_id: str, *companions: Companion) -> Posted | Duplicate:
     """Post the mirror of a transaction, whole and once; asked again, answer with the first mirror.
 
     Raises Missing, NotReversible, then what ``book.py`` lists.
@@ -30,7 +27,7 @@ async def reverse(
 
 
 async def refund(
-    door: Committer, store: LedgerStore, transaction_id: str, amount: Money, *companions: Companion, cause: str
+    door: Door, store: LedgerStore, transaction_id: str, amount: Money, *companions: Companion, cause: str
 ) -> Posted | Duplicate:
     """Give back part of what a transaction moved; the same ``cause`` again answers with the first refund.
 
@@ -44,7 +41,7 @@ async def refund(
     return await door.submit(Change(original.book, (original.refunded(refund_id, amount),), companions))
 
 
-async def release_hold(door: Committer, store: LedgerStore, hold_id: str) -> Posted | Duplicate:
+async def release_hold(door: Door, store: LedgerStore, hold_id: str) -> Posted | Duplicate:
     """Give back all that a hold still reserves; asked again, answer with the first release.
 
     Raises Missing, HoldUnavailable (used up, or drawn on at the same moment).
@@ -52,7 +49,7 @@ async def release_hold(door: Committer, store: LedgerStore, hold_id: str) -> Pos
     return await _release(door, store, hold_id, fact=False)
 
 
-async def expire_hold(door: Committer, store: LedgerStore, hold_id: str) -> Posted | Duplicate:
+async def expire_hold(door: Door, store: LedgerStore, hold_id: str) -> Posted | Duplicate:
     """Give back what a hold reserves whose time is over: a fact, so that a freeze does not keep it for ever.
 
     It is the same release that anybody else would make, so the two together happen once. Raises as ``release_hold``.
@@ -60,7 +57,7 @@ async def expire_hold(door: Committer, store: LedgerStore, hold_id: str) -> Post
     return await _release(door, store, hold_id, fact=True)
 
 
-async def _release(door: Committer, store: LedgerStore, hold_id: str, *, fact: bool) -> Posted | Duplicate:
+async def _release(door: Door, store: LedgerStore, hold_id: str, *, fact: bool) -> Posted | Duplicate:
     held = await store.transaction(hold_id)
     if held is None:
         raise Missing("hold")

@@ -171,7 +171,7 @@ class Audit:
             derived.balance += leg.delta
             derived.entries += 1
             derived.digest += _entry_digest(transaction.id, leg.account_id, leg.side, leg.amount.minor)
-            if transaction.saga_id and _is_transit(leg):
+            if transaction.saga_id and is_transit(leg.account_id):
                 self.transit[transaction.saga_id][base_id(leg.account_id)] += leg.delta
 
     def _check_entries(self, account_id: str, seq: int, digest: int) -> None:
@@ -195,8 +195,9 @@ class Audit:
                 yield f"account {public_id(account.id)}: {name} is {stored}, its transactions say {expected}"
 
 
-def _is_transit(leg: Leg) -> bool:
-    role = public_id(leg.account_id).removeprefix("acc_").partition("-")[0]
+def is_transit(account_id: str) -> bool:
+    """Whether the account is one that a finished saga leaves at zero."""
+    role = public_id(account_id).removeprefix("acc_").partition("-")[0]
     return role.partition(".")[0] in TRANSIT_ROLES
 
 

@@ -15,8 +15,10 @@ from app.orchestrator.saga import Look, Saga, Step
 
 COMPLETED = "completed"
 COMPENSATED = "compensated"
+CANCELLED = "cancelled"
 PARKED = "parked"
-ENDS = (COMPLETED, COMPENSATED)
+ENDS = (COMPLETED, COMPENSATED, CANCELLED)
+"""``cancelled`` is what a person makes of a parked saga that cannot be recovered; no trigger leads there."""
 
 
 class IllegalMove(Exception):
@@ -66,7 +68,7 @@ def diagram(saga: Saga) -> str:
     for trigger, source, target in _moves(saga):
         if trigger not in {"park", "skip"} and source != target:
             lines.append(f"    {_drawn(source)} --> {_drawn(target)}: {trigger}")
-    lines.extend(f"    {end} --> [*]" for end in ENDS)
+    lines.extend(f"    {end} --> [*]" for end in (COMPLETED, COMPENSATED))
     return "\n".join(lines)
 
 

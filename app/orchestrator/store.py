@@ -13,8 +13,10 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from app.ids import book_of
 from app.ledger.changes import Document
+from app.ledger.feed_store import Place
 from app.orchestrator.effects import Effect
 from app.orchestrator.journal import EFFECTS, EVENTS, SAGAS, SagaRecord, effect_from, event_id, saga_from
+from app.orchestrator.lifecycle import ENDS
 from app.plumbing.collections import CollectionSpec, ids_of_book
 
 _DATE = {"$type": "date"}
@@ -27,6 +29,7 @@ COLLECTIONS = (
             IndexModel([("woken_at", ASCENDING)], partialFilterExpression={"woken_at": _DATE}),
             IndexModel([("waits", ASCENDING)]),
             IndexModel([("book", ASCENDING), ("user_id", ASCENDING), ("created_at", DESCENDING)]),
+            IndexModel([("book", ASCENDING), ("created_at", DESCENDING)]),
             IndexModel([("status", ASCENDING), ("updated_at", DESCENDING)]),
         ),
     ),
@@ -103,9 +106,23 @@ class SagaStore:
         cursor = self._database[SAGAS].find(query).sort("updated_at", DESCENDING).limit(limit)
         return [saga_from(document) async for document in cursor]
 
+    async def page(self, book: str, query: dict[str, Any], before: Place | None, limit: int) -> list[SagaRecord]:
+        """A book's sagas, the newest first, behind ``before``."""
+        wanted: dict[str, Any] = {"_id": ids_of_book(book), "book": book, **query}
+        if before is not None:
+            earlier = {"created_at": {"$lt": before.at}}
+            wanted["$or"] = [earlier, {"created_at": before.at, "_id": {"$lt": before.id}}]
+        newest = [("created_at", DESCENDING), ("_id", DESCENDING)]
+        return [saga_from(each) async for each in self._database[SAGAS].find(wanted).sort(newest).limit(limit)]
+
+    async def books_waiting_for(self, refs: Sequence[str]) -> dict[str, str]:
+        """Of these references, those that a saga waits for, with its book."""
+        found = self._database[SAGAS].find({"waits": {"$in": list(refs)}}, {"waits": 1})
+        return {ref: book_of(saga["_id"]) async for saga in found for ref in saga["waits"]}
+
     async def finished(self) -> AsyncIterator[str]:
         """The ids of all sagas that have come to an end."""
-        query = {"status": {"$in": ["completed", "compensated"]}}
+        query = {"status": {"$in": list(ENDS)}}
         async for document in self._database[SAGAS].find(query, {"_id": 1}):
             yield document["_id"]
 

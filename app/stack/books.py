@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 
 from app.clock import rfc3339
+from app.compliance.trail_store import TrailStore
 from app.ids import public_id, stored_id
 from app.ledger.documents import transaction_from
 from app.ledger.store import LedgerStore
@@ -32,9 +33,15 @@ async def _stores(settings: Settings) -> AsyncIterator[tuple[LedgerStore, SagaSt
 
 
 async def verified(settings: Settings, anchors: Mapping[str, str] | None = None) -> Audit:
-    """The books, derived again from the transactions; blocks by id must still have the hashes of ``anchors``."""
-    async with _stores(settings) as (ledger, sagas):
-        return await audit_books(ledger, sagas, anchors)
+    """The books, derived again from the transactions, and the audit trail followed.
+
+    Blocks by id must still have the hashes of ``anchors``.
+    """
+    client, database = connect(settings.mongodb_uri.get_secret_value(), settings.mongodb_database)
+    async with client:
+        audit = await audit_books(LedgerStore(client, database), SagaStore(database), anchors)
+        audit.breaks.extend(await TrailStore(database).breaks())
+    return audit
 
 
 async def replayed(settings: Settings, book: str, account_id: str, at: datetime | None) -> AsyncIterator[str]:

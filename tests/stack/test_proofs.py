@@ -50,6 +50,11 @@ async def test_books_that_were_written_anew_do_not(settings: Settings, heads: Pa
     assert "is not the one that was anchored" in found
 
 
+async def test_an_audit_trail_that_was_cut_off_is_a_break(settings: Settings, database: Database) -> None:
+    await database["audit_heads"].insert_one({"_id": "default/audit", "seq": 1, "hash": "1" * 64, "version": 1})
+    assert (await verified(settings)).breaks == ["the audit trail of default is gone"]
+
+
 @pytest.mark.parametrize(
     ("text", "said"), [("{}", "holds no heads"), ("nonsense", "cannot be read"), ("[]", "holds no heads")]
 )

@@ -60,3 +60,8 @@ def clearing_out(book: str, coin: Asset) -> Account:
 def delivery(book: str, coin: Asset) -> Account:
     """Bought for a customer, not delivered."""
     return system_account(book, "delivery", coin)
+
+
+def write_off(book: str, asset: Asset) -> Account:
+    """What a person decided is not to be recovered."""
+    return system_account(book, "write_off", asset)

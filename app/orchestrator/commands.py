@@ -1,0 +1,286 @@
+"""What a person may make of a saga that does not go on by itself, judged against the state it meets. Pure.
+
+| Command | Where it fits | What it does |
+|---|---|---|
+| retry | parked, unless its call is over | goes on where it was parked |
+| confirm | parked, its call's outcome open | the call gets the provider's reference; goes on as if it was answered |
+| mark_absent | parked, its call open or taken on | the call did not happen: its booking is mirrored; unwinds |
+| compensate | parked, no call open, not past the pivot | unwinds |
+| write_off | parked | what is on the way goes to the write-off account, holds are released; ends as ``cancelled`` |
+| cancel | not ended, and nothing has left the house | unwinds |
+
+Unwinding is the definition's own; where there is none (past the pivot, or unwinding already) ``mark_absent`` leaves the
+saga parked, and the others are refused.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, cast
+
+from app.errors import (
+    AlreadyOutside,
+    CommandRefused,
+    DefinitionUnknown,
+    EffectEnded,
+    EffectNotOpen,
+    EffectOpen,
+    EvidenceContradicts,
+    EvidenceMissing,
+    SagaEnded,
+    SagaNotParked,
+    UnwindImpossible,
+)
+from app.ids import public_id
+from app.ledger.transactions import Transaction
+from app.orchestrator.effects import Effect, EffectStatus
+from app.orchestrator.journal import Event, SagaRecord
+from app.orchestrator.lifecycle import CANCELLED, ENDS, PARKED, is_call, may, move, phase_of
+from app.orchestrator.saga import Call, Outcome, Run, Saga
+from app.orchestrator.scribe import settle_skips
+from app.orchestrator.transit import mirror_of, released, written_off
+
+_OPEN = frozenset({EffectStatus.PLANNED, EffectStatus.SENDING, EffectStatus.UNKNOWN, EffectStatus.CANCELLING})
+_OVER = frozenset({EffectStatus.REJECTED, EffectStatus.CANCELLED})
+_STATUS_IN = {"do": "running", "await": "waiting", "undo": "running", "await-undo": "waiting"}
+
+
+class Command(StrEnum):
+    """What may be asked for."""
+
+    RETRY = "retry"
+    CONFIRM = "confirm"
+    MARK_ABSENT = "mark_absent"
+    COMPENSATE = "compensate"
+    WRITE_OFF = "write_off"
+    CANCEL = "cancel"
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """A saga as it stands: its definition, the call of the step it is in, everything it sent and posted.
+
+    ``held``: what each of its holds still reserves, in minor units, by the hold's id.
+    """
+
+    saga: SagaRecord
+    flow: Saga | None
+    effect: Effect | None
+    effects: Sequence[Effect]
+    postings: Sequence[Transaction]
+    held: Mapping[str, int]
+    now: datetime
+
+    @property
+    def state(self) -> str:
+        """Where it stands, or stood when it was parked."""
+        return self.saga.parked_from or self.saga.state
+
+    @property
+    def effect_status(self) -> str:
+        """Where the step's call stands, in a word."""
+        return self.effect.status.value if self.effect else "none"
+
+    @property
+    def definition(self) -> Saga:
+        """Its definition; whoever asks has made sure that this release has it."""
+        if self.flow is None:
+            raise LookupError(f"no definition of {self.saga.type} version {self.saga.def_version}")
+        return self.flow
+
+    @property
+    def run(self) -> Run:
+        """What the actions of its step may know."""
+        phase, name = phase_of(self.state)
+        return Run(
+            saga_id=self.saga.id,
+            user_id=self.saga.user_id,
+            params=self.definition.params.model_validate(self.saga.params),
+            step=name,
+            undoing=phase in {"undo", "await-undo"},
+            now=self.now,
+            step_statuses={step: str(told["status"]) for step, told in self.saga.steps.items()},
+            results=self.saga.results,
+        )
+
+    @property
+    def call(self) -> Call | None:
+        """The step's action in this direction, if it goes outside."""
+        step = self.definition.step(self.run.step)
+        action = step.undo if self.run.undoing else step.do
+        return None if action is None or not is_call(action) else cast("Call", action)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a command makes true: the saga afterwards, what is posted, and what becomes of its call."""
+
+    saga: SagaRecord
+    events: tuple[Event, ...] = ()
+    outcome: Outcome = field(default_factory=Outcome)
+    effect: Effect | None = None
+
+
+def judge(command: Command, met: Situation, evidence: str | None = None) -> Decision:
+    """What the command does here.
+
+    Raises SagaEnded, SagaNotParked (cancel: any that has not ended will do), DefinitionUnknown, then EvidenceMissing,
+    EffectNotOpen, EffectOpen, EffectEnded, EvidenceContradicts, AlreadyOutside, UnwindImpossible, as they apply.
+    """
+    saga_id = public_id(met.saga.id)
+    if met.saga.state in ENDS:
+        raise SagaEnded(saga_id, command, met.saga.status)
+    if command is not Command.CANCEL and met.saga.state != PARKED:
+        raise SagaNotParked(saga_id, command, met.saga.status)
+    if met.flow is None and command is not Command.WRITE_OFF:
+        raise DefinitionUnknown(saga_id, command, f"{met.saga.type} version {met.saga.def_version}")
+    match command:
+        case Command.RETRY:
+            return _retry(met)
+        case Command.CONFIRM:
+            return _confirm(met, evidence)
+        case Command.MARK_ABSENT:
+            return _mark_absent(met, evidence)
+        case Command.COMPENSATE:
+            return _compensate(met)
+        case Command.WRITE_OFF:
+            return _write_off(met)
+        case Command.CANCEL:
+            return _cancel(met)
+
+
+def legal(met: Situation) -> tuple[Command, ...]:
+    """The commands that fit now."""
+    return tuple(command for command in Command if _fits(command, met))
+
+
+def _fits(command: Command, met: Situation) -> bool:
+    approved = met.effect.approved_ref if met.effect else None
+    try:
+        judge(command, met, evidence=approved or "anything")
+    except CommandRefused:
+        return False
+    return True
+
+
+def _retry(met: Situation) -> Decision:
+    """Go on where it was parked; the driver looks before it does anything."""
+    if met.effect is not None and met.effect.status in _OVER:
+        raise EffectEnded(public_id(met.saga.id), Command.RETRY, met.effect_status)
+    phase, _ = phase_of(met.state)
+    awaited = met.effect is not None and met.call is not None and phase.startswith("await")
+    saga = replace(
+        _going_on(met, met.state),
+        steps=_told(met, _STATUS_IN[phase]),
+        waits=met.call.waits_for(met.effect) if awaited and met.call and met.effect else (),
+        reason=None,
+    )
+    return Decision(saga)
+
+
+def _confirm(met: Situation, evidence: str | None) -> Decision:
+    """As if the provider had answered with that reference; what became of it is looked up from here on."""
+    effect, call = _open_call(met, Command.CONFIRM, _OPEN)
+    if not evidence:
+        raise EvidenceMissing(Command.CONFIRM)
+    if effect.approved_ref not in {None, evidence}:
+        raise EvidenceContradicts(public_id(met.saga.id), Command.CONFIRM)
+    confirmed = replace(effect, status=EffectStatus.CONFIRMED, provider_ref=evidence, reason=None)
+    outcome = call.accepted(met.run, confirmed)
+    name = met.run.step
+    saga = replace(
+        _going_on(met, move(met.definition, met.state, "wait")),
+        steps=_told(met, "waiting"),
+        results={**met.saga.results, name: {**met.saga.results.get(name, {}), **outcome.result}},
+        waits=call.waits_for(confirmed),
+        reason=None,
+    )
+    accepted = Event("accepted", name, {"provider": effect.provider, "ref": confirmed.ref})
+    return Decision(saga, (accepted,), outcome, confirmed)
+
+
+def _mark_absent(met: Situation, evidence: str | None) -> Decision:
+    """It definitely did not happen. What the provider had taken on is mirrored from what was posted for it."""
+    taken_on = frozenset() if met.run.undoing else {EffectStatus.CONFIRMED}
+    effect, call = _open_call(met, Command.MARK_ABSENT, _OPEN | taken_on)
+    if not evidence:
+        raise EvidenceMissing(Command.MARK_ABSENT)
+    cancelled = replace(effect, status=EffectStatus.CANCELLED, reason="marked-absent")
+    mirrored = mirror_of(met.run, met.postings) if effect.status in taken_on else call.refused(met.run)
+    if may(met.definition, met.state, "fail"):
+        return _unwinding(met, "marked-absent", mirrored, cancelled)
+    return Decision(replace(met.saga, reason="marked-absent", updated_at=met.now), (), mirrored, cancelled)
+
+
+def _compensate(met: Situation) -> Decision:
+    saga_id = public_id(met.saga.id)
+    if met.effect is not None and met.effect.status not in _OVER | {EffectStatus.PLANNED}:
+        raise EffectOpen(saga_id, Command.COMPENSATE, met.effect_status)
+    if not may(met.definition, met.state, "fail"):
+        raise UnwindImpossible(saga_id, Command.COMPENSATE, met.state)
+    return _unwinding(met, "compensate", *_unsent(met, "compensated"))
+
+
+def _cancel(met: Situation) -> Decision:
+    """Calling off is unwinding before anything was sent; a call that definitely was not made counts as none."""
+    saga_id = public_id(met.saga.id)
+    if any(each.status is not EffectStatus.PLANNED for each in met.effects):
+        raise AlreadyOutside(saga_id, Command.CANCEL, met.state)
+    if not may(met.definition, met.state, "fail"):
+        raise UnwindImpossible(saga_id, Command.CANCEL, met.state)
+    return _unwinding(met, "cancelled", *_unsent(met, "cancelled"))
+
+
+def _write_off(met: Situation) -> Decision:
+    """Whatever is on the way is given up, double entry; nothing may be sent or approved for it any more."""
+    postings = (*written_off(met.saga.id, met.postings), *released(met.saga.id, met.postings, met.held))
+    is_open = met.effect is not None and met.effect.status in _OPEN
+    over = replace(met.effect, status=EffectStatus.CANCELLED, reason="written-off") if met.effect and is_open else None
+    saga = replace(
+        met.saga,
+        state=CANCELLED,
+        steps=_told(met, "failed"),
+        waits=(),
+        wake_at=None,
+        errors=0,
+        reason="written-off",
+        updated_at=met.now,
+    )
+    return Decision(saga, (Event(CANCELLED, "", {}),), Outcome(postings), over)
+
+
+def _open_call(met: Situation, command: Command, statuses: frozenset[EffectStatus]) -> tuple[Effect, Call]:
+    if met.effect is None or met.call is None or met.effect.status not in statuses:
+        raise EffectNotOpen(public_id(met.saga.id), command, met.effect_status)
+    return met.effect, met.call
+
+
+def _unsent(met: Situation, reason: str) -> tuple[Outcome, Effect | None]:
+    """The mirror of what was booked for a call that was announced and definitely not made."""
+    if met.effect is None or met.call is None or met.effect.status is not EffectStatus.PLANNED:
+        return Outcome(), None
+    return met.call.refused(met.run), replace(met.effect, status=EffectStatus.CANCELLED, reason=reason)
+
+
+def _unwinding(met: Situation, reason: str, outcome: Outcome, effect: Effect | None) -> Decision:
+    steps = _told(met, "failed")
+    failed = move(met.definition, met.state, "fail")
+    state, _ = settle_skips(met.definition, failed, met.run.params, steps)
+    events = [Event("failed", met.run.step, {"reason": reason})]
+    if state in ENDS:
+        events.append(Event(state, "", {}))
+    saga = replace(_going_on(met, state), steps=steps, reason=reason, wake_at=None if state in ENDS else met.now)
+    return Decision(saga, tuple(events), outcome, effect)
+
+
+def _going_on(met: Situation, state: str) -> SagaRecord:
+    return replace(
+        met.saga, state=state, parked_from=None, waits=(), wake_at=met.now, looks=0, errors=0, updated_at=met.now
+    )
+
+
+def _told(met: Situation, status: str) -> dict[str, Mapping[str, Any]]:
+    name = phase_of(met.state)[1]
+    told = met.saga.steps.get(name, {})
+    return {**met.saga.steps, name: {"status": status, "attempts": told.get("attempts", 1), "at": met.now}}

@@ -1,0 +1,149 @@
+"""Operators at work on sagas: read how it stands, judge the command, write all of it in one commit, or none.
+
+A command is written under the guard of the saga's version and fence, together with its event and its entry in the audit
+trail. The entry's id is derived from caller, key, saga and command, so the same command under the same key is given
+once, however often it is asked for and whatever has become of the saga since.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+import structlog
+
+from app.clock import Clock
+from app.compliance.trail import Deed, Trail, TrailReader
+from app.errors import IdempotencyKeyReused, Missing, Overloaded, StaleGuard
+from app.ids import book_of, public_id
+from app.ledger.acts import Answerable
+from app.ledger.changes import Change, Document
+from app.ledger.documents import transaction_from
+from app.ledger.store import LedgerStore
+from app.ledger.transactions import Status
+from app.orchestrator.commands import Command, Decision, Situation, judge
+from app.orchestrator.journal import Event, SagaRecord, effect_companion, effect_id, progress
+from app.orchestrator.lifecycle import phase_of
+from app.orchestrator.saga import Saga
+from app.orchestrator.store import SagaStore
+
+_TRIES_MAX = 5
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A command for one saga (its stored id), and what shows that it is right."""
+
+    saga_id: str
+    command: Command
+    evidence: str | None = None
+
+
+class Operators:
+    """Commands for sagas, and how a saga stands in an operator's eyes."""
+
+    def __init__(
+        self,
+        flows: Mapping[tuple[str, int], Saga],
+        sagas: SagaStore,
+        ledger: LedgerStore,
+        trail: Trail,
+        entries: TrailReader,
+        clock: Clock,
+        hint: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._flows = flows
+        self._sagas = sagas
+        self._ledger = ledger
+        self._trail = trail
+        self._entries = entries
+        self._clock = clock
+        self._hint = hint
+
+    async def situation(self, saga_id: str) -> Situation:
+        """How the saga of that stored id stands. Raises Missing."""
+        saga = await self._sagas.saga(saga_id)
+        if saga is None:
+            raise Missing("saga")
+        phase, step = phase_of(saga.parked_from or saga.state)
+        effects = await self._sagas.effects_of(saga_id)
+        current = effect_id(saga_id, step, undoing=phase in {"undo", "await-undo"})
+        postings = [transaction_from(each) for each in await self._ledger.transactions_of_saga(saga_id)]
+        holds = [each.id for each in postings if each.status is Status.PENDING and not each.hold_ids]
+        return Situation(
+            saga=saga,
+            flow=self._flows.get((saga.type, saga.def_version)),
+            effect=next((each for each in effects if each.id == current), None),
+            effects=effects,
+            postings=postings,
+            held={hold_id: await self._ledger.hold_remaining(hold_id) for hold_id in holds},
+            now=self._clock.now(),
+        )
+
+    async def give(self, order: Order, answerable: Answerable) -> SagaRecord:
+        """Give the command: the saga as it leaves it; asked again under the same key, the saga as it is now.
+
+        Raises Missing, IdempotencyKeyReused, what ``commands.judge`` lists, Overloaded.
+        """
+        deed = Deed.of(answerable, f"saga.{order.command}", public_id(order.saga_id))
+        for _ in range(_TRIES_MAX):
+            met = await self.situation(order.saga_id)
+            earlier = await self._entries.entry(deed.entry_id(book_of(order.saga_id)))
+            if earlier is not None:
+                return _same(met.saga, earlier, order, answerable)
+            decision = judge(order.command, met, order.evidence)
+            try:
+                await self._trail.submit(_change(met, decision, order, answerable), _told(deed, met, decision, order))
+            except StaleGuard:
+                continue  # a worker was faster, or the same command was sent twice: judge what they have left
+            log.info("saga-command", saga_id=order.saga_id, operation=order.command.value, user_id=answerable.by)
+            await self._hint()
+            return decision.saga
+        raise Overloaded
+
+
+def _change(met: Situation, decision: Decision, order: Order, answerable: Answerable) -> Change:
+    """One commit: the saga and its events, its call, its postings. It reports what has happened, so it is a fact."""
+    command = Event(
+        "command",
+        phase_of(met.state)[1],
+        {
+            "command": order.command.value,
+            "by": answerable.by,
+            "reason": answerable.reason,
+            "evidence": order.evidence,
+            "before": met.saga.state,
+            "after": decision.saga.state,
+        },
+    )
+    companions = progress(met.saga, decision.saga, (command, *decision.events), released=True)
+    if decision.effect is not None and met.effect is not None:
+        companions = (*companions, effect_companion(met.effect, decision.effect))
+    outcome = decision.outcome
+    return Change(
+        book_of(met.saga.id),
+        outcome.transactions,
+        (*companions, *outcome.companions),
+        outcome.openings,
+        fact=True,
+    )
+
+
+def _told(deed: Deed, met: Situation, decision: Decision, order: Order) -> Deed:
+    effect = decision.effect or met.effect
+    return deed.changing(
+        {"state": met.saga.state, "version": met.saga.version, "effect": met.effect_status},
+        {
+            "state": decision.saga.state,
+            "effect": effect.status.value if effect else "none",
+            "evidence": order.evidence,
+        },
+    )
+
+
+def _same(saga: SagaRecord, earlier: Document, order: Order, answerable: Answerable) -> SagaRecord:
+    if earlier["reason"] != answerable.reason:
+        raise IdempotencyKeyReused("reason")
+    if earlier["after"]["evidence"] != order.evidence:
+        raise IdempotencyKeyReused("evidence")
+    return saga
