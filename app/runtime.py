@@ -11,12 +11,6 @@ import httpx2
 from redis.asyncio import Redis
 
 from app.clock import Clock, SystemClock
-from app.compliance import trail_store
-from app.compliance.case_store import CaseStore
-from app.compliance.cases import Cases
-from app.compliance.customers import Customers
-from app.compliance.trail import AuditedDoor, Trail
-from app.compliance.trail_store import TrailStore
 from app.idempotency.claims import Claims
 from app.identity import store as users_store
 from app.identity.keys import IssuerKeys
@@ -44,12 +38,11 @@ from app.orchestrator.effects import Policy
 from app.orchestrator.engine import Engine
 from app.orchestrator.flows import FLOWS
 from app.orchestrator.keeping import Keeping
+from app.orchestrator.lookout import Lookout
 from app.orchestrator.observations import Observations
-from app.orchestrator.operators import Operators
 from app.orchestrator.orders import Orders
 from app.orchestrator.outside import Outside
 from app.orchestrator.publication import Publication, TellingDoor
-from app.orchestrator.replays import Replays
 from app.orchestrator.scribe import Scribe
 from app.orchestrator.starting import Flows
 from app.orchestrator.store import SagaStore
@@ -82,7 +75,6 @@ COLLECTIONS = (
     *wallet_store.COLLECTIONS,
     *users_store.COLLECTIONS,
     *inbox_store.COLLECTIONS,
-    *trail_store.COLLECTIONS,
     *outbox_store.COLLECTIONS,
 )
 
@@ -115,18 +107,13 @@ class Runtime:
     approvals: Approvals
     engine: Engine
     observations: Observations
+    lookout: Lookout
     hints: Hints
     outbox: OutboxStore
     publication: Publication
     written: Hints
     published: Hints
     signer: Signer
-    audit: TrailStore
-    cases: CaseStore
-    deciding: Cases
-    customers: Customers
-    operators: Operators
-    replays: Replays
 
 
 @asynccontextmanager
@@ -160,8 +147,6 @@ async def open_runtime(
             background.create_task(gathering.run())
             stack.callback(gathering.close)
 
-        audit = TrailStore(database)
-        trail = Trail(door, audit, clock)
         bank_links = BankLinks(wallets, providers.banks, Sealer(settings.sealing_key), clock)
         quotes = Quotes(
             wallets,
@@ -177,6 +162,8 @@ async def open_runtime(
         outside = Outside(providers, bank_links, Keeping(ledger, sagas, WatchStore(database)))
         driver = Driver(FLOWS, sagas, scribe, outside, _policies(settings), clock)
         engine = Engine(sagas, driver, telling, clock, lease_s=settings.lease_s, poll_s=settings.poll_s)
+        flows = Flows(sagas, telling, clock, hints.give)
+        lookout = Lookout(WatchStore(database), sagas, flows, outside, door, clock, poll_s=settings.poll_s)
         yield Runtime(
             settings=settings,
             clock=clock,
@@ -201,12 +188,12 @@ async def open_runtime(
                 limits=tuple(map(_limit, settings.limits)),
             ),
             batches=Batches(door),
-            acts=Acts(AuditedDoor(door, trail), ledger, clock, AccountUse(sagas).require_unused),
+            acts=Acts(door, ledger, clock, AccountUse(sagas).require_unused),
             expiry=Expiry(door, ledger, clock, poll_s=settings.poll_s),
             bank_links=bank_links,
             quotes=quotes,
             orders=Orders(
-                Flows(sagas, telling, clock, hints.give),
+                flows,
                 ledger,
                 quotes,
                 bank_links,
@@ -216,8 +203,17 @@ async def open_runtime(
             approvals=Approvals(sagas, door, providers.coins),
             engine=engine,
             observations=Observations(
-                InboxStore(database), sagas, users, providers.people, door, clock, engine.hint, poll_s=settings.poll_s
+                InboxStore(database),
+                sagas,
+                users,
+                providers.people,
+                door,
+                clock,
+                engine.hint,
+                lookout,
+                poll_s=settings.poll_s,
             ),
+            lookout=lookout,
             hints=hints,
             outbox=outbox,
             publication=Publication(
@@ -226,12 +222,6 @@ async def open_runtime(
             written=written,
             published=published,
             signer=Signer(settings.receipt_key),
-            audit=audit,
-            cases=CaseStore(database),
-            deciding=Cases(CaseStore(database), trail, clock),
-            customers=Customers(users, ledger, trail, audit),
-            operators=Operators(FLOWS, sagas, ledger, trail, audit, clock, hints.give),
-            replays=Replays(InboxStore(database), sagas, users, trail, clock, hints.give),
         )
 
 

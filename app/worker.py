@@ -27,6 +27,7 @@ async def run(runtime: Runtime) -> None:
     async with asyncio.TaskGroup() as group:
         group.create_task(runtime.engine.run(), name="sagas")
         group.create_task(runtime.observations.run(), name="inbox")
+        group.create_task(runtime.lookout.run(), name="watches")
         group.create_task(runtime.expiry.run(), name="expiry")
         group.create_task(runtime.hints.listen(lambda _: _look(runtime)), name="hints")
         group.create_task(runtime.publication.run(), name="publication")
@@ -49,6 +50,7 @@ def stop(runtime: Runtime) -> None:
     """Close every loop."""
     runtime.engine.close()
     runtime.observations.close()
+    runtime.lookout.close()
     runtime.expiry.close()
     runtime.hints.close()
     runtime.publication.close()

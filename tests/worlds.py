@@ -35,6 +35,7 @@ from app.orchestrator.journal import SagaRecord
 from app.orchestrator.keeping import Keeping
 from app.orchestrator.observations import Observations
 from app.orchestrator.orders import Orders
+from app.orchestrator.lookout import Lookout
 from app.orchestrator.orders.trades import Destination, Funding
 from app.orchestrator.outside import Outside
 from app.orchestrator.saga import Saga
@@ -124,13 +125,16 @@ class World:
     def work_through(self, door: Door, flows: Mapping[tuple[str, int], Saga] = FLOWS) -> None:
         """Let everything that writes sagas write through that door from now on."""
         runtime = self.runtime
-        outside = self.outside()
+        outside, starting = self.outside(), Flows(runtime.sagas, door, self.clock, runtime.hints.give)
+        watches, poll_s = WatchStore(runtime.database), self.settings.poll_s
+        lookout = Lookout(watches, runtime.sagas, starting, outside, door, self.clock, poll_s=poll_s)
         self.runtime = replace(
             runtime,
             engine=self.engine(door, flows),
             orders=Orders(
-                Flows(runtime.sagas, door, self.clock, runtime.hints.give),
+                starting,
                 runtime.ledger,
+            lookout=lookout,
                 runtime.quotes,
                 runtime.bank_links,
                 network=outside.providers.network,
@@ -139,13 +143,15 @@ class World:
             approvals=Approvals(runtime.sagas, door, runtime.providers.coins),
             observations=Observations(
                 InboxStore(runtime.database),
+            onboardings=Onboardings(starting),
                 runtime.sagas,
                 runtime.users,
                 runtime.people,
                 door,
                 self.clock,
                 lambda: None,
-                poll_s=self.settings.poll_s,
+                lookout,
+                poll_s=poll_s,
             ),
         )
         self.wallet.state.runtime = self.runtime
@@ -175,6 +181,7 @@ class World:
         return await self._third_parties.act() + await self.runtime.observations.work_off() + await self.work()
 
     async def work(self) -> int:
+        await self.runtime.lookout.sweep()
         """The workers alone do what is due now; how many sagas that were."""
         done = 0
         while await self.runtime.engine.claim_and_drive():

@@ -13,6 +13,7 @@ from app.clock import Clock
 from app.errors import AccountFrozen, Busy, Missing, StaleGuard, WalletError
 from app.orchestrator.effects import RULES, Effect, EffectStatus, Next, Policy, Rules, Sent
 from app.orchestrator.journal import EFFECTS, Event, SagaRecord, effect_companion, effect_id
+from app.orchestrator.late_answers import late_answer
 from app.orchestrator.lifecycle import may, move, phase_of
 from app.orchestrator.outside import Outside
 from app.orchestrator.saga import (
@@ -37,6 +38,10 @@ _EFFECT_RETRIES = 5
 
 READ_REFUSED = "read-refused"
 """Why a saga is parked whose provider will not tell how things stand; the provider's own reason follows."""
+
+
+class TakenOver(Exception):
+    """Somebody else holds the saga now; what was to be written about it is theirs to write."""
 
 
 class Lease(Protocol):
@@ -78,18 +83,24 @@ class Driver:
         action = work.action
         if callable(action):
             return await self._run_inner(work, action)
+        return await self._look_or_call(work, action, lease)
+
+    async def _look_or_call(self, work: Work, action: Look | Call, lease: Lease) -> SagaRecord | None:
+        """An outside step. Of the three words only those of a read get here: what is sent has its own answers."""
         try:
             if isinstance(action, Look):
                 return await self._take(work, await action.examine(work.run, self._outside), None)
             return await self._go_outside(work, action, lease)
         except Declined as declined:
             return await self._scribe.park(work, f"{READ_REFUSED}-{declined.reason}")
+        except TakenOver:
+            return None
         except (Unavailable, OutcomeUnknown) as unread:
             wish_s = unread.retry_after_s if isinstance(unread, Unavailable) else None
-            return await self._scribe.sleep(work, self._scribe.later(saga.looks, wish_s), looked=True)
+            return await self._scribe.sleep(work, self._scribe.later(work.saga.looks, wish_s), looked=True)
 
     async def _go_outside(self, work: Work, call: Call, lease: Lease) -> SagaRecord | None:
-        """What is next of a call. Of the three words only those of a read get through to the caller."""
+        """What is next of a call."""
         effect = await self._store.effect(effect_id(work.saga.id, work.step.name, undoing=work.undoing))
         if effect is None:
             return await self._examine(work, call, lease)
@@ -174,8 +185,11 @@ class Driver:
             return None
         if not self._rules.may_begin(effect, self._clock.now()):
             return None
-        work = self._work(work.flow, saga)
         effect = replace(effect, version=1 if earlier is None else earlier.version + 1)
+        return await self._make(self._work(work.flow, saga), call, effect)
+
+    async def _make(self, work: Work, call: Call, effect: Effect) -> SagaRecord | None:
+        """Make the recorded call, and record the answer; one that comes after the saga was taken over is kept too."""
         try:
             sent = await call.send(effect, self._outside)
         except Declined as declined:
@@ -184,7 +198,12 @@ class Driver:
             return await self._unsent(work, effect, unavailable)
         except OutcomeUnknown as unknown:
             return await self._unknown(work, effect, unknown.reason)
-        return await self._accept(work, call, effect, sent)
+        try:
+            return await self._accept(work, call, effect, sent)
+        except TakenOver:
+            refs = call.waits_for(replace(effect, provider_ref=sent.ref))
+            await self._scribe.keep_late(late_answer(effect, sent, refs, self._clock.now()))
+            return None
 
     def _announced(self, work: Work, call: Call, earlier: Effect | None, now: datetime) -> Effect:
         send_by = now + self._policies[call.provider].timeout
@@ -248,7 +267,7 @@ class Driver:
         decide: Callable[[Effect], tuple[Effect, Outcome]],
         commit: Callable[[Effect, Effect, Outcome], Awaitable[SagaRecord | None]],
     ) -> SagaRecord | None:
-        """Commit an answer to an effect that an approval may be changing at the same moment."""
+        """Commit an answer to an effect that an approval may be changing at the same moment. Raises TakenOver."""
         for _ in range(_EFFECT_RETRIES):
             after, outcome = decide(effect)
             try:
@@ -256,9 +275,9 @@ class Driver:
             except StaleGuard as stale:
                 fresh = await self._store.effect(effect.id)
                 if stale.collection != EFFECTS or fresh is None:
-                    return None
+                    raise TakenOver from stale
                 effect = fresh
-        return None
+        raise TakenOver
 
     async def _unsent(self, work: Work, effect: Effect, unavailable: Unavailable) -> SagaRecord | None:
         until = self._scribe.later(effect.attempts, unavailable.retry_after_s)

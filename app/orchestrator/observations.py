@@ -1,8 +1,10 @@
 """Working off the inbox: an event never says what is true, it says where to look.
 
 An event about a payment or a chain transaction wakes the sagas that wait for that object; they fetch it themselves.
-An event about an applicant has the review fetched here. An event that nobody understands yet (it may have overtaken
-the answer that tells us its object's id) is tried again, later each time, and parked in the end, never dropped.
+What is watched, and what belongs to an effect that had ended, is looked at by the lookout, which opens recoveries; so
+is what a worker was answered after somebody else had taken its saga over. An event about an applicant has the review
+fetched here. An event that nobody understands yet (it may have overtaken the answer that tells us its object's id) is
+tried again, later each time, and parked in the end, never dropped.
 """
 
 import asyncio
@@ -18,16 +20,18 @@ from app.identity.store import Users
 from app.inbox.inbox import finished, postponed
 from app.inbox.store import InboxStore
 from app.ledger.changes import Change, Companion, Document
-from app.orchestrator.scribe import Door
+from app.orchestrator.effects import EffectStatus
+from app.orchestrator.late_answers import LATE_ANSWER
+from app.orchestrator.lookout import Lookout
+from app.orchestrator.scribe import INBOX_BOOK, Door
 from app.orchestrator.store import SagaStore
 from app.providers.outcomes import ProviderOutcome
 from app.providers.ports import VerifiesPeople
 from app.providers.sumsub.webhooks import happened_at
 
 _BATCH = 100
-_INBOX_BOOK = "inbox"
-_NEVER_IDLE = frozenset({"payment.returned"})
-"""Events that must not pass as old news when nobody waits any more."""
+_TAKES_BACK = frozenset({"payment.returned"})
+"""Events that are no old news before a watch, or the end of their effect, accounts for them."""
 
 log = structlog.get_logger()
 
@@ -44,6 +48,7 @@ class Observations:
         door: Door,
         clock: Clock,
         hint: Callable[[], None],
+        lookout: Lookout,
         *,
         poll_s: float,
     ) -> None:
@@ -54,6 +59,7 @@ class Observations:
         self._door = door
         self._clock = clock
         self._hint = hint
+        self._lookout = lookout
         self._poll_s = poll_s
         self._closing = False
         self._arrived = asyncio.Event()
@@ -97,7 +103,7 @@ class Observations:
         after = finished(document, at) if understood else postponed(document, at)
         companion = Companion("inbox", document["_id"], {"version": document["version"]}, _without_id(after))
         try:
-            await self._door.submit(Change(_INBOX_BOOK, companions=(companion,), fact=True))
+            await self._door.submit(Change(INBOX_BOOK, companions=(companion,), fact=True))
         except StaleGuard:
             return
         except WalletError as busy:
@@ -109,10 +115,30 @@ class Observations:
             return await self._review(refs, happened_at(document["payload"]) or document["received_at"])
         if not refs:
             return True
-        if await self._sagas.wake(refs, self._clock.now()):
+        try:
+            if document["type"] == LATE_ANSWER:
+                return await self._weigh(document["payload"])
+            return await self._look_round(refs, takes_back=document["type"] in _TAKES_BACK)
+        except ProviderOutcome:
+            return False
+
+    async def _look_round(self, refs: list[str], *, takes_back: bool) -> bool:
+        """Wake who waits and look at what is watched; says whether the event is accounted for."""
+        woken = bool(await self._sagas.wake(refs, self._clock.now()))
+        if woken:
             self._hint()
+        if await self._lookout.hear(refs):
             return True
-        return document["type"] not in _NEVER_IDLE and await self._sagas.knows(refs)
+        if woken and not takes_back:
+            return True
+        known = await self._sagas.effects_behind(refs)
+        if not known:
+            return await self._lookout.is_late(refs)
+        return not takes_back or all(effect.status is EffectStatus.CANCELLED for effect in known)
+
+    async def _weigh(self, told: dict[str, str]) -> bool:
+        effect = await self._sagas.effect(told["effect_id"])
+        return effect is None or await self._lookout.weigh(effect, told["ref"])
 
     async def _review(self, refs: list[str], at: datetime) -> bool:
         for ref in refs:

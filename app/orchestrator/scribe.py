@@ -5,6 +5,7 @@ parked, or an earlier holder had written the same.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from fractions import Fraction
@@ -13,12 +14,16 @@ from typing import Any, Protocol
 import structlog
 
 from app.clock import Clock
+from app.errors import StaleGuard
 from app.ids import book_of
 from app.ledger.changes import Change, Companion, Duplicate, Posted
 from app.orchestrator.journal import Event, SagaRecord, progress
 from app.orchestrator.lifecycle import ENDS, PARKED, move, phase_of
 from app.orchestrator.saga import Action, Outcome, Run, Saga, Step
 from app.orchestrator.watches import Watch, watch_companion
+
+INBOX_BOOK = "inbox"
+"""The book of changes that settle events."""
 
 _RETRY_MAX_S = 300.0
 _LOOKS_GROWTH = Fraction(3, 2)
@@ -173,6 +178,11 @@ class Scribe:
         if released or isinstance(verdict, Duplicate):
             return None
         return replace(after, version=work.saga.version + 1, events=work.saga.events + len(events))
+
+    async def keep_late(self, answer: Companion) -> None:
+        """Keep what cannot be written to its saga any more, because somebody else holds it."""
+        with suppress(StaleGuard):  # the same answer is kept already
+            await self._door.submit(Change(INBOX_BOOK, companions=(answer,), fact=True))
 
     def told(self, work: Work, status: str, outcome: Outcome, attempts: int | None = None) -> SagaRecord:
         """The saga with what this commit says of its step."""

@@ -85,11 +85,11 @@ class SagaStore:
         )
         return result.matched_count
 
-    async def knows(self, refs: Sequence[str]) -> bool:
-        """Whether an effect of ours stands behind one of these references."""
+    async def effects_behind(self, refs: Sequence[str]) -> list[Effect]:
+        """The effects of ours that stand behind one of these references."""
         ids = [ref.rpartition(":")[2] for ref in refs]
         named = {"$or": [{"provider_ref": {"$in": ids}}, {"approved_ref": {"$in": ids}}]}
-        return await self._database[EFFECTS].find_one(named, {"_id": 1}) is not None
+        return [effect_from(document) async for document in self._database[EFFECTS].find(named)]
 
     async def saga(self, saga_id: str) -> SagaRecord | None:
         """The saga of that stored id."""

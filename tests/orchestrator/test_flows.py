@@ -62,7 +62,21 @@ GOLDEN = {
         f"accepted-request, done record, {_COLLECT}, done convert, {_UNWIND}, sending collect, parked collect",
         f"hold {_PULLED} hold {_NOT_DELIVERED} hold collect.refund-sending collect.refund-refused hold",
     ),
+    "recovery": (
+        "accepted-request, done open, done book, completed",
+        "book.returned",
+    ),
     "deposit": (f"accepted-request, done record, {_COLLECT}, completed", _PULLED),
+    "onboarding": (
+        "accepted-request, done record, done verify, sending apply, accepted apply, done apply, "
+        "sending open, accepted open, done open, completed",
+        "",
+    ),
+    "onboarding, refused by the vendor": ("accepted-request, done record, failed verify, compensated", ""),
+    "onboarding, refused by the bank": (
+        "accepted-request, done record, done verify, sending apply, accepted apply, failed apply, compensated",
+        "",
+    ),
     "deposit rejected at birth": (
         "accepted-request, done record, sending collect, failed collect, compensated",
         "collect.sending collect.refused",

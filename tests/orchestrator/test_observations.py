@@ -6,6 +6,7 @@ from app.orchestrator.observations import Observations
 from app.orchestrator.progress import order_status
 from app.providers.events import WebhookEvent
 from app.providers.ports import Review
+from tests.orchestrator.late import recovery_of
 from tests.worlds import Customer, World
 
 
@@ -96,20 +97,18 @@ async def test_an_event_about_an_object_that_nobody_ever_knows_is_parked_not_dro
     assert (await in_inbox(calm_world, "stray"))["status"] == "parked"
 
 
-async def test_a_return_that_nobody_waits_for_is_parked_not_taken_for_old_news(
+async def test_a_return_that_nobody_waits_for_opens_a_recovery_and_is_done_with(
     calm_world: World, rich_ada: Customer
 ) -> None:
     world = calm_world
     saga_id = await world.deposit(rich_ada, "100.17")
     await world.settle()
     assert order_status(await world.saga(saga_id)) == "completed"
-    payment_id = await payment_of(world, saga_id)
-    assert next(each for each in await world.bank_payments() if each["id"] == payment_id)["status"] == "Returned"
-    await exhaust(world)
-    query = {"refs": f"unit:payment:{payment_id}", "type": "payment.returned"}
+    query = {"refs": f"unit:payment:{await payment_of(world, saga_id)}", "type": "payment.returned"}
     told = await world.runtime.database["inbox"].find_one(query)
     assert told is not None
-    assert told["status"] == "parked"
+    assert told["status"] == "done"
+    assert (await world.saga(await recovery_of(world, saga_id))).status == "completed"
 
 
 class SpoiltPeople:
@@ -137,6 +136,7 @@ async def test_a_poisonous_event_is_parked_in_the_end_and_blocks_no_other(
         world.runtime.door,
         world.clock,
         lambda: None,
+        world.runtime.lookout,
         poll_s=1.0,
     )
     saga_id = await world.deposit(rich_ada)

@@ -27,7 +27,8 @@ EXCEPTIONS = {
     # who asks: why it may ask every shard
     "claim": "a worker serves all books; it asks when it is hinted, and once a poll",
     "wake": "a vendor's event names its object, and not our book",
-    "knows": "the same",
+    "watches_about": "the same",
+    "watches_due": "a worker looks after the watches of all books, rarely",
     "effects_where": "the key daemon names a pending operation, and not our book; the chain makes these few",
 }
 

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 
 from app.orchestrator.flows.deposit import DEPOSIT
 from app.orchestrator.flows.purchase import PURCHASE
+from app.orchestrator.flows.recovery import RECOVERY
 from app.orchestrator.flows.sale import SALE
 from app.orchestrator.flows.withdrawal import WITHDRAWAL
 from app.orchestrator.saga import Saga
 
 FLOWS: Mapping[tuple[str, int], Saga] = {
-    (flow.name, flow.version): flow for flow in (PURCHASE, SALE, DEPOSIT, WITHDRAWAL)
+    (flow.name, flow.version): flow for flow in (PURCHASE, SALE, DEPOSIT, WITHDRAWAL, RECOVERY)
 }
 """Every definition a running saga may be pinned to."""

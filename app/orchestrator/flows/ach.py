@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from app.ledger.accounts import Account
-from app.ledger.transactions import credit, debit
+from app.ledger.accounts import Account, AccountStatus
+from app.ledger.transactions import credit, debit, hold, release
 from app.money import Money, asset
 from app.orchestrator.effects import Effect, Sent
 from app.orchestrator.flows import chart
 from app.orchestrator.flows.params import money
 from app.orchestrator.outside import Outside
 from app.orchestrator.saga import Failed, Outcome, Progress, Run, Settled, Stuck, Waiting
-from app.orchestrator.watches import Watch
+from app.orchestrator.watches import Watch, WatchRecord, WatchStatus, tripped, watch_id
 from app.providers.ports import AchOrder, AchPayment, Direction, PaymentStatus
 
 UNIT = "unit"
@@ -48,6 +48,7 @@ class AchTerms:
 def request_for(terms: AchTerms, direction: Direction, description: str) -> Mapping[str, Any]:
     """What is kept of a payment before it is made; the receiver reads ``description`` on a statement."""
     return {
+        "account_id": _account_id(terms),
         "direction": direction,
         "amount": str(terms.amount),
         "currency": terms.amount.asset.code,
@@ -83,16 +84,16 @@ async def payment_now(effect: Effect, outside: Outside) -> AchPayment | None:
 
 def watch_of(run: Run, terms: AchTerms, kind: str, payment_id: str) -> Watch:
     """The watch on a payment that has settled, for as long as it may come back."""
-    account = terms.account
     return Watch(
         kind=kind,
         ref=f"{UNIT}:payment:{payment_id}",
         until=run.now + RETURN_WINDOW,
-        facts={
-            "amount": money(terms.amount),
-            "account_id": account.id if isinstance(account, Account) else account,
-        },
+        facts={"amount": money(terms.amount), "account_id": _account_id(terms)},
     )
+
+
+def _account_id(terms: AchTerms) -> str:
+    return terms.account.id if isinstance(terms.account, Account) else terms.account
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +113,13 @@ class Pull:
     provider: str = UNIT
     operation: str = "create_payment"
 
-    async def examine(self, run: Run, outside: Outside) -> Progress | None:  # noqa: ARG002
-        return None
+    async def examine(self, run: Run, outside: Outside) -> Progress | None:
+        """An account that was stopped since acceptance stops the pull: what it brings is a fact, and never refused."""
+        account = self.terms(run).account
+        present = await outside.kept.account(account.id if isinstance(account, Account) else account)
+        if present is None or present.status is AccountStatus.OPEN:
+            return None
+        return Stuck(f"account-{present.status.value}")
 
     def request(self, run: Run) -> Mapping[str, Any]:
         return request_for(self.terms(run), "Debit", "TOPUP")
@@ -189,7 +195,7 @@ class Refund:
     | sending | customer / in_doubt:unit (captures the hold) |
     | accepted | in_doubt:unit / bank |
     | definitely not done | in_doubt:unit / customer, and the hold again |
-    | the pull itself was returned | customer / bank (captures the hold) |
+    | the pull itself was returned | customer / bank (captures the hold); nothing, if a recovery has booked it |
     """
 
     terms: Callable[[Run], AchTerms]
@@ -206,7 +212,8 @@ class Refund:
         pulled = run.results[self.pulled_by]
         payment = await outside.providers.ach.payment(pulled["payment_id"])
         if payment is not None and payment.status in NOT_DONE:
-            return Settled(self._taken_back(run))
+            watch = await outside.kept.watch(watch_id(run.saga_id, self.pulled_by, f"{UNIT}:payment:{payment.id}"))
+            return Settled(self._taken_back(run, watch))
         hears_of = (f"{UNIT}:payment:{pulled['payment_id']}",)
         if payment is None or payment.status is not PaymentStatus.SENT:
             return Waiting(refs=hears_of)
@@ -263,8 +270,13 @@ class Refund:
         legs = (debit(bank, terms.amount), credit(terms.account, terms.amount))
         return Outcome((run.transaction("refund-returned", *legs),))
 
-    def _taken_back(self, run: Run) -> Outcome:
+    def _taken_back(self, run: Run, watch: WatchRecord | None) -> Outcome:
+        """The return is booked here, unless a recovery was first: then the hold alone is left to give back."""
         terms = self.terms(run)
         bank = chart.bank(run.book, terms.amount.asset)
+        if watch is not None and watch.status is WatchStatus.TRIPPED:
+            held = hold(self.hold_id(run), terms.account, bank, terms.amount, saga_id=run.saga_id)
+            return Outcome((release(run.transaction_id(run.step, "hold-released"), held, terms.amount),))
         legs = (debit(terms.account, terms.amount), credit(bank, terms.amount))
-        return Outcome((run.transaction("pull-returned", *legs, holds=(self.hold_id(run),)),))
+        posting = run.transaction("pull-returned", *legs, holds=(self.hold_id(run),))
+        return Outcome((posting,), companions=() if watch is None else (tripped(watch),))

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator
 from app.money import Money, asset
 
 
-def _read(stored: object) -> Money:
+def read_money(stored: object) -> Money:
     if isinstance(stored, Money):
         return stored
     amount, _, code = str(stored).partition(" ")
@@ -19,7 +19,7 @@ def money(amount: Money) -> str:
     return f"{amount} {amount.asset.code}"
 
 
-StoredMoney = Annotated[Money, PlainValidator(_read), PlainSerializer(money)]
+StoredMoney = Annotated[Money, PlainValidator(read_money), PlainSerializer(money)]
 """Money as ``"100.00 USD"``."""
 
 

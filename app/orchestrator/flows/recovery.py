@@ -1,0 +1,160 @@
+"""Recovery: something happened after the end. What it is is fetched, booked as the fact it is, and put before a person.
+
+It is opened by a watch that has tripped, or by an effect that exists although it was concluded that it does not; by the
+same observation twice, once. A case opens with it. While the saga concerned is still going, the recovery lets it go on:
+it may take the event into account itself (a refund that was not sent is not needed any more), and says so by tripping
+the watch. When it has ended, or stands parked, what happened is booked here, and where the customer's bank has taken
+money back, their account is frozen in the same commit.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from app.ids import derived_id, stored_id
+from app.ledger.accounts import CUSTOMER, Account, AccountStatus
+from app.ledger.changes import ABSENT, Companion, Document
+from app.ledger.standing import Act, StandingChange
+from app.ledger.store import ACCOUNT_ACTS
+from app.orchestrator.effects import Effect
+from app.orchestrator.flows.ach import ACH_PULL, ACH_PUSH, UNIT
+from app.orchestrator.flows.chain import CHAIN_SEND, TATUM
+from app.orchestrator.flows.late import Kind, Recovery, customers_account
+from app.orchestrator.flows.late_ach import LANDED_PULL, LANDED_PUSH, RETURNED_PULL, RETURNED_PUSH
+from app.orchestrator.flows.late_chain import COINS_LEFT, REORGANISED
+from app.orchestrator.outside import Outside
+from app.orchestrator.saga import Look, Outcome, Progress, Run, Saga, Settled, Step, Stuck, Waiting
+from app.orchestrator.watches import WatchRecord, WatchStatus, tripped
+
+PULL_LANDED, PUSH_LANDED, COINS_GONE = "ach-pull-landed", "ach-push-landed", "coins-left"
+
+KINDS: Mapping[str, Kind] = {
+    ACH_PULL: RETURNED_PULL,
+    ACH_PUSH: RETURNED_PUSH,
+    CHAIN_SEND: REORGANISED,
+    PULL_LANDED: LANDED_PULL,
+    PUSH_LANDED: LANDED_PUSH,
+    COINS_GONE: COINS_LEFT,
+}
+"""How to look at, and what to book of, each kind of watch and of contradicted effect."""
+
+_LATE_EFFECTS = {(UNIT, "Debit"): PULL_LANDED, (UNIT, "Credit"): PUSH_LANDED, (TATUM, None): COINS_GONE}
+_OBJECTS = {UNIT: "payment", TATUM: "kms"}
+_STILL_GOING = {"running", "waiting", "compensating"}
+
+
+def recovery_from_watch(watch: WatchRecord, happened: str) -> Recovery:
+    """What a tripped watch tells the recovery."""
+    return Recovery(
+        kind=watch.kind,
+        ref=watch.ref,
+        happened=happened,
+        saga_id=watch.saga_id,
+        step=watch.step,
+        facts=dict(watch.facts),
+        watch_id=watch.id,
+    )
+
+
+def recovery_from_effect(effect: Effect, object_id: str, happened: str) -> Recovery:
+    """What an effect that took place after all tells the recovery; ``object_id`` is the provider's id of it."""
+    request = effect.request
+    facts = {name: str(request[name]) for name in ("account_id", "chain") if name in request}
+    return Recovery(
+        kind=kind_of_late(effect),
+        ref=f"{effect.provider}:{_OBJECTS[effect.provider]}:{object_id}",
+        happened=happened,
+        saga_id=effect.saga_id,
+        step=effect.step,
+        facts={**facts, "amount": f"{request['amount']} {request['currency']}"},
+    )
+
+
+def kind_of_late(effect: Effect) -> str:
+    """The kind of recovery that an effect needs which took place although it had been given up."""
+    return _LATE_EFFECTS[effect.provider, effect.request.get("direction")]
+
+
+def open_case(run: Run) -> Outcome:
+    """Put it before a person, whatever comes of it."""
+    recovery: Recovery = run.params
+    case_id = stored_id(run.book, derived_id("cas", run.saga_id))
+    document: Document = {
+        "book": run.book,
+        "kind": recovery.kind,
+        "happened": recovery.happened,
+        "user_id": run.user_id,
+        "saga_id": run.saga_id,
+        "concerns": recovery.saga_id,
+        "ref": recovery.ref,
+        "status": "open",
+        "opened_at": run.now,
+        "version": 1,
+    }
+    return Outcome(companions=(Companion("cases", case_id, ABSENT, document),))
+
+
+async def book_late_event(run: Run, outside: Outside) -> Progress:
+    """Fetch the object's current state, judge it, and say what to book."""
+    recovery: Recovery = run.params
+    kind = KINDS[recovery.kind]
+    watch = await outside.kept.watch(recovery.watch_id) if recovery.watch_id else None
+    if watch is not None and watch.status is WatchStatus.TRIPPED:
+        return Settled()
+    seen = await kind.look(recovery.object_id, recovery.facts, outside)
+    if kind.happened(seen) is None:
+        return Settled()
+    if watch is not None and await outside.kept.saga_status(recovery.saga_id) in _STILL_GOING:
+        return Waiting(refs=(recovery.ref,))
+    seen_as = kind.book(run, seen)
+    if isinstance(seen_as, Waiting) and watch is not None and run.now >= watch.until:
+        return Stuck(f"{recovery.kind}-{kind.happened(seen)}")
+    if not isinstance(seen_as, Settled):
+        return seen_as
+    outcome = seen_as.outcome
+    if watch is not None:
+        outcome = replace(outcome, companions=(*outcome.companions, tripped(watch)))
+    if kind.freezes:
+        outcome = await _frozen(run, outside, outcome)
+    return replace(seen_as, outcome=outcome)
+
+
+async def _frozen(run: Run, outside: Outside, outcome: Outcome) -> Outcome:
+    """The outcome with the customer's account stopped, unless it is already."""
+    account = customers_account(run, run.params.amount.asset)
+    account_id = account.id if isinstance(account, Account) else account
+    present = await outside.kept.account(account_id)
+    if present is None or present.role != CUSTOMER or present.status is not AccountStatus.OPEN:
+        return outcome
+    return replace(
+        outcome,
+        companions=(*outcome.companions, _record_of_freeze(run, account_id)),
+        standings=(StandingChange(account_id, Act.FREEZE),),
+    )
+
+
+def _record_of_freeze(run: Run, account_id: str) -> Companion:
+    """The act as an officer's would be kept, answered for by this recovery."""
+    document: Document = {
+        "act": Act.FREEZE.value,
+        "account_id": account_id,
+        "before": Act.FREEZE.before.value,
+        "after": Act.FREEZE.after.value,
+        "by": "recovery",
+        "reason": f"{run.params.kind} {run.params.happened}",
+        "cause": run.saga_id,
+        "at": run.now,
+        "version": 1,
+    }
+    act_id = stored_id(run.book, derived_id("act", account_id, Act.FREEZE.value, run.saga_id))
+    return Companion(ACCOUNT_ACTS, act_id, ABSENT, document)
+
+
+RECOVERY = Saga(
+    "recovery",
+    version=1,
+    params=Recovery,
+    steps=(
+        Step("open", lambda recovery: f"{recovery.ref} is {recovery.happened}; a case was opened", do=open_case),
+        Step("book", lambda recovery: f"what became of {recovery.ref} is in the books", do=Look(book_late_event)),
+    ),
+)

@@ -1,0 +1,159 @@
+"""Looking after what counts as over: watches, and effects that were taken never to have taken place.
+
+Whatever is heard only says where to look. The object is fetched, and what its state contradicts opens a recovery, whose
+id is derived from the watch (or the effect) and from what was seen: seen twice, by a webhook and by a look of our own,
+it is opened once.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+import structlog
+
+from app.clock import Clock
+from app.errors import StaleGuard
+from app.ids import book_of
+from app.ledger.changes import Change
+from app.orchestrator.effects import Effect, EffectStatus
+from app.orchestrator.flows.ach import UNIT
+from app.orchestrator.flows.late import Recovery
+from app.orchestrator.flows.recovery import KINDS, RECOVERY, kind_of_late, recovery_from_effect, recovery_from_watch
+from app.orchestrator.outside import Outside
+from app.orchestrator.scribe import Door
+from app.orchestrator.starting import Asked, Flows
+from app.orchestrator.store import SagaStore
+from app.orchestrator.watch_store import WatchStore
+from app.orchestrator.watches import WatchRecord, WatchStatus, looked
+from app.providers.outcomes import Declined, ProviderOutcome
+
+_BATCH = 100
+_ENDED_IN_VAIN = {EffectStatus.REJECTED, EffectStatus.CANCELLED}
+
+log = structlog.get_logger()
+
+
+class Lookout:
+    """Opens recoveries."""
+
+    def __init__(
+        self,
+        watches: WatchStore,
+        sagas: SagaStore,
+        flows: Flows,
+        outside: Outside,
+        door: Door,
+        clock: Clock,
+        *,
+        poll_s: float,
+    ) -> None:
+        self._watches = watches
+        self._sagas = sagas
+        self._flows = flows
+        self._outside = outside
+        self._door = door
+        self._clock = clock
+        self._poll_s = poll_s
+        self._closed = asyncio.Event()
+
+    def close(self) -> None:
+        """Take up nothing more."""
+        self._closed.set()
+
+    async def run(self) -> None:
+        """Look after what is due, until closed."""
+        while not self._closed.is_set():
+            await self.sweep()
+            try:
+                async with asyncio.timeout(self._poll_s):
+                    await self._closed.wait()
+            except TimeoutError:
+                continue
+
+    async def sweep(self) -> int:
+        """Look after every watch whose time has come, a batch at most; how many were due.
+
+        One whose provider does not answer stays due; one whose provider will not tell is looked after at its next time.
+        """
+        due = await self._watches.watches_due(self._clock.now(), _BATCH)
+        async with asyncio.TaskGroup() as group:
+            for watch in due:
+                group.create_task(self._look_after(watch))
+        return len(due)
+
+    async def hear(self, refs: Sequence[str]) -> bool:
+        """Something has happened to one of these objects: look at those that are watched; says whether any is.
+
+        Raises what reading from the provider raises.
+        """
+        watches = await self._watches.watches_about(refs)
+        for watch in watches:
+            await self._look_at(watch)
+        return bool(watches)
+
+    async def is_late(self, refs: Sequence[str]) -> bool:
+        """An object that nobody knows: whether it belongs to an effect of ours that had ended, and so is dealt with.
+
+        Raises what reading from the provider raises.
+        """
+        for ref in refs:
+            provider, _, object_id = ref.rpartition(":")
+            if provider != f"{UNIT}:payment":
+                continue
+            payment = await self._outside.providers.ach.payment(object_id)
+            effect = await self._sagas.effect(payment.reference) if payment and payment.reference else None
+            if effect is not None and await self.weigh(effect, object_id):
+                return True
+        return False
+
+    async def weigh(self, effect: Effect, object_id: str) -> bool:
+        """Whether this object of the provider is accounted for by what is known of the effect that made it.
+
+        If the effect had ended in vain, or has become another object, it is by the recovery that this opens; not yet,
+        if the effect is open: its saga will find the object itself. Raises what reading from the provider raises.
+        """
+        ended_in_vain = effect.status in _ENDED_IN_VAIN
+        if not ended_in_vain and effect.status is not EffectStatus.CONFIRMED:
+            return False
+        if not ended_in_vain and object_id in {effect.provider_ref, effect.approved_ref}:
+            return True
+        recovery = recovery_from_effect(effect, object_id, "landed")
+        kind = KINDS[kind_of_late(effect)]
+        happened = kind.happened(await kind.look(object_id, recovery.facts, self._outside))
+        if happened is not None:
+            saga = await self._sagas.saga(effect.saga_id)
+            user_id = saga.user_id if saga else ""
+            await self._open(effect.id, user_id, recovery_from_effect(effect, object_id, happened))
+        return True
+
+    async def _look_after(self, watch: WatchRecord) -> None:
+        try:
+            await self._look_at(watch)
+        except Declined as declined:
+            log.warning("watch-not-readable", saga_id=watch.saga_id, reason=declined.reason)
+        except ProviderOutcome:
+            return
+        try:
+            await self._door.submit(
+                Change(book_of(watch.id), companions=(looked(watch, self._clock.now()),), fact=True)
+            )
+        except StaleGuard:
+            return
+
+    async def _look_at(self, watch: WatchRecord) -> None:
+        if watch.status is WatchStatus.TRIPPED:
+            return
+        kind = KINDS[watch.kind]
+        happened = kind.happened(await kind.look(watch.object_id, watch.facts, self._outside))
+        if happened is not None:
+            await self._open(watch.id, watch.user_id, recovery_from_watch(watch, happened))
+
+    async def _open(self, cause: str, user_id: str, recovery: Recovery) -> None:
+        """Open the recovery of what was seen, unless it is open or over already."""
+
+        async def prepare(_saga_id: str) -> Recovery:
+            return recovery
+
+        content = {"cause": cause, "ref": recovery.ref, "happened": recovery.happened}
+        key = f"{cause}|{recovery.ref}|{recovery.happened}"
+        saga = await self._flows.start(RECOVERY, Asked(book_of(cause), user_id, key, content), prepare)
+        log.warning("recovery-opened", saga_id=saga.id, reason=recovery.happened)
