@@ -28,7 +28,7 @@ router = APIRouter(prefix="/v1/sagas", tags=["sagas"], route_class=StrictRoute)
 _EVENTS_MAX = 500
 _LOOK_S = 0.25
 _STREAM_S = 600.0
-_ENDED = frozenset({"completed", "compensated", "parked"})
+_ENDED = frozenset({"completed", "compensated", "cancelled", "parked"})
 
 
 class StepView(BaseModel):

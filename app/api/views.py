@@ -82,7 +82,9 @@ def place_of(cursor: str) -> Place:
         raise Malformed("The cursor is not one of ours.") from None
 
 
-def paged(found: Sequence[D], limit: int, show: Callable[[D], T], place: Callable[[D], tuple[datetime, str]]) -> Page[T]:
+def paged(
+    found: Sequence[D], limit: int, show: Callable[[D], T], place: Callable[[D], tuple[datetime, str]]
+) -> Page[T]:
     """A page of what was found, of which one more than ``limit`` was asked for; ``place`` is where an item stands."""
     more = cursor_of(*place(found[limit - 1])) if len(found) > limit else None
     return Page(items=[show(each) for each in found[:limit]], next_cursor=more)

@@ -14,7 +14,7 @@ from app.outbox.notifications import NOTIFICATIONS, Notification, notification_d
 
 RECOVERY = "recovery"
 OPENED = "opened"
-ENDINGS = ("completed", "compensated", "parked")
+ENDINGS = ("completed", "compensated", "cancelled", "parked")
 
 _ALWAYS = (
     "account.frozen",

@@ -108,8 +108,6 @@ _SENTENCES = {
     "parked": "{Step}: stopped for a person to look at ({reason}).",
     "command": "{Step}: a person looked at it, and decided: {command}.",
     "cancelled": "It was given up; what was on the way has been written off.",
-    "command": "{Step}: a person looked at it, and decided: {command}.",
-    "cancelled": "It was given up; what was on the way has been written off.",
     "completed": "Everything is done.",
     "compensated": "Everything is undone; the money is where it was.",
 }
