@@ -33,9 +33,9 @@ from app.orchestrator.flows.chart import bank, custody
 from app.orchestrator.inventory import fund_inventory
 from app.orchestrator.journal import SagaRecord
 from app.orchestrator.keeping import Keeping
+from app.orchestrator.lookout import Lookout
 from app.orchestrator.observations import Observations
 from app.orchestrator.orders import Orders
-from app.orchestrator.lookout import Lookout
 from app.orchestrator.orders.trades import Destination, Funding
 from app.orchestrator.outside import Outside
 from app.orchestrator.saga import Saga
@@ -131,10 +131,10 @@ class World:
         self.runtime = replace(
             runtime,
             engine=self.engine(door, flows),
+            lookout=lookout,
             orders=Orders(
                 starting,
                 runtime.ledger,
-            lookout=lookout,
                 runtime.quotes,
                 runtime.bank_links,
                 network=outside.providers.network,
@@ -143,7 +143,6 @@ class World:
             approvals=Approvals(runtime.sagas, door, runtime.providers.coins),
             observations=Observations(
                 InboxStore(runtime.database),
-            onboardings=Onboardings(starting),
                 runtime.sagas,
                 runtime.users,
                 runtime.people,
@@ -178,10 +177,10 @@ class World:
 
     async def act(self) -> int:
         """Everybody does once what is due now; how much that was."""
+        await self.runtime.lookout.sweep()
         return await self._third_parties.act() + await self.runtime.observations.work_off() + await self.work()
 
     async def work(self) -> int:
-        await self.runtime.lookout.sweep()
         """The workers alone do what is due now; how many sagas that were."""
         done = 0
         while await self.runtime.engine.claim_and_drive():
