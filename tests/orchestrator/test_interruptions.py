@@ -22,6 +22,24 @@ async def frozen(world: World, account_id: str) -> None:
     await world.set_status(account_id, AccountStatus.FROZEN)
 
 
+@pytest.mark.parametrize("status", [AccountStatus.FROZEN, AccountStatus.CLOSED])
+@pytest.mark.parametrize("flow", ["purchase", "deposit"])
+async def test_nothing_is_pulled_for_an_account_that_was_stopped_meanwhile(
+    calm_world: World, rich_ada: Customer, flow: str, status: AccountStatus
+) -> None:
+    world = calm_world
+    before = await Outside.of(world)
+    passing = await world.passing_account(rich_ada) if flow == "purchase" else rich_ada.dollars_id
+    saga_id = await (world.buy(rich_ada) if flow == "purchase" else world.deposit(rich_ada))
+    await world.set_status(passing, status)
+    await world.settle()
+    saga = await world.saga(saga_id)
+    assert (saga.status, saga.reason, saga.parked_from) == ("parked", f"account-{status}", "do:collect")
+    assert (await Outside.of(world)).since(before) == Outside(pulls=0, refunds=0, sends=0)
+    await world.audit()
+    await world.set_status(passing, AccountStatus.OPEN)
+
+
 async def test_a_freeze_before_the_conversion_parks_the_money_where_it_is(calm_world: World, ada: Customer) -> None:
     world = calm_world
     before = await Outside.of(world)
