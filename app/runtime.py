@@ -11,6 +11,12 @@ import httpx2
 from redis.asyncio import Redis
 
 from app.clock import Clock, SystemClock
+from app.compliance import trail_store
+from app.compliance.case_store import CaseStore
+from app.compliance.cases import Cases
+from app.compliance.customers import Customers
+from app.compliance.trail import AuditedDoor, Trail
+from app.compliance.trail_store import TrailStore
 from app.idempotency.claims import Claims
 from app.identity import store as users_store
 from app.identity.keys import IssuerKeys
@@ -40,9 +46,11 @@ from app.orchestrator.flows import FLOWS
 from app.orchestrator.keeping import Keeping
 from app.orchestrator.lookout import Lookout
 from app.orchestrator.observations import Observations
+from app.orchestrator.operators import Operators
 from app.orchestrator.orders import Orders
 from app.orchestrator.outside import Outside
 from app.orchestrator.publication import Publication, TellingDoor
+from app.orchestrator.replays import Replays
 from app.orchestrator.scribe import Scribe
 from app.orchestrator.starting import Flows
 from app.orchestrator.store import SagaStore
@@ -75,6 +83,7 @@ COLLECTIONS = (
     *wallet_store.COLLECTIONS,
     *users_store.COLLECTIONS,
     *inbox_store.COLLECTIONS,
+    *trail_store.COLLECTIONS,
     *outbox_store.COLLECTIONS,
 )
 
@@ -114,6 +123,12 @@ class Runtime:
     written: Hints
     published: Hints
     signer: Signer
+    audit: TrailStore
+    cases: CaseStore
+    deciding: Cases
+    customers: Customers
+    operators: Operators
+    replays: Replays
 
 
 @asynccontextmanager
@@ -158,6 +173,8 @@ async def open_runtime(
             lifetime_s=settings.quote_lifetime_s,
         )
         telling = TellingDoor(door, written.give)
+        audit = TrailStore(database)
+        trail = Trail(telling, audit, clock)
         scribe = Scribe(telling, clock, settings.poll_s)
         outside = Outside(providers, bank_links, Keeping(ledger, sagas, WatchStore(database)))
         driver = Driver(FLOWS, sagas, scribe, outside, _policies(settings), clock)
@@ -188,7 +205,7 @@ async def open_runtime(
                 limits=tuple(map(_limit, settings.limits)),
             ),
             batches=Batches(door),
-            acts=Acts(door, ledger, clock, AccountUse(sagas).require_unused),
+            acts=Acts(AuditedDoor(door, trail), ledger, clock, AccountUse(sagas).require_unused),
             expiry=Expiry(door, ledger, clock, poll_s=settings.poll_s),
             bank_links=bank_links,
             quotes=quotes,
@@ -222,6 +239,12 @@ async def open_runtime(
             written=written,
             published=published,
             signer=Signer(settings.receipt_key),
+            audit=audit,
+            cases=CaseStore(database),
+            deciding=Cases(CaseStore(database), trail, clock),
+            customers=Customers(users, ledger, trail, audit),
+            operators=Operators(FLOWS, sagas, ledger, trail, audit, clock, hints.give),
+            replays=Replays(InboxStore(database), sagas, users, trail, clock, hints.give),
         )
 
 
