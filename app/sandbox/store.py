@@ -118,6 +118,10 @@ class Store:
         """Write the document, in place of the one with its ``_id`` if there is one."""
         await self._in(collection).replace_one({"_id": document["_id"]}, document, upsert=True, session=_session.get())
 
+    async def add(self, collection: str, documents: Sequence[Document]) -> None:
+        """Write documents that are not there yet, all in one message."""
+        await self._in(collection).insert_many(documents, session=_session.get())
+
     async def change(
         self, collection: str, query: Query, update: Query, *, sort: Sequence[tuple[str, int]] = (("_id", 1),)
     ) -> Document | None:

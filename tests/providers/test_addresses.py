@@ -129,9 +129,9 @@ def test_the_contracts_of_the_tokens_are_valid_addresses_of_their_chains(network
 
 
 def test_an_address_is_kept_in_one_spelling() -> None:
-    assert canonical_address("evm", EIP_55[0]) == EIP_55[0].lower()
-    assert canonical_address("utxo", "TB1QW508D6QEJXTDG4Y5R3ZARVARY0C5XW7KXPJZSX").startswith("tb1q")
-    assert canonical_address("utxo", "mipcBbFg9gMiCh81Kj8tqqdgoZub1ZJRfn") == "mipcBbFg9gMiCh81Kj8tqqdgoZub1ZJRfn"
+    assert canonical_address("polygon", EIP_55[0].lower()) == EIP_55[0]
+    assert canonical_address("bitcoin", "TB1QW508D6QEJXTDG4Y5R3ZARVARY0C5XW7KXPJZSX").startswith("tb1q")
+    assert canonical_address("bitcoin", "mipcBbFg9gMiCh81Kj8tqqdgoZub1ZJRfn") == "mipcBbFg9gMiCh81Kj8tqqdgoZub1ZJRfn"
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,8 @@ import pytest
 from app.sandbox.config import SandboxConfig
 from tests.sandbox.world import TATUM, Wallet, always, bitcoin_send, book, dial, eventually, running, send_bitcoin
 
+EVM = "0x81bae876b70513c9decc608eed549977a81afa1c"
+
 
 async def tx_id_of(client: httpx2.AsyncClient, pending_id: str) -> str:
     async def signed() -> str:
@@ -128,7 +130,7 @@ async def test_an_operation_deleted_after_its_approval_is_broadcast_all_the_same
 
 
 async def test_a_used_nonce_confirms_at_most_once(client: httpx2.AsyncClient, wallet: Wallet) -> None:
-    body = {"to": "0xabc", "amount": "0.25", "currency": "ETH", "signatureId": "sig-1", "index": 4, "nonce": 17}
+    body = {"to": EVM, "amount": "0.25", "currency": "ETH", "signatureId": "sig-1", "index": 4, "nonce": 0}
     for _ in range(2):
         answer = await client.post("/tatum/v3/ethereum/transaction", json=body, headers=TATUM)
         assert set(answer.json()) == {"signatureId"}
@@ -147,7 +149,7 @@ async def test_a_used_nonce_confirms_at_most_once(client: httpx2.AsyncClient, wa
     await eventually(confirmed)
     query = {"chain": "ethereum-sepolia", "hash": line["hash"]}
     seen = (await client.get("/tatum/v4/data/blockchains/transaction", params=query, headers=TATUM)).json()
-    assert (seen["value"], seen["nonce"], seen["status"]) == ("250000000000000000", 17, True)
+    assert (seen["value"], seen["nonce"], seen["status"]) == ("250000000000000000", 0, True)
 
 
 async def test_the_unsigned_ethereum_transaction_has_its_gas_price_in_wei(
@@ -155,7 +157,7 @@ async def test_the_unsigned_ethereum_transaction_has_its_gas_price_in_wei(
 ) -> None:
     wallet.approval_status = 404
     body = {
-        "to": "0xabc",
+        "to": EVM,
         "amount": "1",
         "currency": "ETH",
         "signatureId": "s",
@@ -175,8 +177,8 @@ async def test_the_unsigned_ethereum_transaction_has_its_gas_price_in_wei(
         ("bitcoin", bitcoin_send("0.000000001")),
         ("bitcoin", bitcoin_send('"0.001"')),
         ("bitcoin", bitcoin_send("NaN")),
-        ("ethereum", '{"to":"0xabc","amount":"1","currency":"ETH","fromPrivateKey":"k"}'),
-        ("ethereum", '{"to":"0xabc","amount":"1e5x","currency":"ETH","signatureId":"s"}'),
+        ("ethereum", '{"to":"' + EVM + '","amount":"1","currency":"ETH","fromPrivateKey":"k"}'),
+        ("ethereum", '{"to":"' + EVM + '","amount":"1e5x","currency":"ETH","signatureId":"s"}'),
         ("dogecoin", "{}"),
     ],
 )
@@ -208,14 +210,18 @@ async def test_rates_and_fees_are_decimal_texts(client: httpx2.AsyncClient) -> N
 
 
 async def test_coins_from_outside_are_told_counted_and_listed(client: httpx2.AsyncClient, wallet: Wallet) -> None:
+    attributes = {"chain": "bitcoin-testnet", "address": "tb1qours", "url": "http://w"}
+    subscription = {"type": "INCOMING_NATIVE_TX", "attr": attributes}
+    (await client.post("/tatum/v4/subscription", json=subscription, headers=TATUM)).raise_for_status()
     body = {"chain": "bitcoin", "address": "tb1qours", "amount": "0.5", "currency": "BTC"}
     tx_hash = (await client.post("/control/tatum/incoming", json=body)).json()["hash"]
 
     async def told() -> bool:
-        return bool(wallet.events("tatum"))
+        return len(wallet.events("tatum")) == 2
 
     await eventually(told)
-    (event,) = wallet.events("tatum")
+    pooled, event = wallet.events("tatum")
+    assert (pooled["txId"], pooled["mempool"]) == (tx_hash, True)
     assert (event["subscriptionType"], event["txId"]) == ("INCOMING_NATIVE_TX", tx_hash)
     assert (event["address"], Decimal(event["amount"])) == ("tb1qours", Decimal("0.5"))
     where = {"chain": "bitcoin-testnet", "address": "tb1qours"}

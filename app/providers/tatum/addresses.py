@@ -10,7 +10,7 @@ import re
 from typing import assert_never
 
 from app.providers.tatum import base58
-from app.providers.tatum.chains import CHAINS, Family, Network
+from app.providers.tatum.chains import CHAINS, Network
 from app.providers.tatum.keccak import keccak_256
 
 _CHARSET = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
@@ -45,15 +45,18 @@ def is_valid_address(chain: str, network: Network, address: str) -> bool:
             assert_never(known.family)
 
 
-def same_address(family: Family, one: str, other: str) -> bool:
-    """Whether two texts are one address: letters' case means nothing on EVM chains and in bech32."""
-    return canonical_address(family, one) == canonical_address(family, other)
+def canonical_address(chain: str, address: str) -> str:
+    """The one spelling under which an address is kept and compared: EIP-55 on EVM chains, small letters in bech32.
 
-
-def canonical_address(family: Family, address: str) -> str:
-    """The one spelling under which an address is kept and compared; as it is where case is content."""
-    is_caseless = family == "evm" or (family == "utxo" and address.lower().startswith(("bc1", "tb1")))
-    return address.lower() if is_caseless else address
+    Elsewhere, and on chains that nobody knows, the case of letters is content.
+    """
+    known = CHAINS.get(chain)
+    if known is None:
+        return address
+    if known.family == "evm":
+        return checksummed(address)
+    is_bech32 = known.family == "utxo" and address.lower().startswith(tuple(known.address_prefixes.values()))
+    return address.lower() if is_bech32 else address
 
 
 def checksummed(address: str) -> str:

@@ -88,7 +88,7 @@ def _received(unsigned: Any, chain: Chain, network: Network) -> tuple[str, Money
     data = (unsigned.get("data") or "0x").removeprefix("0x").lower()
     value = quantity(unsigned.get("value", 0))
     if not data:
-        return text(unsigned["to"]), Money(value, chain.coin)
+        return checksummed(text(unsigned["to"])), Money(value, chain.coin)
     token = chain.token_at(text(unsigned["to"]), network)
     if token is None or value or not data.startswith(_TRANSFER) or len(data) != _CALL_DIGITS:
         raise ValueError("a call that is no transfer of a token of ours")
@@ -119,7 +119,11 @@ def _succeeded(status: Any) -> bool:
 
 def _paid(body: Any, chain: Chain, network: Network) -> tuple[Paid, ...]:
     value = quantity(body["value"])
-    own = (Paid("value", body["to"], Money(value, chain.coin)),) if value and isinstance(body.get("to"), str) else ()
+    own = (
+        (Paid("value", checksummed(body["to"]), Money(value, chain.coin)),)
+        if value and isinstance(body.get("to"), str)
+        else ()
+    )
     return (*own, *_transfers(body.get("logs") or (), chain, network))
 
 

@@ -7,7 +7,10 @@ from app.sandbox.simulation import Simulation
 from app.sandbox.store import Document
 from app.sandbox.tatum.blocks import Blocks
 from app.sandbox.tatum.chains import CHAINS, Chain, restored, stored
+from app.sandbox.tatum.encodings import base58
 from app.sandbox.tatum.notices import Notices
+from app.sandbox.tatum.outputs import Outputs
+from app.sandbox.tatum.wallets import is_ours
 
 TRANSACTIONS = "tatum_transactions"
 SPENT = "tatum_spent"
@@ -18,7 +21,7 @@ SCANNED_MAX = 100_000
 
 
 class AlreadySpent(Exception):
-    """Another transaction used the nonce or the input."""
+    """Another transaction used the nonce or the input, or it is not there to be used."""
 
 
 class ChainBook:
@@ -29,6 +32,7 @@ class ChainBook:
         self._store = simulation.store
         self._blocks = blocks
         self._notices = notices
+        self.outputs = Outputs(simulation)
 
     async def broadcast(
         self,
@@ -39,34 +43,62 @@ class ChainBook:
         spends: list[str],
         kms_id: str | None,
         nonce: int | None = None,
+        change: Document | None = None,
         tx_hash: str | None = None,
     ) -> str:
         """Put a transaction on its way into a block; its hash. Raises AlreadySpent."""
-        digits = await self._simulation.new_hex(f"tatum-tx/{chain.name}", 64)
-        tx_hash = tx_hash or (digits if chain.is_utxo else f"0x{digits}")
+        tx_hash = tx_hash or await self._new_hash(chain)
         for spent in spends:
             if await self._store.get(SPENT, spent) is not None:
                 raise AlreadySpent(spent)
+            if chain.is_utxo and await self.outputs.get(spent) is None:
+                raise AlreadySpent(spent)
+        if nonce is not None and nonce < await self.nonce(chain, sender):
+            raise AlreadySpent(nonce)
         for spent in spends:
             await self._store.put(SPENT, {"_id": spent, "hash": tx_hash})
-        await self._store.put(
-            TRANSACTIONS,
-            {
-                "_id": tx_hash,
-                "chain": chain.name,
-                "from": sender,
-                "to": outputs,
-                "nonce": nonce,
-                "kms_id": kms_id,
-                "status": "broadcast",
-                "block_number": None,
-                "created_at": self._simulation.clock.now(),
-            },
-        )
+        if chain.is_utxo:
+            await self.outputs.spend(spends, tx_hash)
+        broadcast = {
+            "_id": tx_hash,
+            "chain": chain.name,
+            "from": sender,
+            "to": outputs,
+            "nonce": nonce,
+            "spends": spends,
+            "change": change,
+            "reverts": False,
+            "kms_id": kms_id,
+            "status": "broadcast",
+            "block_number": None,
+            "created_at": self._simulation.clock.now(),
+        }
+        await self._store.put(TRANSACTIONS, broadcast)
+        if chain.is_utxo and kms_id is None:
+            await self._notices.pooled(broadcast)
         for output in outputs:
             await self._shift(chain, sender, -restored(output))
-        await self._simulation.agenda.add("tatum", "mine", tx_hash, after_s=self._simulation.config.pace_s / 2)
+        await self.schedule(tx_hash, self._simulation.config.pace_s / 2)
         return tx_hash
+
+    async def _new_hash(self, chain: Chain) -> str:
+        digits = await self._simulation.new_hex(f"tatum-tx/{chain.name}", 64)
+        match chain.name:
+            case "bitcoin" | "tron":
+                return digits
+            case "solana":
+                return base58(bytes.fromhex(digits) * 2)
+            case _:
+                return f"0x{digits}"
+
+    async def schedule(self, tx_hash: str, after_s: float) -> None:
+        """Let the transaction be mined then."""
+        await self._simulation.agenda.add("tatum", "mine", tx_hash, after_s=after_s)
+
+    async def nonce(self, chain: Chain, address: str) -> int:
+        """How many transactions of the address are in blocks."""
+        query = {"chain": chain.name, "from": address, "status": "confirmed"}
+        return await self._store.count(TRANSACTIONS, {**query, "nonce": {"$ne": None}})
 
     async def mine(self, tx_hash: str) -> None:
         """Put the transaction into the block of now, once, and tell."""
@@ -77,6 +109,8 @@ class ChainBook:
         if waiting is None or waiting["status"] != "broadcast":
             return
         chain = next(chain for chain in CHAINS if chain.name == waiting["chain"])
+        if waiting["nonce"] is not None and waiting["nonce"] > await self.nonce(chain, waiting["from"]):
+            return  # it waits in the pool for the nonces before it
         mined = {
             **waiting,
             "status": "confirmed",
@@ -84,9 +118,32 @@ class ChainBook:
             "mined_at": self._simulation.clock.now(),
         }
         await self._store.put(TRANSACTIONS, mined)
+        payee = mined["from"] if mined["reverts"] else None
         for output in mined["to"]:
-            await self._shift(chain, output["address"], restored(output))
-        await self._notices.moved(mined)
+            await self._shift(chain, payee or output["address"], restored(output))
+        if chain.is_utxo:
+            await self.outputs.mined(chain, with_change(mined))
+        if not mined["reverts"]:
+            await self._notices.moved(mined)
+        await self.mine_following(mined)
+
+    async def give_back(self, chain: Chain, transaction: Document) -> None:
+        """What its sender had sent is the sender's again."""
+        for output in transaction["to"]:
+            await self._shift(chain, transaction["from"], restored(output))
+
+    async def unmine(self, chain: Chain, transaction: Document) -> None:
+        """Its block is gone: the receivers never got anything, and its outputs are not there to be spent."""
+        for output in transaction["to"]:
+            await self._shift(chain, output["address"], -restored(output))
+        await self.outputs.unmined(transaction)
+
+    async def mine_following(self, mined: Document) -> None:
+        """The sender's next nonce may have been waiting for this one."""
+        if mined["nonce"] is not None:
+            query = {"chain": mined["chain"], "from": mined["from"], "status": "broadcast"}
+            for following in await self._store.find(TRANSACTIONS, {**query, "nonce": mined["nonce"] + 1}):
+                await self.schedule(following["_id"], 0)
 
     async def fund(self, chain: Chain, address: str) -> None:
         """Give a KMS-managed address its opening balance, when it is first seen."""
@@ -94,6 +151,8 @@ class ChainBook:
         if await self._store.get(TREASURIES, key) is None:
             opening = OPENING_COINS * chain.coin.one
             await self._store.put(TREASURIES, {"_id": key, "minor": str(opening)})
+            if chain.is_utxo and is_ours(chain, address):
+                await self.outputs.open(chain, address, Money(opening, chain.coin))
 
     async def of_address(self, chain: Chain, address: str) -> list[Document]:
         """The address's transactions, oldest first."""
@@ -140,6 +199,12 @@ class ChainBook:
 
 def output_document(address: str, amount: Money) -> Document:
     return {"address": address, **stored(amount)}
+
+
+def with_change(transaction: Document) -> Document:
+    """The transaction with what returns to its sender among its outputs, as the last one."""
+    change = transaction["change"]
+    return {**transaction, "to": [*transaction["to"], change]} if change else transaction
 
 
 def _lines(transaction: Document) -> list[dict[str, Any]]:

@@ -7,6 +7,15 @@ from typing import Any
 from app.money import ASSETS, Asset, Money
 
 _ALIASES = {"MATIC": "POL", "USDC_MATIC": "USDC", "USDT_MATIC": "USDT", "USDT_TRON": "USDT", "TRON": "TRX"}
+_OTHER_NAMES = {"POL_ETH": "polygon", "TRX": "tron"}
+
+CONTRACTS = {
+    ("ethereum", "USDC"): "0x1c7D4B196Cb0C7B01d743Fbc6116a902379C7238",
+    ("ethereum", "USDT"): "0x7169D38820dfd117C3FA1f22a697dBA58d90BA06",
+    ("polygon", "USDC"): "0x41E94Eb019C0762f9Bfcf9Fb1E58725BfB0e7582",
+    ("tron", "USDT"): "TXYZopYRdj2D9XRtbG411XZZ3kM5VkAeBf",
+}
+"""The tokens that the testnets have, by chain and code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +33,15 @@ class Chain:
     def is_utxo(self) -> bool:
         return self.name == "bitcoin"
 
+    @property
+    def is_evm(self) -> bool:
+        """Whether it is Ethereum's kind: nonces, gas, contracts."""
+        return self.name in {"ethereum", "polygon"}
+
+    def carries(self, asset: Asset) -> bool:
+        """Whether the asset is its coin or one of its tokens."""
+        return asset == self.coin or (self.name, asset.code) in CONTRACTS
+
 
 CHAINS: tuple[Chain, ...] = (
     Chain("bitcoin", "BTC", "bitcoin-testnet", ASSETS["BTC"], 2_900_000, 4),
@@ -36,7 +54,7 @@ CHAINS: tuple[Chain, ...] = (
 
 def chain_named(name: str) -> Chain | None:
     """The chain behind ``bitcoin``, ``bitcoin-testnet``, ``bitcoin-mainnet`` or ``BTC``."""
-    family = name.partition("-")[0].lower()
+    family = _OTHER_NAMES.get(name, name.partition("-")[0].lower())
     return next((chain for chain in CHAINS if family == chain.name or name == chain.kms_code), None)
 
 

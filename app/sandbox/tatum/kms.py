@@ -7,14 +7,16 @@ The vendor cannot know what the daemon has signed already: an operation deleted 
 vendor's list, and is broadcast all the same.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import httpx2
 
+from app.money import Money
 from app.sandbox.simulation import Simulation
 from app.sandbox.store import Document
 from app.sandbox.tatum.chain_book import AlreadySpent, ChainBook, output_document
-from app.sandbox.tatum.chains import CHAINS, Chain
+from app.sandbox.tatum.chains import CHAINS, Chain, restored
 from app.sandbox.tatum.notices import Notices
 from app.sandbox.tatum.refusals import body_of, chain_of, invalid, refusal
 from app.sandbox.tatum.sends import Sending, account_sending, bitcoin_sending
@@ -41,6 +43,8 @@ class Kms:
         """Accept a send; the answer is the id of the pending operation, not the signature id that was sent."""
         chain = chain_of(call.path("chain"))
         sending = bitcoin_sending(call, chain) if chain.is_utxo else account_sending(call, chain)
+        if chain.is_utxo:
+            sending = await self._with_inputs(sending)
         await self._book.fund(chain, sending.sender)
         if call.declined or (
             sending.total.asset == chain.coin and await self._book.spendable(chain, sending.sender) < sending.total
@@ -50,6 +54,23 @@ class Kms:
         await self._store.put(PENDING, self._document(pending_id, sending))
         await self._schedule("ask", pending_id, self._simulation.config.pace_s / 4)
         return Answer({"signatureId": pending_id})
+
+    async def _with_inputs(self, sending: Sending) -> Sending:
+        """The send with the owner of its inputs and its change. Raises Refusal for inputs that are not to be had."""
+        inputs = [await self._book.outputs.get(name) for name in sending.spends]
+        if any(each is None or each["spent_by"] is not None for each in inputs):
+            raise refusal(403, "bitcoin.utxo.missing", "An UTXO is spent already, or was never there.")
+        found = [each for each in inputs if each is not None]
+        if not found:
+            return sending
+        worth = sum((restored(each) for each in found[1:]), start=restored(found[0]))
+        needed = sending.total + (sending.fee or Money(0, worth.asset))
+        if worth < needed:
+            raise refusal(403, "balance.insufficient", "The UTXOs do not cover the amount and the fee.")
+        change = None
+        if sending.change_address and needed < worth:
+            change = output_document(sending.change_address, worth - needed)
+        return replace(sending, sender=found[0]["address"], change=change)
 
     async def list_pending(self, call: Call) -> Answer:
         """What waits for a signature on a chain, for all signature ids or for the posted ones."""
@@ -107,6 +128,7 @@ class Kms:
                 spends=pending["spends"],
                 kms_id=pending["_id"],
                 nonce=pending["nonce"],
+                change=pending["change"],
                 tx_hash=tx_hash,
             )
         except AlreadySpent:
@@ -163,6 +185,7 @@ class Kms:
             "spends": list(sending.spends),
             "serialized": sending.serialized,
             "nonce": sending.nonce,
+            "change": sending.change,
             "index": sending.index,
             "state": "pending",
             "deleted": False,

@@ -42,13 +42,19 @@ class Notices:
         await self._post({"subscriptionType": "KMS_FAILED_TX", "signatureId": pending_id, "error": error})
 
     async def moved(self, transaction: Document) -> None:
-        """Tell of a mined transaction: its sender when it is ours, receivers when subscribed or paid from outside."""
+        """Tell of a mined transaction: its sender when it is the daemon's, its receivers when they are watched."""
         sender = transaction["from"]
         for output in transaction["to"]:
             if transaction["kms_id"] is not None:
                 await self._address_event(transaction, output, sender, output["address"], "OUTGOING")
-            if transaction["kms_id"] is None or await self._is_subscribed(output["address"]):
+            if await self._is_watched(transaction, output):
                 await self._address_event(transaction, output, output["address"], sender, "INCOMING")
+
+    async def pooled(self, transaction: Document) -> None:
+        """Tell the watched receivers of a UTXO transaction that it waits in the pool."""
+        for output in transaction["to"]:
+            if await self._is_watched(transaction, output):
+                await self._address_event(transaction, output, output["address"], transaction["from"], "INCOMING")
 
     async def _address_event(
         self, transaction: Document, output: Document, address: str, counter_address: str, direction: str
@@ -56,6 +62,7 @@ class Notices:
         amount = restored(output)
         chain = next(chain for chain in CHAINS if chain.name == transaction["chain"])
         native = amount.asset == chain.coin
+        seen = {"blockNumber": transaction["block_number"]} if transaction["block_number"] else {"mempool": True}
         await self._post(
             {
                 "address": address,
@@ -63,7 +70,7 @@ class Notices:
                 "amount": str(amount),
                 "asset": amount.asset.code,
                 "txId": transaction["_id"],
-                "blockNumber": transaction["block_number"],
+                **seen,
                 "type": "native" if native else "token",
                 "chain": chain.testnet,
                 "subscriptionType": f"{direction}_{'NATIVE' if native else 'FUNGIBLE'}_TX",
@@ -73,8 +80,16 @@ class Notices:
     async def _post(self, body: dict[str, Any]) -> None:
         await self._simulation.webhooks.post("tatum", exact_json.write(body))
 
-    async def _is_subscribed(self, address: str) -> bool:
-        return await self._store.count(SUBSCRIPTIONS, {"attr.address": address}) > 0
+    async def _is_watched(self, transaction: Document, output: Document) -> bool:
+        """Whether somebody subscribed to that chain, address and kind of coin."""
+        chain = next(chain for chain in CHAINS if chain.name == transaction["chain"])
+        kind = "NATIVE" if restored(output).asset == chain.coin else "FUNGIBLE"
+        query = {
+            "attr.address": output["address"],
+            "attr.chain": chain.testnet,
+            "type": {"$in": [f"INCOMING_{kind}_TX", "ADDRESS_EVENT"]},
+        }
+        return await self._store.count(SUBSCRIPTIONS, query) > 0
 
     async def subscribe(self, call: Call) -> Answer:
         body = body_of(call)

@@ -23,6 +23,8 @@ BITCOIN_FEES = {"fast": Decimal("0.00002"), "medium": Decimal("0.00001"), "slow"
 BITCOIN_SATOSHI_PER_BYTE = {"fast": 12, "medium": 8, "slow": 4}
 GAS_PRICE_WEI = {"fast": 30_000_000_000, "medium": 20_000_000_000, "slow": 15_000_000_000}
 GAS_LIMIT = 21_000
+TOKEN_GAS_LIMIT = 65_000
+BITCOIN_FEE_SATOSHI = 1_000
 _CENT_OF_A_CENT = Decimal("0.0001")
 
 
@@ -57,4 +59,5 @@ class Prices:
         chain = chain_of(body_of(call).get("chain"))
         if chain.is_utxo:
             return Answer({tier: format(fee, "f") for tier, fee in BITCOIN_FEES.items()})
-        return Answer({"gasPrice": str(GAS_PRICE_WEI["medium"]), "gasLimit": str(GAS_LIMIT)})
+        limit = TOKEN_GAS_LIMIT if body_of(call).get("contractAddress") else GAS_LIMIT
+        return Answer({"gasPrice": str(GAS_PRICE_WEI["medium"]), "gasLimit": str(limit)})

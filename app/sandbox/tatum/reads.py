@@ -1,17 +1,20 @@
 """Reading the chains: transactions, heights, balances, history."""
 
+from decimal import Decimal
 from typing import Any
 
+from app.money import Money
 from app.sandbox.simulation import Simulation
 from app.sandbox.store import Document
 from app.sandbox.tatum.blocks import Blocks
 from app.sandbox.tatum.chain_book import TRANSACTIONS, ChainBook
-from app.sandbox.tatum.chains import Chain, restored
-from app.sandbox.tatum.prices import GAS_LIMIT, GAS_PRICE_WEI
+from app.sandbox.tatum.chains import CONTRACTS, Chain, money, restored
+from app.sandbox.tatum.encodings import derived_address
 from app.sandbox.tatum.refusals import chain_of, invalid, refusal
+from app.sandbox.tatum.shown import shown, utxo_shown
+from app.sandbox.tatum.wallets import is_ours
 from app.sandbox.vendor import Answer, Call
 
-BITCOIN_FEE_SATOSHI = 1_000
 _PAGE_MAX = 50
 
 
@@ -29,7 +32,65 @@ class Reads:
         transaction = await self._store.get(TRANSACTIONS, call.query("hash"))
         if transaction is None or transaction["chain"] != chain.name or transaction["status"] != "confirmed":
             raise refusal(404, "tx.not.found", "Transaction not found. Possible not exists or is still pending.")
-        return Answer(_utxo_shown(transaction) if chain.is_utxo else _account_shown(transaction))
+        return Answer(shown(chain, transaction))
+
+    async def derived(self, call: Call) -> Answer:
+        """The address of that number behind a public key; Solana has no such thing."""
+        chain, index = chain_of(call.path("chain")), call.path("index")
+        if chain.name == "solana" or not (index.isascii() and index.isdigit()):
+            raise invalid("index", index, "index must be a number, and the chain must derive addresses")
+        return Answer({"address": derived_address(chain, call.path("xpub"), int(index))})
+
+    async def nonce(self, call: Call) -> Answer:
+        """How many transactions of an address are in blocks; an EVM address is read however it is cased."""
+        return Answer(await self._book.nonce(chain_of(call.query("chain")), call.query("address")))
+
+    async def unspent(self, call: Call) -> Answer:
+        """Outputs to spend, worth at least ``totalValue`` if there is that much."""
+        chain, address = _utxo_chain(call), call.query("address")
+        try:
+            at_least = money(call.query("totalValue"), chain.coin)
+        except ValueError as error:
+            raise invalid("totalValue", call.query("totalValue"), str(error)) from None
+        if is_ours(chain, address):
+            await self._store.atomically(lambda: self._book.fund(chain, address))
+        found = await self._book.outputs.unspent(chain, address, at_least)
+        return Answer([_unspent_row(chain, output) for output in found])
+
+    async def utxo_history(self, call: Call) -> Answer:
+        """The latest transactions that spent from an address (``outgoing``) or paid it, newest first."""
+        chain, address = _utxo_chain(call), call.query("address")
+        outgoing = call.query("txType") == "outgoing"
+        size = min(_whole(call, "pageSize", _PAGE_MAX), _PAGE_MAX)
+        found = [
+            each
+            for each in await self._book.of_address(chain, address)
+            if each["status"] == "confirmed" and (each["from"] == address) == outgoing
+        ]
+        found.sort(key=lambda each: each["block_number"], reverse=True)
+        return Answer([utxo_shown(each) for each in found[:size]])
+
+    async def portfolio(self, call: Call) -> Answer:
+        """Token balances, in whole tokens."""
+        chain, address = chain_of(call.query("chain")), call.query("addresses")
+        held: dict[str, Money] = {}
+        for each in await self._book.of_address(chain, address):
+            for output in each["to"] if each["status"] == "confirmed" else ():
+                amount = restored(output)
+                if amount.asset != chain.coin:
+                    signed = amount if output["address"] == address else -amount
+                    held[amount.asset.code] = held.get(amount.asset.code, Money(0, amount.asset)) + signed
+        rows = [
+            {
+                "chain": chain.testnet,
+                "type": "fungible",
+                "address": address,
+                "balance": str(balance),
+                "tokenAddress": CONTRACTS[chain.name, code],
+            }
+            for code, balance in held.items()
+        ]
+        return Answer({"result": rows})
 
     async def current_block(self, call: Call) -> Answer:
         return Answer(self._blocks.height(chain_of(call.query("chain"))))
@@ -63,52 +124,30 @@ class Reads:
         return Answer({"result": rows[offset : offset + min(size, _PAGE_MAX)], "prevPage": "", "nextPage": ""})
 
 
+def _utxo_chain(call: Call) -> Chain:
+    chain = chain_of(call.query("chain"))
+    if not chain.is_utxo:
+        raise invalid("chain", call.query("chain"), "chain must be an UTXO chain")
+    return chain
+
+
+def _unspent_row(chain: Chain, output: Document) -> dict[str, Any]:
+    amount = str(restored(output))
+    return {
+        "chain": chain.testnet,
+        "address": output["address"],
+        "txHash": output["tx_hash"],
+        "index": output["place"],
+        "value": Decimal(amount),
+        "valueAsString": amount,
+    }
+
+
 def _whole(call: Call, name: str, default: int) -> int:
     text = call.query(name, str(default))
     if not (text.isascii() and text.isdigit() and len(text) < 10):
         raise invalid(name, text, f"{name} must be a number")
     return int(text)
-
-
-def _utxo_shown(transaction: Document) -> dict[str, Any]:
-    """Values are satoshi, as in the vendor's schema of UTXO transactions."""
-    outputs = [
-        {"value": restored(output).minor, "address": output["address"], "script": ""} for output in transaction["to"]
-    ]
-    spent = sum(output["value"] for output in outputs) + BITCOIN_FEE_SATOSHI
-    return {
-        "hash": transaction["_id"],
-        "blockNumber": transaction["block_number"],
-        "fee": BITCOIN_FEE_SATOSHI,
-        "time": int(transaction["mined_at"].timestamp()),
-        "inputs": [
-            {
-                "prevout": {"hash": transaction["_id"][::-1], "index": 0},
-                "coin": {"address": transaction["from"], "value": spent},
-            }
-        ],
-        "outputs": outputs,
-    }
-
-
-def _account_shown(transaction: Document) -> dict[str, Any]:
-    output = transaction["to"][0]
-    price = str(GAS_PRICE_WEI["medium"])
-    return {
-        "hash": transaction["_id"],
-        "transactionHash": transaction["_id"],
-        "blockNumber": transaction["block_number"],
-        "from": transaction["from"],
-        "to": output["address"],
-        "value": str(restored(output).minor),
-        "nonce": transaction["nonce"],
-        "gas": GAS_LIMIT,
-        "gasPrice": price,
-        "gasUsed": GAS_LIMIT,
-        "effectiveGasPrice": price,
-        "status": True,
-        "logs": [],
-    }
 
 
 def _history_rows(chain: Chain, transaction: Document, address: str) -> list[dict[str, Any]]:

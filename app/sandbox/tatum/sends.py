@@ -1,22 +1,22 @@
 """Reading a request to send coins. Every send goes through KMS; a private key in one is refused."""
 
+import re
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
-from hashlib import sha256
 from typing import Any
 
 from app.money import Money
 from app.sandbox import exact_json
-from app.sandbox.tatum.chains import Chain, asset_named, money
+from app.sandbox.store import Document
+from app.sandbox.tatum.chains import CONTRACTS, Chain, asset_named, money
+from app.sandbox.tatum.encodings import from_base58
 from app.sandbox.tatum.refusals import body_of, invalid, refusal
+from app.sandbox.tatum.unsigned import solana_transaction, tron_transaction, web3_transaction
+from app.sandbox.tatum.wallets import address_of
 from app.sandbox.vendor import Call, Refusal
 
 _OUTPUTS_MAX = 100
-_TOKEN_CONTRACTS = {
-    "USDC": "0x1c7d4b196cb0c7b01d743fbc6116a902379c7238",
-    "USDT": "0x7169d38820dfd117c3fa1f22a697dba58d90ba06",
-}
-_ERC20_TRANSFER = "a9059cbb"
+_EVM_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
+_BASE58_BYTES = {"tron": 25, "solana": 32}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,9 @@ class Sending:
     serialized: str
     nonce: int | None = None
     index: int | None = None
+    fee: Money | None = None
+    change_address: str = ""
+    change: Document | None = None
 
     @property
     def total(self) -> Money:
@@ -65,57 +68,52 @@ def bitcoin_sending(call: Call, chain: Chain) -> Sending:
         signature_ids=tuple(_signature_id(source.get("signatureId")) for source in sources),
         spends=tuple(f"{source['txHash']}:{source.get('index')}" for source in sources if "txHash" in source),
         serialized=exact_json.write(signed),
+        fee=_amount(body["fee"], chain, chain.coin.code) if "fee" in body else None,
+        change_address=str(body.get("changeAddress", "")),
     )
 
 
 def account_sending(call: Call, chain: Chain) -> Sending:
-    """The request to send on a chain with accounts and nonces. Raises Refusal."""
+    """The request to send on a chain with accounts. Raises Refusal."""
     body = body_of(call)
     if "fromPrivateKey" in body or "privateKey" in body:
         raise _private_key_refused()
-    to, index, nonce = body.get("to"), body.get("index"), body.get("nonce")
-    if not isinstance(to, str) or not to:
-        raise invalid("to", None, "to must be an address")
+    index, nonce = body.get("index"), body.get("nonce")
     for name, number in (("index", index), ("nonce", nonce)):
         if number is not None and (isinstance(number, bool) or not isinstance(number, int) or number < 0):
             raise invalid(name, None, f"{name} must not be less than 0")
-    signature_id = _signature_id(body.get("signatureId"))
-    amount = _amount(body.get("amount"), body.get("currency") or chain.coin.code)
-    sender = str(body.get("from") or "0x" + sha256(f"{signature_id}/{index}".encode()).hexdigest()[:40])
+    to, signature_id = _address(body.get("to"), chain), _signature_id(body.get("signatureId"))
+    amount = _amount(body.get("amount"), chain, _currency(body, chain))
+    sender = str(body.get("from") or address_of(chain, signature_id, index))
     return Sending(
         chain=chain,
         sender=sender,
         outputs=(Output(to, amount),),
         signature_ids=(signature_id,),
         spends=() if nonce is None else (f"{chain.name}/{sender}/{nonce}",),
-        serialized=exact_json.write(_unsigned(chain, to, amount, nonce, body.get("fee") or {})),
+        serialized=_unsigned(chain, sender, to, amount, nonce, body.get("fee") or {}),
         nonce=nonce,
         index=index,
     )
 
 
-def _unsigned(chain: Chain, to: str, amount: Money, nonce: int | None, fee: dict[str, Any]) -> dict[str, Any]:
-    """The transaction as the daemon is given it, in web3's form: quantities in hexadecimal, the gas price in wei."""
-    contract = None if amount.asset == chain.coin else _TOKEN_CONTRACTS.get(amount.asset.code)
-    fields: dict[str, Any] = {"from": 0, "to": to, "value": hex(amount.minor)}
-    if contract is not None:
-        recipient = to.removeprefix("0x").lower().rjust(64, "0")
-        fields |= {"to": contract, "value": "0x0", "data": f"0x{_ERC20_TRANSFER}{recipient}{amount.minor:064x}"}
-    if nonce is not None:
-        fields["nonce"] = nonce
-    if "gasPrice" in fee:
-        fields["gasPrice"] = hex(_gwei(fee["gasPrice"]))
-    if "gasLimit" in fee:
-        fields["gas"] = str(fee["gasLimit"])
-    return fields
+def _unsigned(chain: Chain, sender: str, to: str, amount: Money, nonce: int | None, fee: dict[str, Any]) -> str:
+    if chain.is_evm:
+        return web3_transaction(chain, to, amount, nonce, fee)
+    if chain.name == "tron":
+        return tron_transaction(chain, sender, to, amount)
+    return solana_transaction(sender, to, amount)
 
 
-def _gwei(text: Any) -> int:
-    """Wei: the body's gas price is in Gwei, unlike the estimate's."""
-    try:
-        return int(Decimal(str(text)).scaleb(9))
-    except (InvalidOperation, ValueError, OverflowError):
-        raise invalid("fee.gasPrice", None, "gasPrice must be a number of Gwei") from None
+def _currency(body: dict[str, Any], chain: Chain) -> Any:
+    """A token is named by its contract at Tron's own endpoint, by its code everywhere else."""
+    if "tokenAddress" not in body:
+        return body.get("currency") or chain.coin.code
+    if not isinstance(body.get("feeLimit"), int):
+        raise invalid("feeLimit", None, "feeLimit must be a number")
+    return next(
+        (code for (name, code), at in CONTRACTS.items() if (name, at) == (chain.name, body["tokenAddress"])), ""
+    )
 
 
 def _outputs(given: Any, chain: Chain) -> tuple[Output, ...]:
@@ -127,18 +125,34 @@ def _outputs(given: Any, chain: Chain) -> tuple[Output, ...]:
             raise invalid("to.address", None, "address must be a text")
         if isinstance(output.get("value"), str):
             raise invalid("to.value", output["value"], "value must be a number")
-        outputs.append(Output(output["address"], _amount(output.get("value"), chain.coin.code)))
+        outputs.append(Output(output["address"], _amount(output.get("value"), chain, chain.coin.code)))
     return tuple(outputs)
 
 
-def _amount(given: Any, currency: Any) -> Money:
+def _amount(given: Any, chain: Chain, currency: Any) -> Money:
     asset = asset_named(currency) if isinstance(currency, str) else None
-    if asset is None:
+    if asset is None or not chain.carries(asset):
         raise invalid("currency", None, "currency must be supported on this chain")
     try:
         return money(given, asset)
     except ValueError as error:
         raise invalid("amount", None, str(error)) from None
+
+
+def _address(given: Any, chain: Chain) -> str:
+    """An address of the chain, as far as its form shows."""
+    if not isinstance(given, str) or not given:
+        raise invalid("to", None, "to must be an address")
+    if chain.is_evm and not _EVM_ADDRESS.fullmatch(given):
+        raise invalid("to", given, "to must be an address of 42 characters")
+    if chain.name in _BASE58_BYTES:
+        try:
+            length = len(from_base58(given))
+        except ValueError:
+            length = 0
+        if length != _BASE58_BYTES[chain.name]:
+            raise invalid("to", given, "to must be an address")
+    return given
 
 
 def _signature_id(given: Any) -> str:

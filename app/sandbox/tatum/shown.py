@@ -1,0 +1,121 @@
+"""A transaction as each chain's explorer shows it."""
+
+from typing import Any
+
+from app.sandbox.store import Document
+from app.sandbox.tatum.chain_book import with_change
+from app.sandbox.tatum.chains import CONTRACTS, Chain, restored
+from app.sandbox.tatum.encodings import from_base58
+from app.sandbox.tatum.prices import BITCOIN_FEE_SATOSHI, GAS_LIMIT, GAS_PRICE_WEI, TOKEN_GAS_LIMIT
+
+_TRANSFER_TOPIC = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
+_LAMPORTS_PER_SIGNATURE = 5_000
+_TRON_FEE_SUN = 1_100_000
+
+
+def shown(chain: Chain, transaction: Document) -> dict[str, Any]:
+    """The vendor's answer for a mined transaction."""
+    if chain.is_utxo:
+        return utxo_shown(transaction)
+    if chain.is_evm:
+        return _evm_shown(chain, transaction)
+    return _tron_shown(chain, transaction) if chain.name == "tron" else _solana_shown(transaction)
+
+
+def utxo_shown(transaction: Document) -> dict[str, Any]:
+    """Values are satoshi, as in the vendor's schema of UTXO transactions."""
+    outputs = [
+        {"value": restored(output).minor, "address": output["address"], "script": ""}
+        for output in with_change(transaction)["to"]
+    ]
+    spends = transaction["spends"] or [f"{transaction['_id'][::-1]}:0"]
+    spent = sum(output["value"] for output in outputs) + BITCOIN_FEE_SATOSHI
+    return {
+        "hash": transaction["_id"],
+        "blockNumber": transaction["block_number"],
+        "fee": BITCOIN_FEE_SATOSHI,
+        "time": int(transaction["mined_at"].timestamp()),
+        "inputs": [
+            {
+                "prevout": {"hash": name.rpartition(":")[0], "index": int(name.rpartition(":")[2])},
+                "coin": {"address": transaction["from"], "value": spent // len(spends)},
+            }
+            for name in spends
+        ],
+        "outputs": outputs,
+    }
+
+
+def _evm_shown(chain: Chain, transaction: Document) -> dict[str, Any]:
+    """Wei as texts; a token's receiver and amount are in the log of its contract."""
+    output = transaction["to"][0]
+    amount, price = restored(output), str(GAS_PRICE_WEI["medium"])
+    contract = None if amount.asset == chain.coin else CONTRACTS[chain.name, amount.asset.code]
+    used = GAS_LIMIT if contract is None else TOKEN_GAS_LIMIT
+    logs = []
+    if contract is not None and not transaction["reverts"]:
+        topics = [_TRANSFER_TOPIC, _word(transaction["from"]), _word(output["address"])]
+        logs.append({"address": contract, "topics": topics, "data": f"0x{amount.minor:064x}", "logIndex": 0})
+    return {
+        "hash": transaction["_id"],
+        "transactionHash": transaction["_id"],
+        "blockNumber": transaction["block_number"],
+        "from": transaction["from"],
+        "to": output["address"] if contract is None else contract,
+        "value": str(amount.minor) if contract is None else "0",
+        "nonce": transaction["nonce"],
+        "gas": used,
+        "gasPrice": price,
+        "gasUsed": used,
+        "effectiveGasPrice": price,
+        "status": not transaction["reverts"],
+        "logs": logs,
+    }
+
+
+def _tron_shown(chain: Chain, transaction: Document) -> dict[str, Any]:
+    output = transaction["to"][0]
+    amount = restored(output)
+    value: dict[str, Any] = {"ownerAddressBase58": transaction["from"]}
+    if amount.asset == chain.coin:
+        kind = "TransferContract"
+        value |= {"toAddressBase58": output["address"], "amount": amount.minor}
+    else:
+        kind = "TriggerSmartContract"
+        receiver = from_base58(output["address"])[1:21].hex().rjust(64, "0")
+        value |= {
+            "contractAddress": CONTRACTS[chain.name, amount.asset.code],
+            "data": f"a9059cbb{receiver}{amount.minor:064x}",
+        }
+    return {
+        "txID": transaction["_id"],
+        "blockNumber": transaction["block_number"],
+        "ret": [{"contractRet": "REVERT" if transaction["reverts"] else "SUCCESS", "fee": _TRON_FEE_SUN}],
+        "rawData": {"contract": [{"type": kind, "parameter": {"value": value}}]},
+    }
+
+
+def _solana_shown(transaction: Document) -> dict[str, Any]:
+    output = transaction["to"][0]
+    amount = 0 if transaction["reverts"] else restored(output).minor
+    before = amount + _LAMPORTS_PER_SIGNATURE
+    return {
+        "slot": transaction["block_number"],
+        "blockTime": int(transaction["mined_at"].timestamp()),
+        "meta": {
+            "err": {"InstructionError": [0, "Custom"]} if transaction["reverts"] else None,
+            "fee": _LAMPORTS_PER_SIGNATURE,
+            "preBalances": [before, 0, 1],
+            "postBalances": [0, amount, 1],
+        },
+        "transaction": {
+            "signatures": [transaction["_id"]],
+            "message": {"accountKeys": [transaction["from"], output["address"], "1" * 32]},
+        },
+    }
+
+
+def _word(address: str) -> str:
+    """An address in the 32 bytes of a topic."""
+    digits = address.removeprefix("0x").lower()
+    return f"0x{(digits if len(digits) == 40 else digits.encode().hex()[:40]).rjust(64, '0')}"

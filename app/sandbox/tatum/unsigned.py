@@ -1,0 +1,66 @@
+"""What the daemon is given to sign, in each chain's own form."""
+
+from decimal import Decimal, InvalidOperation
+from hashlib import sha256
+from typing import Any
+
+from app.money import Money
+from app.sandbox import exact_json
+from app.sandbox.tatum.chains import CONTRACTS, Chain
+from app.sandbox.tatum.encodings import from_base58
+from app.sandbox.tatum.refusals import invalid
+
+_ERC20_TRANSFER = "a9059cbb"
+
+
+def web3_transaction(chain: Chain, to: str, amount: Money, nonce: int | None, fee: dict[str, Any]) -> str:
+    """Web3's form: quantities in hexadecimal, the gas price in wei."""
+    fields: dict[str, Any] = {"from": 0, "to": to, "value": hex(amount.minor)}
+    if amount.asset != chain.coin:
+        contract = CONTRACTS[chain.name, amount.asset.code]
+        fields |= {"to": contract, "value": "0x0", "data": f"0x{_call(to.removeprefix('0x').lower(), amount)}"}
+    if nonce is not None:
+        fields["nonce"] = nonce
+    if "gasPrice" in fee:
+        fields["gasPrice"] = hex(_gwei(fee["gasPrice"]))
+    if "gasLimit" in fee:
+        fields["gas"] = str(fee["gasLimit"])
+    return exact_json.write(fields)
+
+
+def tron_transaction(chain: Chain, sender: str, to: str, amount: Money) -> str:
+    """TronWeb's form: addresses in hexadecimal, amounts in sun."""
+    owner, receiver = _tron_hex(sender), _tron_hex(to)
+    if amount.asset == chain.coin:
+        kind, value = "TransferContract", {"owner_address": owner, "to_address": receiver, "amount": amount.minor}
+    else:
+        contract = _tron_hex(CONTRACTS[chain.name, amount.asset.code])
+        kind = "TriggerSmartContract"
+        value = {"owner_address": owner, "contract_address": contract, "data": _call(receiver[2:], amount)}
+    raw = {"contract": [{"type": kind, "parameter": {"value": value}}]}
+    return exact_json.write({"txID": sha256(exact_json.write(raw).encode()).hexdigest(), "raw_data": raw})
+
+
+def solana_transaction(sender: str, to: str, amount: Money) -> str:
+    """A legacy transaction's bytes: one empty signature, three accounts, a recent hash, one system transfer."""
+    accounts = from_base58(sender) + from_base58(to) + bytes(32)
+    transfer = (2).to_bytes(4, "little") + amount.minor.to_bytes(8, "little")
+    instruction = bytes((2, 2, 0, 1, len(transfer))) + transfer
+    recent = sha256(sender.encode()).digest()
+    return (bytes((1,)) + bytes(64) + bytes((1, 0, 1, 3)) + accounts + recent + bytes((1,)) + instruction).hex()
+
+
+def _call(receiver: str, amount: Money) -> str:
+    return f"{_ERC20_TRANSFER}{receiver.rjust(64, '0')}{amount.minor:064x}"
+
+
+def _tron_hex(address: str) -> str:
+    return from_base58(address)[:21].hex()
+
+
+def _gwei(text: Any) -> int:
+    """Wei: the body's gas price is in Gwei, unlike the estimate's."""
+    try:
+        return int(Decimal(str(text)).scaleb(9))
+    except (InvalidOperation, ValueError, OverflowError):
+        raise invalid("fee.gasPrice", None, "gasPrice must be a number of Gwei") from None
