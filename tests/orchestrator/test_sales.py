@@ -10,7 +10,8 @@ from app.errors import QuoteUsed
 from app.ids import base_id, new_id, public_id
 from app.ledger.accounts import AccountStatus
 from app.money import BTC, Money
-from app.orchestrator.progress import WORDING
+from app.orchestrator.progress import WORDING, order_status
+from tests.orchestrator.commanded import give
 from tests.worlds import Customer, World
 
 
@@ -64,6 +65,22 @@ async def test_a_freeze_of_the_receiving_account_parks_with_the_coins_held(
     saga = await world.saga(saga_id)
     assert (saga.status, saga.reason, saga.parked_from) == ("parked", "account-frozen", "do:convert")
     assert await world.available(rich_ada.coins_id) == "0.00900000"
+    await world.audit()
+    await world.set_status(rich_ada.dollars_id, AccountStatus.OPEN)
+    await give(world, "retry", saga_id)
+    assert order_status(await world.saga(saga_id)) == "completed"
+    assert await world.available(rich_ada.dollars_id) == "595.54"
+
+
+async def test_a_parked_one_is_taken_back_by_command(calm_world: World, rich_ada: Customer) -> None:
+    world = calm_world
+    saga_id = await world.sell(rich_ada)
+    await world.set_status(rich_ada.dollars_id, AccountStatus.FROZEN)
+    await world.settle()
+    await give(world, "compensate", saga_id)
+    assert order_status(await world.saga(saga_id)) == "cancelled"
+    assert await world.postings(saga_id) == ["hold", "release"]
+    assert await world.available(rich_ada.coins_id) == "0.01000000"
     await world.audit()
 
 

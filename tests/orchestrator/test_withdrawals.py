@@ -11,6 +11,7 @@ from app.money import USD
 from app.orchestrator.flows.ach import RETURN_WINDOW
 from app.orchestrator.progress import order_status
 from app.orchestrator.watch_store import WatchStore
+from tests.orchestrator.commanded import give
 from tests.orchestrator.scenarios import Outside
 from tests.worlds import BOOK, Customer, World
 
@@ -46,6 +47,33 @@ async def test_a_freeze_before_the_push_parks_with_the_dollars_held(calm_world: 
     saga = await world.saga(saga_id)
     assert (saga.status, saga.reason, saga.parked_from) == ("parked", "account-frozen", "do:push")
     assert await world.available(rich_ada.dollars_id) == "400.00"
+    assert (await Outside.of(world)).since(before) == Outside(pulls=0, refunds=0, sends=0)
+    await world.audit()
+
+
+async def test_a_parked_one_is_taken_back_by_command(calm_world: World, rich_ada: Customer) -> None:
+    world = calm_world
+    saga_id = await world.withdraw(rich_ada)
+    await world.set_status(rich_ada.dollars_id, AccountStatus.FROZEN)
+    await world.settle()
+    await world.set_status(rich_ada.dollars_id, AccountStatus.OPEN)
+    await give(world, "compensate", saga_id)
+    assert order_status(await world.saga(saga_id)) == "cancelled"
+    assert await world.postings(saga_id) == ["hold", "release"]
+    assert await world.available(rich_ada.dollars_id) == "500.00"
+    await world.audit()
+
+
+async def test_one_that_the_bank_did_not_take_on_yet_is_called_off(calm_world: World, rich_ada: Customer) -> None:
+    world = calm_world
+    before = await Outside.of(world)
+    await world.dial("unit create_payment", "rate_limit")
+    saga_id = await world.withdraw(rich_ada)
+    await world.work()
+    await give(world, "cancel", saga_id)
+    assert order_status(await world.saga(saga_id)) == "cancelled"
+    assert await world.postings(saga_id) == ["hold", "push.sending", "push.refused"]
+    assert await world.available(rich_ada.dollars_id) == "500.00"
     assert (await Outside.of(world)).since(before) == Outside(pulls=0, refunds=0, sends=0)
     await world.audit()
 
