@@ -254,6 +254,8 @@ class Driver:
             return replace(fresh, status=status, reason=reason), call.refused(work.run)
 
         async def commit(before: Effect, after: Effect, outcome: Outcome) -> SagaRecord | None:
+            if before.approved_ref is not None:  # this send was refused, but an earlier one is being signed
+                return await self._accept(work, call, before, Sent(before.approved_ref))
             companions = (effect_companion(before, after),)
             if may(work.flow, work.saga.state, "fail"):
                 return await self._scribe.move(work, "fail", outcome, reason=reason, companions=companions, fact=True)
