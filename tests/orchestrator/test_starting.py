@@ -21,8 +21,9 @@ from app.errors import (
     QuoteUsed,
     WalletError,
 )
-from app.ids import new_id
-from app.ledger.accounts import AccountStatus
+from app.ids import new_id, public_id
+from app.ledger.accounts import AccountStatus, receivable
+from app.ledger.changes import Change
 from app.money import USD, Money
 from app.orchestrator.flows.deposit import DEPOSIT, Deposit
 from app.orchestrator.orders.trades import Destination, Funding
@@ -250,8 +251,10 @@ async def _sell_into_nobodys_account(world: World, ada: Customer) -> str:
     return await world.sell(replace(ada, dollars_id="acc_nobodys"))
 
 
-async def _sell_into_an_account_of_the_house(world: World, ada: Customer) -> str:
-    return await world.sell(replace(ada, dollars_id="acc_trading-USD"))
+async def _sell_into_what_one_owes(world: World, ada: Customer) -> str:
+    owed = receivable(BOOK, ada.user_id, USD)
+    await world.runtime.door.submit(Change(BOOK, openings=(owed,)))
+    return await world.sell(replace(ada, dollars_id=public_id(owed.id)))
 
 
 async def _sell_into_coins(world: World, ada: Customer) -> str:
@@ -297,7 +300,7 @@ async def _receive_on_a_frozen_account(world: World, ada: Customer) -> str:
         (_sell_from_nobodys_account, AccountNotFound),
         (_sell_dollars, CurrencyMismatch),
         (_sell_into_nobodys_account, DestinationNotFound),
-        (_sell_into_an_account_of_the_house, DestinationNotFound),
+        (_sell_into_what_one_owes, DestinationNotFound),
         (_sell_into_coins, CurrencyMismatch),
         (_sell_into_a_frozen_account, AccountFrozen),
         (_receive_on_a_frozen_account, AccountFrozen),
