@@ -465,6 +465,15 @@ class CaseDecided(Conflict):
         super().__init__("The case has been decided already.", case_id=case_id)
 
 
+class TooManyEndpoints(Conflict):
+    """A tenant has a bounded number of notification endpoints."""
+
+    code = "too-many-endpoints"
+
+    def __init__(self, endpoints_max: int) -> None:
+        super().__init__(f"There are {endpoints_max} endpoints already; remove one first.", endpoints_max=endpoints_max)
+
+
 class IdempotencyInProgress(Conflict):
     """The first request with this key is still running."""
 
@@ -598,6 +607,15 @@ class IdempotencyKeyReused(Unacceptable):
     def __init__(self, field: str | None = None) -> None:
         differs = f" ({field} differs)" if field else ""
         super().__init__(f"This Idempotency-Key belongs to a request with other content{differs}.", field=field)
+
+
+class CallbackRefused(Unacceptable):
+    """A callback may go to a public address by https, and nowhere else."""
+
+    code = "callback-refused"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"Notifications cannot be sent to this URL: {reason}.", reason=reason)
 
 
 class TooMany(WalletError):

@@ -23,6 +23,7 @@ from app.api import (
     health,
     home,
     me,
+    notification_endpoints,
     openapi,
     problems,
     purchases,
@@ -77,6 +78,7 @@ ROUTERS = (
     admin_webhooks.router,
     admin_users.router,
     admin_audit.router,
+    notification_endpoints.router,
     webhooks.router,
 )
 

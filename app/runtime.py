@@ -1,6 +1,7 @@
 """The composition root: settings in, one frozen Runtime out. The whole object graph is on this screen."""
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -39,6 +40,7 @@ from app.orchestrator import store as saga_store
 from app.orchestrator import watch_store
 from app.orchestrator.account_use import AccountUse
 from app.orchestrator.approvals import Approvals
+from app.orchestrator.disabling import Disabling
 from app.orchestrator.driver import Driver
 from app.orchestrator.effects import Policy
 from app.orchestrator.engine import Engine
@@ -56,6 +58,10 @@ from app.orchestrator.starting import Flows
 from app.orchestrator.store import SagaStore
 from app.orchestrator.watch_store import WatchStore
 from app.outbox import store as outbox_store
+from app.outbox.addresses import Reach, system_resolver
+from app.outbox.courier import Courier
+from app.outbox.registration import Endpoints
+from app.outbox.sending import Sender
 from app.outbox.store import OutboxStore
 from app.plumbing.collections import ensure_collections
 from app.plumbing.hints import PUBLISHED, WRITTEN, Hints
@@ -66,7 +72,7 @@ from app.plumbing.sealing import Sealer
 from app.plumbing.signing import Signer
 from app.providers.ports import VerifiesPeople
 from app.providers.registry import CAPABILITIES, Providers, open_providers
-from app.settings import LimitSetting, Settings
+from app.settings import Environment, LimitSetting, Settings
 from app.wallets import store as wallet_store
 from app.wallets.bank_links import BankLinks
 from app.wallets.batches import Batches
@@ -120,6 +126,8 @@ class Runtime:
     hints: Hints
     outbox: OutboxStore
     publication: Publication
+    courier: Courier
+    endpoints: Endpoints
     written: Hints
     published: Hints
     signer: Signer
@@ -162,7 +170,12 @@ async def open_runtime(
             background.create_task(gathering.run())
             stack.callback(gathering.close)
 
-        bank_links = BankLinks(wallets, providers.banks, Sealer(settings.sealing_key), clock)
+        sealer = Sealer(settings.sealing_key)
+        bank_links = BankLinks(wallets, providers.banks, sealer, clock)
+        reach = Reach(plain=settings.env is Environment.SANDBOX, loopback=settings.notify_loopback)
+        sender = Sender(reach, system_resolver)
+        stack.push_async_callback(sender.aclose)
+        courier = Courier(outbox, sender, sealer, clock, random, Disabling(door).disable, poll_s=settings.poll_s)
         quotes = Quotes(
             wallets,
             door,
@@ -234,8 +247,15 @@ async def open_runtime(
             hints=hints,
             outbox=outbox,
             publication=Publication(
-                outbox, door, clock, lambda feeds: published.give(" ".join(feeds)), poll_s=settings.poll_s
+                outbox,
+                door,
+                clock,
+                lambda feeds: published.give(" ".join(feeds)),
+                courier.hint,
+                poll_s=settings.poll_s,
             ),
+            courier=courier,
+            endpoints=Endpoints(outbox, sender, sealer, clock, secrets.token_bytes),
             written=written,
             published=published,
             signer=Signer(settings.receipt_key),

@@ -170,12 +170,18 @@ class Settings(BaseSettings):
     limits: list[LimitSetting] = Field(default_factory=list)
     """Velocity limits as a JSON list; none by default. A payment meets every one of its rail and currency."""
 
+    notify_loopback: bool
+    """Whether notifications may be sent to this machine itself; refused in production."""
+
     @model_validator(mode="before")
     @classmethod
-    def _default_timings(cls, given: dict[str, Any]) -> dict[str, Any]:
-        """Simulators answer at once, so the sandbox waits seconds where real vendors need minutes."""
-        timings = _SANDBOX_TIMINGS if given.get("env", Environment.SANDBOX) == Environment.SANDBOX else _REAL_TIMINGS
-        return {**timings, **given}
+    def _defaults_of_the_environment(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Simulators answer at once, so the sandbox waits seconds where real vendors need minutes.
+
+        Receivers of notifications are tried out on the same machine, and nowhere else.
+        """
+        in_sandbox = given.get("env", Environment.SANDBOX) == Environment.SANDBOX
+        return {**(_SANDBOX_TIMINGS if in_sandbox else _REAL_TIMINGS), "notify_loopback": in_sandbox, **given}
 
     @model_validator(mode="after")
     def _assets_are_registered(self) -> Self:
@@ -210,6 +216,8 @@ class Settings(BaseSettings):
             for name in sandbox_addresses(""):
                 if not str(getattr(self, name)).startswith("https://"):
                     raise ValueError(f"WALLET_{name.upper()} must be an https address in production")
+            if self.notify_loopback:
+                raise ValueError("WALLET_NOTIFY_LOOPBACK is not for production: a tenant could reach this machine")
             if not self.auth_tenant_claim:
                 raise ValueError("WALLET_AUTH_TENANT_CLAIM must name the token's tenant claim in production")
         return self

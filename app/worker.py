@@ -31,6 +31,7 @@ async def run(runtime: Runtime) -> None:
         group.create_task(runtime.expiry.run(), name="expiry")
         group.create_task(runtime.hints.listen(lambda _: _look(runtime)), name="hints")
         group.create_task(runtime.publication.run(), name="publication")
+        group.create_task(runtime.courier.run(), name="courier")
         group.create_task(runtime.written.listen(lambda _: runtime.publication.hint()), name="written")
 
 
@@ -54,6 +55,7 @@ def stop(runtime: Runtime) -> None:
     runtime.expiry.close()
     runtime.hints.close()
     runtime.publication.close()
+    runtime.courier.close()
     runtime.written.close()
 
 

@@ -98,3 +98,13 @@ def test_limits_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -
     limit = '{"rail": "transfer", "currency": "USD", "period": "day", "amount": "10.00"}'
     monkeypatch.setenv("WALLET_LIMITS", f"[{limit}]")
     assert [each.amount for each in load().limits] == ["10.00"]
+
+
+def test_only_a_sandbox_notifies_its_own_machine_unasked() -> None:
+    assert Settings.model_validate({}).notify_loopback
+    assert not Settings.model_validate(OWN).notify_loopback
+
+
+def test_production_never_notifies_its_own_machine() -> None:
+    with pytest.raises(ValidationError, match="WALLET_NOTIFY_LOOPBACK"):
+        Settings.model_validate({**OWN, "notify_loopback": True})

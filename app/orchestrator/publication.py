@@ -47,7 +47,10 @@ class TellingDoor:
 
 
 class Publication:
-    """Publishes what has been written. ``tell`` is told the stored ids of the users whose feeds have grown."""
+    """Publishes what has been written. ``tell`` is told the stored ids of the users whose feeds have grown.
+
+    ``deliver`` is called when there may be something to deliver.
+    """
 
     def __init__(
         self,
@@ -55,6 +58,7 @@ class Publication:
         door: Committer,
         clock: Clock,
         tell: Callable[[Sequence[str]], Awaitable[None]],
+        deliver: Callable[[], None],
         *,
         poll_s: float,
     ) -> None:
@@ -62,6 +66,7 @@ class Publication:
         self._door = door
         self._clock = clock
         self._tell = tell
+        self._deliver = deliver
         self._poll_s = poll_s
         self._arrived = asyncio.Event()
         self._closing = False
@@ -113,6 +118,8 @@ class Publication:
             grown.extend([stored_id(*feed)] if feed[1] else [])
         if grown:
             await self._tell(grown)
+        if done:
+            self._deliver()
         return done
 
     async def _publish_or_log(self) -> int:

@@ -15,7 +15,14 @@ from pymongo.asynchronous.database import AsyncDatabase
 from app.ids import book_of, stored_id
 from app.outbox.deliveries import ATTEMPTS_MAX, DELIVERIES, Delivery, delivery_from
 from app.outbox.endpoints import ENDPOINTS, Endpoint, endpoint_document, endpoint_from
-from app.outbox.notifications import FEEDS, NOTIFICATIONS, Notification, notification_from
+from app.outbox.notifications import (
+    FEEDS,
+    NOTIFICATIONS,
+    Notification,
+    notification_document,
+    notification_from,
+    published_fields,
+)
 from app.plumbing.collections import CollectionSpec, ids_of_book
 
 Document = dict[str, Any]
@@ -88,6 +95,12 @@ class OutboxStore:
             found = self._notifications.find(query, session=session).sort("seq", ASCENDING).limit(limit)
             return [notification_from(document) async for document in found]
 
+    async def add_published(self, notification: Notification) -> None:
+        """Keep a notification that is nobody's feed's, as one that was published."""
+        fields = published_fields(notification, 0, notification.at)
+        document = {**notification_document(notification), **fields, "_id": notification.id}
+        await self._notifications.insert_one(document)
+
     # Endpoints.
 
     async def add_endpoint(self, endpoint: Endpoint) -> None:
@@ -134,6 +147,10 @@ class OutboxStore:
         return await self.endpoint(endpoint_id)
 
     # Deliveries.
+
+    async def add_delivery(self, delivery_id: str, document: Mapping[str, Any]) -> None:
+        """Keep a new delivery."""
+        await self._deliveries.insert_one({**document, "_id": delivery_id})
 
     async def owed(self) -> list[str]:
         """The stored ids of the endpoints to which something is on its way."""

@@ -26,6 +26,7 @@ FIELDS = frozenset(
         "def_version",
         "duration_ms",
         "effect_id",
+        "endpoint_id",
         "error_type",
         "event",
         "event_id",

@@ -10,19 +10,20 @@ from app.orchestrator.journal import SagaRecord, birth
 from app.orchestrator.notices import notifications, tell
 from app.orchestrator.publication import Publication
 from app.outbox.notifications import Notification
+from tests.outbox.given import House
 from tests.worlds import BOOK, NOW, Customer, World
 
 
-async def publish_all(world: World) -> None:
+async def publish_all(world: House | World) -> None:
     while await world.runtime.publication.publish():
         pass
 
 
-async def feed(world: World, user_id: str, after: int = 0) -> list[Notification]:
+async def feed(world: House | World, user_id: str, after: int = 0) -> list[Notification]:
     return await world.runtime.outbox.feed(BOOK, user_id, after, 100)
 
 
-async def write(world: World, user_id: str, count: int, kind: str = "thing.happened") -> list[str]:
+async def write(world: House, user_id: str, count: int, kind: str = "thing.happened") -> list[str]:
     """Notifications as commits write them; their stored ids in order of time."""
     ids = []
     for number in range(count):
@@ -32,12 +33,12 @@ async def write(world: World, user_id: str, count: int, kind: str = "thing.happe
     return ids
 
 
-def another_worker(world: World, told: list[str]) -> Publication:
+def another_worker(world: House, told: list[str]) -> Publication:
     async def hear(feeds: Sequence[str]) -> None:
         told.extend(feeds)
 
     runtime = world.runtime
-    return Publication(runtime.outbox, runtime.door, world.clock, hear, poll_s=0.05)
+    return Publication(runtime.outbox, runtime.door, world.clock, hear, lambda: None, poll_s=0.05)
 
 
 async def test_a_purchase_that_ends_is_told_once_and_says_nothing_personal(
@@ -97,50 +98,50 @@ async def test_the_same_commit_written_again_tells_the_same_thing() -> None:
     assert tell("acme", "a.b", "usr_1", NOW, {}, *causes) == tell("acme", "a.b", "usr_1", NOW, {}, *causes)
 
 
-async def test_numbers_have_no_hole_when_two_workers_publish_at_once(world: World) -> None:
-    written = await write(world, "usr_busy", 30)
+async def test_numbers_have_no_hole_when_two_workers_publish_at_once(house: House) -> None:
+    written = await write(house, "usr_busy", 30)
     told: list[str] = []
-    workers = [another_worker(world, told), another_worker(world, told)]
-    while await world.runtime.outbox.unpublished(1):
+    workers = [another_worker(house, told), another_worker(house, told)]
+    while await house.runtime.outbox.unpublished(1):
         await asyncio.gather(*(worker.publish() for worker in workers))
 
-    numbered = await feed(world, "usr_busy")
+    numbered = await feed(house, "usr_busy")
     assert [each.seq for each in numbered] == list(range(1, 31))
     assert [each.id for each in numbered] == written
     assert told == [f"{BOOK}/usr_busy"]
 
 
-async def test_what_is_written_after_something_later_was_published_still_follows_it(world: World) -> None:
+async def test_what_is_written_after_something_later_was_published_still_follows_it(house: House) -> None:
     """A commit that takes long carries an earlier time; who has read on must not miss it."""
     late = tell(BOOK, "thing.happened", "usr_late", NOW - timedelta(hours=1), {}, "late")
-    await write(world, "usr_late", 2)
-    await publish_all(world)
-    seen = (await feed(world, "usr_late"))[-1].seq
+    await write(house, "usr_late", 2)
+    await publish_all(house)
+    seen = (await feed(house, "usr_late"))[-1].seq
 
-    await world.runtime.door.submit(Change(BOOK, companions=(late,)))
-    await publish_all(world)
+    await house.runtime.door.submit(Change(BOOK, companions=(late,)))
+    await publish_all(house)
 
-    assert [each.id for each in await feed(world, "usr_late", seen)] == [late.id]
-
-
-async def test_nobody_reads_the_feed_of_another(world: World) -> None:
-    await write(world, "usr_one", 1)
-    await write(world, "usr_two", 2)
-    await publish_all(world)
-    assert len(await feed(world, "usr_one")) == 1
-    assert await world.runtime.outbox.feed("elsewhere", "usr_two", 0, 100) == []
+    assert [each.id for each in await feed(house, "usr_late", seen)] == [late.id]
 
 
-async def test_a_running_publication_needs_no_hint(world: World) -> None:
-    runtime, published = world.runtime, asyncio.Event()
+async def test_nobody_reads_the_feed_of_another(house: House) -> None:
+    await write(house, "usr_one", 1)
+    await write(house, "usr_two", 2)
+    await publish_all(house)
+    assert len(await feed(house, "usr_one")) == 1
+    assert await house.runtime.outbox.feed("elsewhere", "usr_two", 0, 100) == []
+
+
+async def test_a_running_publication_needs_no_hint(house: House) -> None:
+    runtime, published = house.runtime, asyncio.Event()
 
     async def hear(feeds: Sequence[str]) -> None:
         published.set()
 
-    publication = Publication(runtime.outbox, runtime.door, world.clock, hear, poll_s=0.05)
+    publication = Publication(runtime.outbox, runtime.door, house.clock, hear, lambda: None, poll_s=0.05)
     async with asyncio.timeout(10), asyncio.TaskGroup() as group:
         group.create_task(publication.run())
-        await write(world, "usr_polled", 1)
+        await write(house, "usr_polled", 1)
         await published.wait()
         publication.close()
-    assert len(await feed(world, "usr_polled")) == 1
+    assert len(await feed(house, "usr_polled")) == 1
