@@ -599,6 +599,15 @@ class EvidenceMissing(Unacceptable):
         super().__init__(f"{command} needs evidence: the provider's reference, or what shows that there is none.")
 
 
+class ShareTokenRefused(Unacceptable):
+    """The share token is spent, expired or foreign."""
+
+    code = "share-token-refused"
+
+    def __init__(self) -> None:
+        super().__init__("The verification cannot be reused: the share token is spent, expired or for somebody else.")
+
+
 class IdempotencyKeyReused(Unacceptable):
     """The key belongs to a request with other content; ``field`` names the first difference where it is known."""
 

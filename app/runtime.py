@@ -16,6 +16,7 @@ from app.compliance import trail_store
 from app.compliance.case_store import CaseStore
 from app.compliance.cases import Cases
 from app.compliance.customers import Customers
+from app.compliance.kyc import Reviews
 from app.compliance.trail import AuditedDoor, Trail
 from app.compliance.trail_store import TrailStore
 from app.idempotency.claims import Claims
@@ -48,6 +49,7 @@ from app.orchestrator.flows import FLOWS
 from app.orchestrator.keeping import Keeping
 from app.orchestrator.lookout import Lookout
 from app.orchestrator.observations import Observations
+from app.orchestrator.onboarding import Onboardings
 from app.orchestrator.operators import Operators
 from app.orchestrator.orders import Orders
 from app.orchestrator.outside import Outside
@@ -119,6 +121,7 @@ class Runtime:
     bank_links: BankLinks
     quotes: Quotes
     orders: Orders
+    onboardings: Onboardings
     approvals: Approvals
     engine: Engine
     observations: Observations
@@ -189,7 +192,8 @@ async def open_runtime(
         audit = TrailStore(database)
         trail = Trail(telling, audit, clock)
         scribe = Scribe(telling, clock, settings.poll_s)
-        outside = Outside(providers, bank_links, Keeping(ledger, sagas, WatchStore(database)))
+        reviews = Reviews(providers.people, users)
+        outside = Outside(providers, bank_links, Keeping(ledger, sagas, WatchStore(database)), reviews)
         driver = Driver(FLOWS, sagas, scribe, outside, _policies(settings), clock)
         engine = Engine(sagas, driver, telling, clock, lease_s=settings.lease_s, poll_s=settings.poll_s)
         flows = Flows(sagas, telling, clock, hints.give)
@@ -230,6 +234,7 @@ async def open_runtime(
                 network=providers.network,
                 refund_rest=settings.refund_hold,
             ),
+            onboardings=Onboardings(Flows(sagas, telling, clock, hints.give)),
             approvals=Approvals(sagas, door, providers.coins),
             engine=engine,
             observations=Observations(

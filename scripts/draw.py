@@ -6,7 +6,7 @@ from pathlib import Path
 
 from app.orchestrator.flows import FLOWS
 from app.orchestrator.lifecycle import diagram, is_call
-from app.orchestrator.saga import Saga, Step, always
+from app.orchestrator.saga import Look, Saga, Step, always
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "flows.md"
@@ -48,6 +48,8 @@ def _row(step: Step) -> str:
 def _told(action: object) -> str:
     if is_call(action):
         return f"{type(action).__name__.lower()}, outside: {getattr(action, 'provider', '')}"
+    if isinstance(action, Look):
+        return f"{_words(action.examine.__name__)}, looking outside"
     return _words(getattr(action, "__name__", ""))
 
 

@@ -1,16 +1,17 @@
 """The caller themselves: who they are here, and the verification that lets them move money."""
 
-from typing import Self
+from typing import Annotated, Self
 
 from fastapi import APIRouter
-from pydantic import BaseModel
+from pydantic import BaseModel, Field, SecretStr
 
+from app.api.bodies import Body
 from app.api.deps import CurrentRuntime, Reader
 from app.api.problems import problems
 from app.api.strict import StrictRoute
 from app.api.views import Instant
 from app.compliance import kyc
-from app.errors import ProviderUnavailable
+from app.errors import ProviderUnavailable, ShareTokenRefused
 from app.identity.permissions import Permission
 from app.identity.principals import Principal
 from app.identity.users import ComplianceLevel, User
@@ -51,6 +52,23 @@ class KycSession(BaseModel):
         )
 
 
+class ShareTokenRequest(Body):
+    """A token from the company that has verified you; it works once."""
+
+    share_token: Annotated[SecretStr, Field(min_length=1, max_length=500)]
+
+
+class Verification(BaseModel):
+    """How far your verification has come."""
+
+    applicant_id: str | None
+    compliance_level: ComplianceLevel
+
+    @classmethod
+    def of(cls, user: User) -> Self:
+        return cls(applicant_id=user.applicant_id, compliance_level=user.compliance_level)
+
+
 @router.get("/me")
 async def show_me(caller: Reader, runtime: CurrentRuntime) -> Me:
     """Who you are here, and what you may do."""
@@ -59,5 +77,15 @@ async def show_me(caller: Reader, runtime: CurrentRuntime) -> Me:
 
 @router.post("/kyc/sessions", responses=problems(ProviderUnavailable))
 async def start_kyc_session(caller: Reader, runtime: CurrentRuntime) -> KycSession:
-    """Start or resume your identity verification."""
-    return KycSession.of(*await kyc.start_session(caller, runtime.users, runtime.people))
+    """Start or resume your identity verification, and with it your account at the bank."""
+    user, token = await kyc.start_session(caller, runtime.users, runtime.people)
+    await runtime.onboardings.start(user)
+    return KycSession.of(user, token)
+
+
+@router.post("/kyc/share-tokens", responses=problems(ShareTokenRefused, ProviderUnavailable))
+async def reuse_kyc(body: ShareTokenRequest, caller: Reader, runtime: CurrentRuntime) -> Verification:
+    """Reuse a verification that another company has had done of you."""
+    user = await kyc.reuse_verification(caller, body.share_token, runtime.users, runtime.people)
+    await runtime.onboardings.start(user)
+    return Verification.of(user)

@@ -2,11 +2,13 @@
 
 from datetime import datetime
 
-from app.errors import KycRequired, ProviderUnavailable
+from pydantic import SecretStr
+
+from app.errors import KycRequired, ProviderUnavailable, ShareTokenRefused
 from app.identity.principals import Principal
 from app.identity.store import Users
 from app.identity.users import User, stored_id_of
-from app.providers.outcomes import OutcomeUnknown, Unavailable
+from app.providers.outcomes import Declined, OutcomeUnknown, Unavailable
 from app.providers.ports import Review, SdkToken, VerifiesPeople
 
 
@@ -24,8 +26,43 @@ async def start_session(principal: Principal, users: Users, people: VerifiesPeop
     return await users.start_verification(user.stored_id, applicant.id), token
 
 
-async def apply_review(review: Review, users: Users, at: datetime) -> User | None:
+class Reviews:
+    """Fetches reviews, and notes on our users what they say."""
+
+    def __init__(self, people: VerifiesPeople, users: Users) -> None:
+        self._people = people
+        self._users = users
+
+    async def fetch(self, applicant_id: str) -> Review | None:
+        """The review as it stands, noted as ``apply_review`` does. Raises what reading from the vendor raises."""
+        review = await self._people.review(applicant_id)
+        if review is not None:
+            await apply_review(review, self._users)
+        return review
+
+
+async def reuse_verification(
+    principal: Principal, share_token: SecretStr, users: Users, people: VerifiesPeople
+) -> User:
+    """Let a verification that another company has had done count for the caller, as far as it is ours to take over.
+
+    The vendor's verdict about it comes like any other. Raises ShareTokenRefused, ProviderUnavailable.
+    """
+    user = await users.get_or_create(principal)
+    try:
+        applicant = await people.reuse(share_token, user.reference)
+    except Declined as declined:
+        raise ShareTokenRefused from declined
+    except (Unavailable, OutcomeUnknown) as outcome:
+        raise ProviderUnavailable(outcome.provider) from outcome
+    return await users.start_verification(user.stored_id, applicant.id)
+
+
+async def apply_review(review: Review, users: Users, at: datetime | None = None) -> User | None:
     """Note where the verification stood at that moment, unless a later one is known. None: no user of ours.
+
+    Without a moment, because nobody told of it, it counts as of the last one known: two clocks are never compared, so
+    a later event is always the later one.
 
     The absence of a green verdict means not verified, so a review that is opened again takes the permission away.
     """
@@ -35,7 +72,7 @@ async def apply_review(review: Review, users: Users, at: datetime) -> User | Non
         return None
     await users.start_verification(user.stored_id, review.applicant_id)
     level = "pending" if review.level == "none" else review.level
-    return await users.set_level(user.stored_id, level, at)
+    return await users.set_level(user.stored_id, level, at or user.level_at or user.created_at)
 
 
 def require_verified(user: User) -> None:

@@ -11,7 +11,10 @@ ComplianceLevel = Literal["none", "pending", "verified", "rejected"]
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person of a tenant. ``level_at`` is when the verification vendor decided the level, not when we heard."""
+    """A person of a tenant. ``level_at`` is when the verification vendor decided the level, not when we heard.
+
+    The last three are set once the partner bank keeps an account for them; of its number, the last digits.
+    """
 
     tenant: str
     user_id: str
@@ -22,6 +25,9 @@ class User:
     level_at: datetime | None
     created_at: datetime
     version: int
+    bank_customer_id: str | None = None
+    deposit_account_id: str | None = None
+    deposit_account_mask: str | None = None
 
     @property
     def stored_id(self) -> str:

@@ -3,8 +3,8 @@
 An event about a payment or a chain transaction wakes the sagas that wait for that object; they fetch it themselves.
 What is watched, and what belongs to an effect that had ended, is looked at by the lookout, which opens recoveries; so
 is what a worker was answered after somebody else had taken its saga over. An event about an applicant has the review
-fetched here. An event that nobody understands yet (it may have overtaken the answer that tells us its object's id) is
-tried again, later each time, and parked in the end, never dropped.
+fetched here, and wakes their onboarding. An event that nobody understands yet (it may have overtaken the answer that
+tells us its object's id) is tried again, later each time, and parked in the end, never dropped.
 """
 
 import asyncio
@@ -112,7 +112,10 @@ class Observations:
     async def _apply(self, document: Document) -> bool:
         refs = document["refs"]
         if document["provider"] == "sumsub":
-            return await self._review(refs, happened_at(document["payload"]) or document["received_at"])
+            understood = await self._review(refs, happened_at(document["payload"]) or document["received_at"])
+            if await self._sagas.wake(refs, self._clock.now()):
+                self._hint()
+            return understood
         if not refs:
             return True
         try:

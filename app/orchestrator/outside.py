@@ -1,8 +1,12 @@
-"""What an outside step may reach: the providers, the sealed tokens some of them need, and what the house has kept."""
+"""What an outside step may reach: the providers, the sealed tokens some of them need, and what the house has kept.
+
+A review is noted on its user by whoever fetches it, because a permission must not outlive the verdict it rests on.
+"""
 
 from dataclasses import dataclass
 from typing import Protocol
 
+from app.compliance.kyc import Reviews
 from app.ledger.accounts import Account
 from app.orchestrator.watches import WatchRecord
 from app.providers.registry import Providers
@@ -26,3 +30,4 @@ class Outside:
     providers: Providers
     bank_links: BankLinks
     kept: Kept
+    reviews: Reviews

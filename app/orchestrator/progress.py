@@ -75,6 +75,10 @@ def _cancelled(_saga: SagaRecord) -> str:
     return "cancelled"
 
 
+def _rejected(_saga: SagaRecord) -> str:
+    return "rejected"
+
+
 WORDING: Mapping[str, Wording] = {
     "purchase": Wording(
         {
@@ -89,6 +93,11 @@ WORDING: Mapping[str, Wording] = {
     ),
     "sale": Wording({"record": "pending", "convert": "converting"}, unwinding="cancelling", unwound=_cancelled),
     "deposit": Wording({"record": "pending", "collect": "collecting"}, unwinding="cancelling", unwound=_cancelled),
+    "onboarding": Wording(
+        {"record": "pending", "verify": "verifying", "apply": "applying", "open": "opening"},
+        unwinding="cancelling",
+        unwound=_rejected,
+    ),
     "withdrawal": Wording(
         {"record": "pending", "push": "sending"}, unwinding="cancelling", unwound=_returned_if_it_was_sent
     ),

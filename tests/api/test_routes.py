@@ -26,6 +26,7 @@ ROUTES = {
     "GET /health/ready": (None, None),
     "GET /v1/me": ("wallet:read", None),
     "POST /v1/kyc/sessions": ("wallet:read", None),
+    "POST /v1/kyc/share-tokens": ("wallet:read", None),
     "GET /v1/accounts": ("wallet:read", None),
     "POST /v1/accounts": ("wallet:read", "welcome"),
     "GET /v1/accounts/{account_id}": ("wallet:read", None),

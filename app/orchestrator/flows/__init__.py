@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from app.orchestrator.flows.deposit import DEPOSIT
+from app.orchestrator.flows.onboarding import ONBOARDING
 from app.orchestrator.flows.purchase import PURCHASE
 from app.orchestrator.flows.recovery import RECOVERY
 from app.orchestrator.flows.sale import SALE
@@ -10,6 +11,6 @@ from app.orchestrator.flows.withdrawal import WITHDRAWAL
 from app.orchestrator.saga import Saga
 
 FLOWS: Mapping[tuple[str, int], Saga] = {
-    (flow.name, flow.version): flow for flow in (PURCHASE, SALE, DEPOSIT, WITHDRAWAL, RECOVERY)
+    (flow.name, flow.version): flow for flow in (PURCHASE, SALE, DEPOSIT, WITHDRAWAL, RECOVERY, ONBOARDING)
 }
 """Every definition a running saga may be pinned to."""
