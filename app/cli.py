@@ -11,10 +11,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from app.settings import Settings
+from app.cli_sagas import DATA_DEFAULT, Book, Data, saga
 from app.stack.configured import configured
 from app.stack.folder import Folder
 from app.stack.problem import GaveUp, Problem
+from app.stack.running import not_running, settings_of
 from app.stack.telling import Teller
 
 app = typer.Typer(
@@ -25,11 +26,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-_DATA_HELP = "The stack's folder."
-Data = Annotated[Path, typer.Option("--data", metavar="DIR", help=_DATA_HELP)]
-_DATA_DEFAULT = Path(".wallet")
-Book = Annotated[str, typer.Option(help="The book it is in: the tenant.")]
 
 
 class Role(StrEnum):
@@ -55,7 +51,7 @@ def main() -> None:
 
 @app.command(epilog="Example: wallet up --once --data /tmp/wallet --port 8080")
 def up(
-    data: Data = _DATA_DEFAULT,
+    data: Data = DATA_DEFAULT,
     port: Annotated[int, typer.Option(min=1, max=65535, help="The API's port.")] = 8000,
     sandbox_port: Annotated[int, typer.Option(min=1, max=65535, help="The sandbox's port.")] = 8001,
     once: Annotated[bool, typer.Option("--once", help="Stop after the story; exit 0 only if all went well.")] = False,
@@ -72,9 +68,9 @@ def up(
 
 
 @app.command(epilog="Example: wallet api --data .wallet")
-def api(data: Data = _DATA_DEFAULT) -> None:
+def api(data: Data = DATA_DEFAULT) -> None:
     """Serve the HTTP API until SIGTERM."""
-    settings = settings_for(data)
+    settings = settings_of(data)
     from app.main import serve
     from app.plumbing.running import run
 
@@ -82,9 +78,9 @@ def api(data: Data = _DATA_DEFAULT) -> None:
 
 
 @app.command(epilog="Example: wallet worker --data .wallet")
-def worker(data: Data = _DATA_DEFAULT) -> None:
+def worker(data: Data = DATA_DEFAULT) -> None:
     """Drive sagas, webhooks and notifications until SIGTERM."""
-    settings = settings_for(data)
+    settings = settings_of(data)
     from app.plumbing.running import run
     from app.worker import serve
 
@@ -93,7 +89,7 @@ def worker(data: Data = _DATA_DEFAULT) -> None:
 
 @app.command(epilog="Example: wallet sandbox --port 8001 --api-url http://127.0.0.1:8000 --pace 0.2")
 def sandbox(
-    data: Data = _DATA_DEFAULT,
+    data: Data = DATA_DEFAULT,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="The port to listen on.")] = 8001,
     public_url: Annotated[str, typer.Option(help="Where others reach it, if not there.")] = "",
@@ -101,7 +97,7 @@ def sandbox(
     pace: Annotated[float, typer.Option(min=0.0, help="Seconds until a payment settles or a block is mined.")] = 1.0,
 ) -> None:
     """Simulate the vendors until SIGTERM."""
-    settings = settings_for(data)
+    settings = settings_of(data)
     from app.sandbox.config import SandboxConfig
     from app.sandbox.serve import serve
 
@@ -128,7 +124,7 @@ def token(
     user: Annotated[str, typer.Option(help="Whose token.")],
     role: Annotated[Role, typer.Option(help="Whose permissions.")] = Role.CUSTOMER,
     tenant: Annotated[str, typer.Option(help="The tenant, where a tenant claim is configured.")] = "",
-    data: Data = _DATA_DEFAULT,
+    data: Data = DATA_DEFAULT,
 ) -> None:
     """Print a bearer token from the sandbox's issuer, and nothing else."""
     from app.stack.sandbox_client import SandboxClient
@@ -136,7 +132,7 @@ def token(
     folder, settings = Folder.at(data), configured()
     sandbox_url = folder.noted("sandbox.url") if folder.running() else ""
     if not sandbox_url and "auth_issuer" not in settings.model_fields_set:
-        raise _not_running(folder)
+        raise not_running(folder)
 
     async def ask() -> str:
         async with SandboxClient(sandbox_url, "" if sandbox_url else settings.auth_issuer) as client:
@@ -150,7 +146,7 @@ def verify(
     anchor: Annotated[Path | None, typer.Option(help="Heads that were kept outside (wallet heads).")] = None,
     receipt: Annotated[Path | None, typer.Option(help="Check this receipt instead, offline.")] = None,
     public_key: Annotated[str, typer.Option(help="The key that a receipt must be signed with.")] = "",
-    data: Data = _DATA_DEFAULT,
+    data: Data = DATA_DEFAULT,
 ) -> None:
     """Derive the books again from the transactions; exit 1 and name every difference."""
     from app.stack.proofs import checked, read_heads
@@ -158,7 +154,7 @@ def verify(
     if receipt is not None:
         typer.echo(checked(receipt, public_key))
         return
-    settings = settings_for(data)
+    settings = settings_of(data)
     from app.stack.books import verified
 
     audit = asyncio.run(verified(settings, read_heads(anchor) if anchor else None))
@@ -168,9 +164,9 @@ def verify(
 
 
 @app.command(epilog="Example: wallet heads > heads.json")
-def heads(data: Data = _DATA_DEFAULT) -> None:
+def heads(data: Data = DATA_DEFAULT) -> None:
     """Print the last block of every stream, signed: kept outside, they find any rewrite of what is older."""
-    settings = settings_for(data)
+    settings = settings_of(data)
     from app.stack.proofs import signed_heads
 
     typer.echo(asyncio.run(signed_heads(settings)))
@@ -181,10 +177,10 @@ def replay(
     account: Annotated[str, typer.Argument(help="The account's public id.")],
     at: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%dT%H:%M:%S%z"], help="Until when; now.")] = None,
     book: Book = "default",
-    data: Data = _DATA_DEFAULT,
+    data: Data = DATA_DEFAULT,
 ) -> None:
     """Reconstruct an account from its transactions alone, line by line."""
-    settings = settings_for(data)
+    settings = settings_of(data)
     from app.stack.books import replayed
 
     async def tell() -> None:
@@ -196,7 +192,7 @@ def replay(
 
 @app.command(epilog="Example: wallet rebuild --swap --data .wallet")
 def rebuild(
-    data: Data = _DATA_DEFAULT,
+    data: Data = DATA_DEFAULT,
     swap: Annotated[bool, typer.Option("--swap", help="Replace what differs.")] = False,
 ) -> None:
     """Derive every account again, with the stack stopped; exit 1 while one differs from its transactions."""
@@ -214,55 +210,21 @@ def fund(
     amount: Annotated[str, typer.Option(help="How much, in whole coins.")],
     reference: Annotated[str, typer.Option(help="What it is known by; the same reference is booked once.")],
     book: Book = "default",
-    data: Data = _DATA_DEFAULT,
+    data: Data = DATA_DEFAULT,
 ) -> None:
     """Book coins that the owners have put into custody, so that they can be sold."""
-    settings = settings_for(data)
+    settings = settings_of(data)
     from app.stack.treasury import funded
 
     typer.echo(asyncio.run(funded(settings, book, currency, amount, reference)))
 
 
-saga = typer.Typer(help="Look at running and finished sagas.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(saga, name="saga")
-
-
-@saga.command("list", epilog="Example: wallet saga list --status parked")
-def saga_list(
-    status: Annotated[str, typer.Option(help="Only those: running, waiting, compensating, parked, ...")] = "",
-    data: Data = _DATA_DEFAULT,
-) -> None:
-    """The sagas that moved last."""
-    settings = settings_for(data)
-    from app.stack.books import listed
-
-    _print(asyncio.run(listed(settings, status)))
-
-
-@saga.command("show", epilog="Example: wallet saga show sag_7q3k")
-def saga_show(
-    saga_id: Annotated[str, typer.Argument(help="The saga's public id.")],
-    book: Book = "default",
-    data: Data = _DATA_DEFAULT,
-) -> None:
-    """One saga and its history, in sentences."""
-    settings = settings_for(data)
-    from app.stack.books import told
-
-    _print(asyncio.run(told(settings, book, saga_id)))
-
-
-@saga.command("graph", epilog="Example: wallet saga graph purchase")
-def saga_graph(flow: Annotated[str, typer.Argument(help="The flow's name.")]) -> None:
-    """A flow's state machine, as a Mermaid diagram."""
-    from app.stack.books import drawn
-
-    typer.echo(drawn(flow))
 
 
 @app.command(epilog="Example: wallet doctor --data .wallet --port 8080")
 def doctor(
-    data: Data = _DATA_DEFAULT,
+    data: Data = DATA_DEFAULT,
     port: Annotated[int, typer.Option(min=1, max=65535, help="The API's port.")] = 8000,
     sandbox_port: Annotated[int, typer.Option(min=1, max=65535, help="The sandbox's port.")] = 8001,
 ) -> None:
@@ -279,7 +241,7 @@ def doctor(
 
 @app.command(epilog="Example: wallet reset --yes --data .wallet")
 def reset(
-    data: Data = _DATA_DEFAULT,
+    data: Data = DATA_DEFAULT,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Delete a stopped stack's folder: its books, its logs, everything."""
@@ -290,26 +252,6 @@ def reset(
         raise Problem("Nothing was deleted.")
     folder.delete()
     typer.echo(f"{folder.root} is gone.")
-
-
-def settings_for(data: Path) -> Settings:
-    """The settings of the environment; servers that it does not name are those running in the folder.
-
-    Refuses with Problem when there are none.
-    """
-    settings, folder = configured(), Folder.at(data)
-    found: dict[str, str] = {}
-    for name, note in (("mongodb_uri", "mongodb.uri"), ("redis_url", "redis.url")):
-        if not getattr(settings, name).get_secret_value():
-            if not (folder.running() and (url := folder.noted(note))):
-                raise _not_running(folder)
-            found[name] = url
-    return configured(**found)
-
-
-def _not_running(folder: Folder) -> Problem:
-    remedy = "start one with ./scripts/run, name its folder with --data, or set WALLET_MONGODB_URI and WALLET_REDIS_URL"
-    return Problem(f"No stack is running in {folder.root}: {remedy}.")
 
 
 def _print(lines: Iterable[str]) -> None:

@@ -50,7 +50,7 @@ from app.orchestrator.keeping import Keeping
 from app.orchestrator.lookout import Lookout
 from app.orchestrator.observations import Observations
 from app.orchestrator.onboarding import Onboardings
-from app.orchestrator.operators import Operators
+from app.orchestrator.operators import Operators, Situations
 from app.orchestrator.orders import Orders
 from app.orchestrator.outside import Outside
 from app.orchestrator.publication import Publication, TellingDoor
@@ -138,6 +138,7 @@ class Runtime:
     cases: CaseStore
     deciding: Cases
     customers: Customers
+    situations: Situations
     operators: Operators
     replays: Replays
 
@@ -191,6 +192,7 @@ async def open_runtime(
         telling = TellingDoor(door, written.give)
         audit = TrailStore(database)
         trail = Trail(telling, audit, clock)
+        situations = Situations(FLOWS, sagas, ledger, clock)
         scribe = Scribe(telling, clock, settings.poll_s)
         reviews = Reviews(providers.people, users)
         outside = Outside(providers, bank_links, Keeping(ledger, sagas, WatchStore(database)), reviews)
@@ -268,7 +270,8 @@ async def open_runtime(
             cases=CaseStore(database),
             deciding=Cases(CaseStore(database), trail, clock),
             customers=Customers(users, ledger, trail, audit),
-            operators=Operators(FLOWS, sagas, ledger, trail, audit, clock, hints.give),
+            situations=situations,
+            operators=Operators(situations, trail, audit, hints.give),
             replays=Replays(InboxStore(database), sagas, users, trail, clock, hints.give),
         )
 

@@ -77,7 +77,7 @@ async def list_all_sagas(
 @router.get("/{saga_id}", responses=problems(Missing))
 async def show_evidence(saga_id: SagaId, caller: OperationsReader, runtime: CurrentRuntime) -> EvidenceView:
     """A saga with all that is known of it, and the commands that fit now."""
-    met = await runtime.operators.situation(stored_id(caller.book, saga_id))
+    met = await runtime.situations.of(stored_id(caller.book, saga_id))
     return EvidenceView.shown(met, await runtime.sagas.events(met.saga.id, 0, _EVENTS_MAX))
 
 

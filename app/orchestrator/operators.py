@@ -39,28 +39,18 @@ class Order:
     evidence: str | None = None
 
 
-class Operators:
-    """Commands for sagas, and how a saga stands in an operator's eyes."""
+class Situations:
+    """How sagas stand, in an operator's eyes."""
 
     def __init__(
-        self,
-        flows: Mapping[tuple[str, int], Saga],
-        sagas: SagaStore,
-        ledger: LedgerStore,
-        trail: Trail,
-        entries: TrailReader,
-        clock: Clock,
-        hint: Callable[[], Awaitable[None]],
+        self, flows: Mapping[tuple[str, int], Saga], sagas: SagaStore, ledger: LedgerStore, clock: Clock
     ) -> None:
         self._flows = flows
         self._sagas = sagas
         self._ledger = ledger
-        self._trail = trail
-        self._entries = entries
         self._clock = clock
-        self._hint = hint
 
-    async def situation(self, saga_id: str) -> Situation:
+    async def of(self, saga_id: str) -> Situation:
         """How the saga of that stored id stands. Raises Missing."""
         saga = await self._sagas.saga(saga_id)
         if saga is None:
@@ -80,6 +70,18 @@ class Operators:
             now=self._clock.now(),
         )
 
+
+class Operators:
+    """Commands for sagas."""
+
+    def __init__(
+        self, situations: Situations, trail: Trail, entries: TrailReader, hint: Callable[[], Awaitable[None]]
+    ) -> None:
+        self._situations = situations
+        self._trail = trail
+        self._entries = entries
+        self._hint = hint
+
     async def give(self, order: Order, answerable: Answerable) -> SagaRecord:
         """Give the command: the saga as it leaves it; asked again under the same key, the saga as it is now.
 
@@ -87,7 +89,7 @@ class Operators:
         """
         deed = Deed.of(answerable, f"saga.{order.command}", public_id(order.saga_id))
         for _ in range(_TRIES_MAX):
-            met = await self.situation(order.saga_id)
+            met = await self._situations.of(order.saga_id)
             earlier = await self._entries.entry(deed.entry_id(book_of(order.saga_id)))
             if earlier is not None:
                 return _same(met.saga, earlier, order, answerable)

@@ -32,7 +32,7 @@ from app.orchestrator.effects import Effect, EffectStatus, Sent
 from app.orchestrator.flows import chart
 from app.orchestrator.journal import Event, SagaRecord, effect_companion, effect_id, progress
 from app.orchestrator.lifecycle import PARKED
-from app.orchestrator.operators import Operators, Order
+from app.orchestrator.operators import Operators, Order, Situations
 from app.orchestrator.outside import Outside
 from app.orchestrator.saga import Failed, Outcome, Progress, Run, Saga, Settled, Step
 from tests.orchestrator.test_engine import Nothing, find_it_frozen, note, refuse, started, step
@@ -134,7 +134,8 @@ def operators(world: World, flow: Saga | None) -> Operators:
     runtime = world.runtime
     flows = {} if flow is None else {("toy", 1): flow}
     trail = runtime.customers._trail
-    return Operators(flows, runtime.sagas, runtime.ledger, trail, runtime.audit, world.clock, runtime.hints.give)
+    situations = Situations(flows, runtime.sagas, runtime.ledger, world.clock)
+    return Operators(situations, trail, runtime.audit, runtime.hints.give)
 
 
 async def give(
@@ -319,7 +320,7 @@ async def test_a_command_that_does_not_fit_is_refused_and_leaves_no_trace(
     ref = "letter-5" if status == "confirmed" else None
     saga_id = await parked(calm_world, flow, EffectStatus(status), state=state, provider_ref=ref)
     before = await calm_world.saga(saga_id)
-    assert (Command(command) in legal(await operators(calm_world, flow).situation(saga_id))) is (
+    assert (Command(command) in legal(await operators(calm_world, flow)._situations.of(saga_id))) is (
         refusal is EvidenceMissing
     )
     with pytest.raises(refusal):
@@ -378,6 +379,6 @@ async def test_of_a_definition_that_is_gone_only_the_money_can_be_written_off(ca
     for command in ("retry", "confirm", "mark_absent", "compensate", "cancel"):
         with pytest.raises(DefinitionUnknown):
             await give(calm_world, None, saga_id, command, "letter-1")
-    assert legal(await operators(calm_world, None).situation(saga_id)) == (Command.WRITE_OFF,)
+    assert legal(await operators(calm_world, None)._situations.of(saga_id)) == (Command.WRITE_OFF,)
     assert (await give(calm_world, None, saga_id, "write_off")).status == "cancelled"
     assert await left(calm_world, saga_id) == {}

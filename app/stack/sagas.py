@@ -1,0 +1,151 @@
+"""Sagas on the command line: which there are, what one did and left, its story, and commands for those that stopped."""
+
+import os
+import pwd
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from app.clock import SystemClock, rfc3339
+from app.errors import Missing, WalletError
+from app.ids import new_id, public_id, stored_id
+from app.ledger.acts import Answerable
+from app.ledger.store import LedgerStore
+from app.orchestrator.commands import Situation, legal
+from app.orchestrator.effects import Effect, EffectStatus
+from app.orchestrator.flows import FLOWS
+from app.orchestrator.journal import SagaRecord, effect_id
+from app.orchestrator.lifecycle import diagram
+from app.orchestrator.operators import Order, Situations
+from app.orchestrator.progress import sentence
+from app.orchestrator.store import SagaStore
+from app.orchestrator.transit import left_on_the_way
+from app.plumbing.mongo import connect
+from app.runtime import open_runtime
+from app.settings import Settings
+from app.stack.problem import GaveUp, Problem
+
+_SAGAS_MAX = 50
+_EVENTS_MAX = 1_000
+_UNKNOWN = {EffectStatus.SENDING, EffectStatus.UNKNOWN, EffectStatus.CANCELLING}
+
+
+@asynccontextmanager
+async def _stores(settings: Settings) -> AsyncIterator[tuple[SagaStore, Situations]]:
+    client, database = connect(settings.mongodb_uri.get_secret_value(), settings.mongodb_database)
+    async with client:
+        sagas = SagaStore(database)
+        yield sagas, Situations(FLOWS, sagas, LedgerStore(client, database), SystemClock())
+
+
+async def listed(settings: Settings, **wanted: str) -> list[str]:
+    """The sagas moved last, a line each; of one status or type where that is not empty."""
+    async with _stores(settings) as (sagas, _):
+        found = await sagas.sagas({name: value for name, value in wanted.items() if value}, _SAGAS_MAX)
+        return [_line(saga) for saga in found] or ["There are none."]
+
+
+async def traced(settings: Settings, book: str, saga_id: str) -> list[str]:
+    """What each step came to (done, undone, failed, unknown ...), what is on the way, and what fits now."""
+    async with _stores(settings) as (_, situations):
+        return list(_trace(await _situation(situations, book, saga_id)))
+
+
+async def told(settings: Settings, book: str, saga_id: str) -> list[str]:
+    """One saga: where it stands, and its history in sentences."""
+    async with _stores(settings) as (sagas, situations):
+        met = await _situation(situations, book, saga_id)
+        events = await sagas.events(met.saga.id, 0, _EVENTS_MAX)
+        return [_line(met.saga), *(f"{rfc3339(event['at'])}  {_sentence(met, event)}" for event in events)]
+
+
+async def commanded(settings: Settings, order: Order, reason: str, key: str) -> list[str]:
+    """Give the command in the name of whoever is logged in here, and show what the saga has become.
+
+    Refuses with Problem what is not there, with GaveUp what does not fit.
+    """
+    answerable = Answerable(_who(), reason, key or new_id("key"))
+    refused: WalletError | None = None
+    async with open_runtime(settings) as runtime:
+        try:
+            await runtime.operators.give(order, answerable)
+            lines = list(_trace(await runtime.situations.of(order.saga_id)))
+        except WalletError as refusal:
+            refused = refusal
+    if isinstance(refused, Missing):
+        raise _not_there(order.saga_id)
+    if refused is not None:
+        raise GaveUp(f"{refused.sentence} ({refused.code}) Nothing was changed.")
+    return lines
+
+
+def drawn(flow: str) -> str:
+    """A flow's state machine, as Mermaid."""
+    versions = [saga for (name, _), saga in FLOWS.items() if name == flow]
+    if not versions:
+        known = ", ".join(sorted({name for name, _ in FLOWS}))
+        raise Problem(f"There is no flow {flow}: choose one of {known}.")
+    return diagram(versions[-1])
+
+
+async def _situation(situations: Situations, book: str, saga_id: str) -> Situation:
+    try:
+        return await situations.of(stored_id(book, saga_id))
+    except Missing:
+        raise _not_there(stored_id(book, saga_id)) from None
+
+
+def _not_there(saga_id: str) -> Problem:
+    book, _, public = saga_id.partition("/")
+    return Problem(f"There is no saga {public} in the book {book}: wallet saga list shows those there are.")
+
+
+def _trace(met: Situation) -> Iterator[str]:
+    yield _line(met.saga)
+    names = [step.name for step in met.flow.steps] if met.flow else list(met.saga.steps)
+    by_id = {effect.id: effect for effect in met.effects}
+    for name in names:
+        calls = [by_id.get(effect_id(met.saga.id, name, undoing=undoing)) for undoing in (False, True)]
+        open_call = next((call for call in calls if call and call.status in _UNKNOWN), None)
+        yield _step(name, met.saga.steps.get(name), is_unknown=open_call is not None)
+        yield from (_call(call) for call in calls if call)
+    for account_id, amount in left_on_the_way(met.postings).items():
+        yield f"on the way  {public_id(account_id)}  {amount} {amount.asset.code}"
+    if commands := legal(met):
+        yield f"fits now    {', '.join(command.value.replace('_', '-') for command in commands)}"
+
+
+def _step(name: str, told: Mapping[str, Any] | None, *, is_unknown: bool) -> str:
+    if told is None:
+        return f"{'pending':<10}  {name}"
+    return f"{'unknown' if is_unknown else told['status']:<10}  {name:<10}  {rfc3339(told['at'])}"
+
+
+def _call(effect: Effect) -> str:
+    words = [effect.provider, effect.operation, effect.status.value]
+    words.extend(each for each in (effect.provider_ref, effect.reason and f"({effect.reason})") if each)
+    attempts = f"{effect.attempts} attempt{'' if effect.attempts == 1 else 's'}"
+    return f"            {' '.join(words)}, {attempts} since {rfc3339(effect.first_sent_at)}"
+
+
+def _sentence(met: Situation, event: dict[str, Any]) -> str:
+    said = sentence(met.flow, met.saga.params, event) if met.flow else str(event["type"])
+    if event["type"] != "command":
+        return said
+    facts = event["facts"]
+    evidence = f", evidence {facts['evidence']}" if facts["evidence"] else ""
+    return f"{said} By {facts['by']}: {facts['reason']}{evidence}"
+
+
+def _line(saga: SagaRecord) -> str:
+    reason = f"  ({saga.reason})" if saga.reason else ""
+    return f"{public_id(saga.id)}  {saga.type}  {saga.state}  {rfc3339(saga.updated_at)}{reason}"
+
+
+def _who() -> str:
+    """The account on this machine that the command runs under; its number where it has no name."""
+    uid = os.getuid()
+    try:
+        return f"cli:{pwd.getpwuid(uid).pw_name}"
+    except KeyError:
+        return f"cli:{uid}"

@@ -1,0 +1,75 @@
+"""Sagas on the command line: what one shows of itself, and moving it."""
+
+import pytest
+
+from app.ids import public_id
+from app.orchestrator.commands import Command
+from app.orchestrator.operators import Order
+from app.stack.problem import GaveUp, Problem
+from app.stack.sagas import commanded, drawn, listed, told, traced
+from tests.orchestrator.scenarios import SCENARIOS
+from tests.world_fixtures import ada, busy_world, calm_world, rich_ada, sandbox_book, timings
+from tests.worlds import BOOK, Customer, World
+
+__all__ = ["ada", "busy_world", "calm_world", "rich_ada", "sandbox_book", "timings"]
+
+
+async def run(world: World, customer: Customer, name: str) -> str:
+    """A saga of that scenario, as far as it goes by itself; its stored id."""
+    scenario = SCENARIOS[name]
+    await scenario.set_up(world)
+    quote = await scenario.quote(world, customer)
+    saga_id = await scenario.order(world, customer, customer.dollars_id, quote)
+    await world.settle()
+    return saga_id
+
+
+def words(line: str) -> list[str]:
+    return line.split()[:2]
+
+
+async def test_a_refund_that_was_refused_is_shown_with_its_calls_and_given_up(
+    calm_world: World, rich_ada: Customer
+) -> None:
+    saga_id = await run(calm_world, rich_ada, "refund rejected at birth")
+    public, settings = public_id(saga_id), calm_world.settings
+    assert any(line.startswith(public) for line in await listed(settings, status="parked", type="purchase"))
+    assert not any(line.startswith(public) for line in await listed(settings, status="completed", type=""))
+    lines = await traced(settings, BOOK, public)
+    assert [words(line) for line in lines[1:]] == [
+        ["done", "record"],
+        ["parked", "collect"],
+        ["unit", "create_payment"],
+        ["unit", "create_payment"],
+        ["undone", "convert"],
+        ["skipped", "credit"],
+        ["failed", "deliver"],
+        ["tatum", "send"],
+        ["fits", "now"],
+    ]
+    assert lines[-1].endswith("write-off")
+    with pytest.raises(GaveUp, match="effect-ended"):
+        await commanded(settings, Order(saga_id, Command.RETRY), "try again", "")
+    after = await commanded(settings, Order(saga_id, Command.WRITE_OFF), "she keeps them here", "once")
+    assert f"{public}  purchase  cancelled" in after[0]
+    assert (await calm_world.audit()).breaks == []
+    assert await calm_world.available(await calm_world.passing_account(rich_ada)) != "0.00"
+    history = await told(settings, BOOK, public)
+    assert "By cli:" in history[-2]
+    assert history[-2].endswith("she keeps them here")
+
+
+async def test_what_is_not_there_is_told_in_a_sentence(calm_world: World) -> None:
+    for attempt in (
+        traced(calm_world.settings, BOOK, "sag_none"),
+        told(calm_world.settings, BOOK, "sag_none"),
+        commanded(calm_world.settings, Order(f"{BOOK}/sag_none", Command.RETRY), "try", ""),
+    ):
+        with pytest.raises(Problem, match="There is no saga sag_none in the book default"):
+            await attempt
+
+
+def test_a_flow_is_drawn_and_an_unknown_one_refused() -> None:
+    assert drawn("purchase").startswith("stateDiagram-v2")
+    with pytest.raises(Problem, match="choose one of"):
+        drawn("nonsense")
