@@ -172,6 +172,8 @@ async def live(world: World) -> None:
         await world.deposit(ada),
         await world.buy(ada),
         await world.buy(ada, paying="account", to="account"),
+        await world.sell(ada),
+        await world.withdraw(ada),
     ]
     await world.dial("tatum send", "decline")
     sagas.append(await world.buy(ada))
@@ -193,7 +195,7 @@ async def live(world: World) -> None:
         ("/v1/bank-links", {}),
     ):
         (await world.api.get(path, params=asked, headers=headers)).raise_for_status()
-    assert sorted([(await world.saga(each)).status for each in sagas]) == ["compensated"] + ["completed"] * 4
+    assert sorted([(await world.saga(each)).status for each in sagas]) == ["compensated"] + ["completed"] * 6
 
 
 async def test_every_hot_query_names_its_book(world: World, listener: Listener) -> None:

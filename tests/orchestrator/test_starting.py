@@ -22,7 +22,7 @@ from app.errors import (
     WalletError,
 )
 from app.ids import new_id, public_id
-from app.ledger.accounts import AccountStatus, receivable
+from app.ledger.accounts import AccountStatus, main_account, receivable
 from app.ledger.changes import Change
 from app.money import USD, Money
 from app.orchestrator.flows.deposit import DEPOSIT, Deposit
@@ -320,6 +320,19 @@ async def test_a_frozen_account_starts_nothing(calm_world: World, rich_ada: Cust
     before = await everything(calm_world)
     with pytest.raises(WalletError, match="frozen"):
         await calm_world.buy(rich_ada, paying="account")
+    assert await everything(calm_world) == before
+
+
+async def test_no_bank_pays_through_a_frozen_account(calm_world: World) -> None:
+    """Who has no open account in dollars is given one for the bank's to pass through; it may have been frozen since."""
+    fay = await calm_world.customer("fay")
+    await calm_world.set_status(fay.dollars_id, AccountStatus.FROZEN)
+    passing = main_account(BOOK, fay.user_id, USD)
+    await calm_world.runtime.door.submit(Change(BOOK, openings=(passing,)))
+    await calm_world.set_status(public_id(passing.id), AccountStatus.FROZEN)
+    before = await everything(calm_world)
+    with pytest.raises(AccountFrozen):
+        await calm_world.buy(fay)
     assert await everything(calm_world) == before
 
 
