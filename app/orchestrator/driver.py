@@ -11,8 +11,18 @@ from typing import Protocol
 
 from app.clock import Clock
 from app.errors import AccountFrozen, Busy, Missing, StaleGuard, WalletError
-from app.orchestrator.effects import RULES, Effect, EffectStatus, Next, Policy, Rules, Sent
-from app.orchestrator.journal import EFFECTS, Event, SagaRecord, effect_companion, effect_id
+from app.orchestrator.effects import (
+    RULES,
+    Effect,
+    EffectStatus,
+    Next,
+    Policy,
+    Rules,
+    Sent,
+    digest_of,
+    is_untouched,
+)
+from app.orchestrator.journal import EFFECTS, Event, SagaRecord, current_effect_id, effect_companion
 from app.orchestrator.late_answers import late_answer
 from app.orchestrator.lifecycle import may, move, phase_of
 from app.orchestrator.outside import Outside
@@ -101,7 +111,7 @@ class Driver:
 
     async def _go_outside(self, work: Work, call: Call, lease: Lease) -> SagaRecord | None:
         """What is next of a call."""
-        effect = await self._store.effect(effect_id(work.saga.id, work.step.name, undoing=work.undoing))
+        effect = await self._store.effect(current_effect_id(work.saga, work.step.name, undoing=work.undoing))
         if effect is None:
             return await self._examine(work, call, lease)
         if work.phase in {"await", "await-undo"}:
@@ -121,6 +131,7 @@ class Driver:
             now=self._clock.now(),
             step_statuses={name: str(told["status"]) for name, told in saga.steps.items()},
             results=saga.results,
+            generations=saga.generations,
         )
         return Work(flow, saga, step, phase, run)
 
@@ -159,7 +170,7 @@ class Driver:
             decision = self._rules.next_move_when_absent(effect, self._clock.now(), policy)
         match decision:
             case Next.SEND:
-                return await self._send(work, call, effect, lease)
+                return await self._send_again(work, call, effect, lease)
             case Next.GIVE_UP:
                 return await self._give_up(work, effect)
             case Next.CONCLUDE_ABSENT:
@@ -168,6 +179,11 @@ class Driver:
                 return await self._scribe.park(work, "outcome-unknown")
             case _:
                 return await self._scribe.sleep(work, self._rules.quiet_until(effect, policy))
+
+    async def _send_again(self, work: Work, call: Call, effect: Effect, lease: Lease) -> SagaRecord | None:
+        if is_untouched(effect):
+            return await self._send(work, call, effect, lease)
+        return await self._scribe.park(work, "request-altered")
 
     async def _send(self, work: Work, call: Call, earlier: Effect | None, lease: Lease) -> SagaRecord | None:
         """Record the send, make sure the lease outlives it, send, record the answer."""
@@ -209,13 +225,15 @@ class Driver:
         send_by = now + self._policies[call.provider].timeout
         if earlier is not None:
             return replace(earlier, status=EffectStatus.SENDING, attempts=earlier.attempts + 1, send_by=send_by)
+        request = dict(call.request(work.run))
         return Effect(
-            id=effect_id(work.saga.id, work.step.name, undoing=work.undoing),
+            id=current_effect_id(work.saga, work.step.name, undoing=work.undoing),
             saga_id=work.saga.id,
             step=work.step.name,
             provider=call.provider,
             operation=call.operation,
-            request=dict(call.request(work.run)),
+            request=request,
+            request_digest=digest_of(request),
             status=EffectStatus.SENDING,
             attempts=1,
             send_by=send_by,

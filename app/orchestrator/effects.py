@@ -13,6 +13,8 @@ from the last ``send_by``, is over; giving up writes ``cancelling`` first, from 
 shortcuts of these lose money is known from a model check (docs/decisions).
 """
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -59,6 +61,7 @@ class Effect:
     provider_ref: str | None = None
     approved_ref: str | None = None
     reason: str | None = None
+    request_digest: str = ""
     version: int = 1
 
     @property
@@ -68,6 +71,17 @@ class Effect:
         if ref is None:
             raise ValueError(f"effect {self.id} has no reference yet")
         return ref
+
+
+def digest_of(request: Mapping[str, Any]) -> str:
+    """What a request must still hash to whenever it is sent again: the same key never carries another payment."""
+    text = json.dumps(request, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def is_untouched(effect: Effect) -> bool:
+    """Whether the request is what was recorded before the first send."""
+    return effect.request_digest == digest_of(effect.request)
 
 
 class Next(Enum):
@@ -107,7 +121,8 @@ def may_begin(effect: Effect, now: datetime) -> bool:
 def next_move(effect: Effect, now: datetime, policy: Policy) -> Next:
     """What to do about an effect whose outcome is open, before anything was looked up."""
     if effect.status is EffectStatus.PLANNED:
-        return Next.SEND if effect.attempts < policy.attempts_max else Next.GIVE_UP
+        may_send = effect.attempts < policy.attempts_max and not _key_has_expired(effect, now, policy)
+        return Next.SEND if may_send else Next.GIVE_UP
     if now < quiet_until(effect, policy):
         return Next.WAIT
     return Next.FIND
@@ -124,11 +139,19 @@ def next_move_when_absent(effect: Effect, now: datetime, policy: Policy) -> Next
 
 def _resend_is_safe(effect: Effect, now: datetime, policy: Policy) -> bool:
     """A key that is still alive, or an approval that can be given only once, makes twice the same as once."""
-    capabilities = policy.capabilities
-    if capabilities.provider_fence == "approval":
-        return True
-    age = capabilities.safe_resend_age
-    return capabilities.provider_fence == "key" and (age is None or now - effect.first_sent_at < age)
+    fence = policy.capabilities.provider_fence
+    return fence == "approval" or (fence == "key" and not _key_has_expired(effect, now, policy))
+
+
+def _key_has_expired(effect: Effect, now: datetime, policy: Policy) -> bool:
+    """Past this age an earlier attempt is no longer fenced by its key, so nothing is sent before absence is proven."""
+    age = policy.capabilities.safe_resend_age
+    return age is not None and now - effect.first_sent_at >= age
+
+
+def may_begin_anew(effect: Effect) -> bool:
+    """Whether another effect may take its place, under an id and a key of its own: it is certain not to count."""
+    return effect.status in {EffectStatus.REJECTED, EffectStatus.CANCELLED}
 
 
 def _absence_is_final(effect: Effect, policy: Policy) -> bool:

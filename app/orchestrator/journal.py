@@ -4,7 +4,6 @@ The three collections always change together, through the one door: a saga is gu
 an effect by its version, and an event must not be there yet.
 """
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -15,6 +14,7 @@ from app.ledger.changes import ABSENT, Companion, Document
 from app.orchestrator.effects import Effect, EffectStatus
 from app.orchestrator.lifecycle import public_status
 from app.orchestrator.notices import notifications
+from app.orchestrator.saga import direction
 
 SAGAS, EFFECTS, EVENTS = "sagas", "effects", "saga_events"
 
@@ -23,7 +23,10 @@ _LONG_AGO = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
 
 @dataclass(frozen=True, slots=True)
 class SagaRecord:
-    """A saga as stored. ``errors`` counts unexpected failures in a row, ``looks`` the polls of the current wait."""
+    """A saga as stored. ``errors`` counts unexpected failures in a row, ``looks`` the polls of the current wait.
+
+    ``generations``: how often each action (``undo:collect``) was begun anew after it definitely had not happened.
+    """
 
     id: str
     type: str
@@ -44,6 +47,7 @@ class SagaRecord:
     errors: int = 0
     reason: str | None = None
     parked_from: str | None = None
+    generations: Mapping[str, int] = field(default_factory=dict)
     events: int = 0
     version: int = 1
     fence: int = 0
@@ -64,9 +68,14 @@ class Event:
 
 
 def saga_from(document: Document) -> SagaRecord:
-    """A saga as read."""
-    names = SagaRecord.__dataclass_fields__.keys() - {"id", "waits"}
-    return SagaRecord(id=document["_id"], waits=tuple(document["waits"]), **{name: document[name] for name in names})
+    """A saga as read. One that was written before there were generations has had none."""
+    names = SagaRecord.__dataclass_fields__.keys() - {"id", "waits", "generations"}
+    return SagaRecord(
+        id=document["_id"],
+        waits=tuple(document["waits"]),
+        generations=document.get("generations", {}),
+        **{name: document[name] for name in names},
+    )
 
 
 def saga_document(saga: SagaRecord, *, released: bool) -> Document:
@@ -125,10 +134,23 @@ def event_id(saga_id: str, seq: int) -> str:
     return f"{saga_id}#{seq:06d}"
 
 
-def effect_id(saga_id: str, step: str, *, undoing: bool) -> str:
-    """The id of a step's effect, derived from what causes it."""
+def effect_id(saga_id: str, step: str, *, undoing: bool, generation: int = 0) -> str:
+    """The id of a step's effect, derived from what causes it; what is begun anew is another effect."""
     book = saga_id.partition("/")[0]
-    return stored_id(book, derived_id("eff", saga_id, step, "undo" if undoing else "do"))
+    anew = (str(generation),) if generation else ()
+    return stored_id(book, derived_id("eff", saga_id, step, "undo" if undoing else "do", *anew))
+
+
+def current_effect_id(saga: SagaRecord, step: str, *, undoing: bool) -> str:
+    """The id of the effect that stands for a step's action now."""
+    generation = saga.generations.get(direction(step, undoing=undoing), 0)
+    return effect_id(saga.id, step, undoing=undoing, generation=generation)
+
+
+def begun_anew(saga: SagaRecord, step: str, *, undoing: bool) -> SagaRecord:
+    """The saga with that action's next generation; only ``may_begin_anew`` (effects.py) says when that is safe."""
+    action = direction(step, undoing=undoing)
+    return replace(saga, generations={**saga.generations, action: saga.generations.get(action, 0) + 1})
 
 
 def effect_from(document: Document) -> Effect:
@@ -145,6 +167,5 @@ def effect_companion(before: Effect | None, after: Effect) -> Companion:
     document: Document = {name: getattr(after, name) for name in names}
     document["status"] = after.status.value
     if before is None:
-        digest = hashlib.sha256(repr(sorted(after.request.items())).encode()).hexdigest()
-        return Companion(EFFECTS, after.id, ABSENT, {**document, "version": 1, "request_digest": digest})
+        return Companion(EFFECTS, after.id, ABSENT, {**document, "version": 1})
     return Companion(EFFECTS, after.id, {"version": before.version}, {**document, "version": before.version + 1})

@@ -25,6 +25,11 @@ from app.orchestrator.outside import Outside
 from app.orchestrator.watches import Watch
 
 
+def direction(step: str, *, undoing: bool) -> str:
+    """A step's action, as generations are counted by: ``do:collect``, ``undo:collect``."""
+    return f"{'undo' if undoing else 'do'}:{step}"
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """What an action may know: whose saga it is, what was asked for, and what earlier steps found out."""
@@ -37,11 +42,17 @@ class Run:
     now: datetime
     step_statuses: Mapping[str, str]
     results: Mapping[str, Mapping[str, Any]]
+    generations: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def book(self) -> str:
         """The book all of the saga's postings belong to."""
         return book_of(self.saga_id)
+
+    @property
+    def generation(self) -> int:
+        """How often this action was begun anew, each time after it definitely had not happened."""
+        return self.generations.get(direction(self.step, undoing=self.undoing), 0)
 
     def was_done(self, step: str) -> bool:
         """Whether that step ran to its end, even if it was undone since."""
@@ -51,11 +62,15 @@ class Run:
         """The id that this saga's transaction of that name has, however often it is posted."""
         return stored_id(self.book, derived_id("txn", self.saga_id, step, name))
 
+    def own_id(self, name: str) -> str:
+        """The id of this action's transaction of that name; one for each generation."""
+        return self.transaction_id(self.step, f"{name}#{self.generation}" if self.generation else name)
+
     def transaction(self, name: str, *legs: Leg, holds: tuple[str, ...] = ()) -> Transaction:
         """A posting of this step. Holds it draws on are closed by it."""
         metadata: dict[str, MetadataValue] = {"step": self.step, "moment": name}
         return Transaction(
-            id=self.transaction_id(self.step, name),
+            id=self.own_id(name),
             kind=f"{self.step}.{name}",
             legs=legs,
             hold_ids=holds,
@@ -66,7 +81,7 @@ class Run:
 
     def hold(self, name: str, source: Account | str, toward: Account | str, amount: Money) -> Transaction:
         """A hold of this step; a saga's holds never expire."""
-        return hold_of(self.transaction_id(self.step, name), source, toward, amount, saga_id=self.saga_id)
+        return hold_of(self.own_id(name), source, toward, amount, saga_id=self.saga_id)
 
 
 @dataclass(frozen=True, slots=True)

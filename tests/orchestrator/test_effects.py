@@ -1,5 +1,6 @@
 """What may be done about an effect whose outcome is not known, as a drawn table."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,10 +13,14 @@ from app.orchestrator.effects import (
     EffectStatus,
     Next,
     Policy,
+    digest_of,
+    is_untouched,
+    may_begin_anew,
     next_move,
     next_move_when_absent,
     quiet_until,
 )
+from app.orchestrator.journal import effect_id
 from app.providers.capabilities import Capabilities
 from app.providers.registry import CAPABILITIES
 
@@ -168,3 +173,30 @@ def test_the_approved_operation_stands_for_the_effect() -> None:
     assert effect("confirmed", provider_ref="first", approved_ref="second").ref == "second"
     with pytest.raises(ValueError, match="no reference"):
         _ = effect("sending").ref
+
+
+def test_a_key_that_has_expired_no_longer_covers_a_send_that_was_put_off() -> None:
+    planned = effect("planned", 2)
+    assert next_move(planned, SENT_AT + 39 * HOUR, POLICIES["key"]) is Next.SEND
+    assert next_move(planned, SENT_AT + 40 * HOUR, POLICIES["key"]) is Next.GIVE_UP
+    assert next_move(planned, SENT_AT + 999 * HOUR, POLICIES["eternal"]) is Next.SEND
+
+
+def test_a_request_is_recognised_however_it_was_stored_and_a_changed_one_is_not() -> None:
+    request = {"amount": "1.00", "to": ("a", "b"), "nonce": 5}
+    sent = effect("sending", request={**request, "to": ["a", "b"]}, request_digest=digest_of(request))
+    assert is_untouched(sent)
+    assert not is_untouched(replace(sent, request={**request, "amount": "10.00"}))
+
+
+@pytest.mark.parametrize("status", list(EffectStatus))
+def test_only_what_is_certain_not_to_count_may_be_begun_anew(status: EffectStatus) -> None:
+    assert may_begin_anew(effect(status.value)) is (status.value in {"rejected", "cancelled"})
+
+
+def test_every_generation_is_another_effect_and_the_first_keeps_its_id() -> None:
+    first = effect_id("default/sag_1", "collect", undoing=True)
+    assert effect_id("default/sag_1", "collect", undoing=True, generation=0) == first
+    later = {effect_id("default/sag_1", "collect", undoing=True, generation=n) for n in range(1, 5)}
+    assert len(later) == 4
+    assert first not in later
