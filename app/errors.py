@@ -633,9 +633,20 @@ class TooMany(WalletError):
     code = "rate-limited"
     kind = Kind.TOO_MANY
 
-    def __init__(self, retry_after_s: int) -> None:
-        super().__init__("Too many requests; ask again later.")
+    def __init__(self, limited: str, retry_after_s: int) -> None:
+        super().__init__(f"Too many requests of this {limited}; ask again later.", limited=limited)
         self.retry_after_s = retry_after_s
+
+
+class TooManyStreams(TooMany):
+    """A user has a bounded number of open event streams."""
+
+    code = "too-many-streams"
+
+    def __init__(self, streams_max: int, retry_after_s: int) -> None:
+        super().__init__(retry_after_s)
+        self.sentence = f"{streams_max} event streams are open already; close one first."
+        self.facts = {"streams_max": streams_max}
 
 
 class Busy(WalletError):

@@ -2,6 +2,7 @@
 
 import signal
 import socket
+from collections.abc import Mapping
 
 import uvicorn
 from fastapi import FastAPI
@@ -46,10 +47,13 @@ from app.middleware.body_limit import BodyLimit
 from app.middleware.correlation import Correlation
 from app.middleware.idempotency import Idempotency
 from app.middleware.problems import Problems
+from app.middleware.rate_limit import RateLimit
 from app.middleware.route_match import RouteMatch
 from app.middleware.route_table import RouteTable
+from app.middleware.security_headers import SecurityHeaders
 from app.plumbing.bounded_head import BoundedHead
 from app.plumbing.logging import configure_logging
+from app.plumbing.rates import Rate, Rates
 from app.plumbing.running import settle_collector
 from app.runtime import Runtime, open_runtime
 from app.settings import Settings
@@ -109,7 +113,7 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.state.runtime = runtime
     for router in ROUTERS:
         app.include_router(router)
-    routes = add_layers(app, runtime.tokens, runtime.claims)
+    routes = add_layers(app, runtime.tokens, runtime.claims, runtime.rates, rate_limits(runtime.settings))
     description = openapi.describe(app, routes)
     app.openapi = lambda: description  # type: ignore[method-assign]  # FastAPI's documented way to extend it
     return app
@@ -120,7 +124,14 @@ def _operation_id(route: APIRoute) -> str:
     return route.name
 
 
-def add_layers(app: FastAPI, tokens: VerifiesTokens, claims: Claims) -> RouteTable:
+def rate_limits(settings: Settings) -> dict[str, Rate]:
+    """How often a caller, a tenant and an address may ask."""
+    return {name: Rate(each.requests, each.per_s) for name, each in settings.rate_limits.items()}
+
+
+def add_layers(
+    app: FastAPI, tokens: VerifiesTokens, claims: Claims, rates: Rates, limits: Mapping[str, Rate]
+) -> RouteTable:
     """Put the layers around an application whose routes are complete, outermost first.
 
     A layer may rely on those before it: every answer is correlated and logged, nobody is asked for a permission
@@ -131,12 +142,14 @@ def add_layers(app: FastAPI, tokens: VerifiesTokens, claims: Claims) -> RouteTab
     app.user_middleware.extend(
         [
             Middleware(Correlation),
+            Middleware(SecurityHeaders),
             Middleware(RouteMatch, routes=routes),
             Middleware(AccessLog),
             Middleware(Problems, render=problems.render_problem),
             Middleware(BodyLimit),
             Middleware(Authentication, tokens=tokens),
             Middleware(Authorisation),
+            Middleware(RateLimit, rates=rates, limits=limits),
             Middleware(Idempotency, claims=claims),
         ]
     )
@@ -151,6 +164,7 @@ async def serve(settings: Settings) -> None:
         config = uvicorn.Config(
             create_app(runtime),
             http=BoundedHead,
+            forwarded_allow_ips=settings.trusted_proxies,
             limit_concurrency=_CONNECTIONS_MAX,
             timeout_graceful_shutdown=_GRACE_S,
             server_header=False,

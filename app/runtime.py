@@ -69,6 +69,7 @@ from app.plumbing.collections import ensure_collections
 from app.plumbing.hints import PUBLISHED, WRITTEN, Hints
 from app.plumbing.mongo import Database, connect
 from app.plumbing.pipelining import PipelinedRedis
+from app.plumbing.rates import Rates
 from app.plumbing.redis import connect_redis
 from app.plumbing.sealing import Sealer
 from app.plumbing.signing import Signer
@@ -107,6 +108,7 @@ class Runtime:
     tokens: AccessTokens
     users: Users
     claims: Claims
+    rates: Rates
     providers: Providers
     people: VerifiesPeople
     door: Committer
@@ -208,6 +210,7 @@ async def open_runtime(
             tokens=access_tokens(settings, http, clock),
             users=users,
             claims=Claims(pipelined, clock),
+            rates=Rates(pipelined, clock),
             providers=providers,
             people=providers.people,
             door=door,

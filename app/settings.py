@@ -44,6 +44,15 @@ class LimitSetting(BaseModel):
         return self
 
 
+class RateSetting(BaseModel):
+    """So many requests in so many seconds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    requests: int = Field(gt=0, le=10_000_000)
+    per_s: int = Field(gt=0, le=86_400)
+
+
 class ChainWallet(BaseModel):
     """A chain's treasury: its address, the KMS handle of its key, and the key's number where the handle has several.
 
@@ -85,19 +94,25 @@ _SANDBOX_WALLETS = {
     ),
 }
 
-_SANDBOX_TIMINGS = {
+_SANDBOX_PACE = {
     "provider_timeout_s": 1.0,
     "quiet_period_s": 1.5,
     "lease_s": 3.0,
     "poll_s": 0.5,
     "refund_hold_s": 0.0,
+    "rate_limits": {name: {"requests": 600_000, "per_s": 60} for name in ("caller", "tenant", "address")},
 }
-_REAL_TIMINGS = {
+_REAL_PACE = {
     "provider_timeout_s": 60.0,  # Unit recommends 60 s for creating payments
     "quiet_period_s": 90.0,
     "lease_s": 90.0,
     "poll_s": 5.0,
     "refund_hold_s": 2 * 86_400.0,  # the two-banking-day ACH return window
+    "rate_limits": {
+        "caller": {"requests": 300, "per_s": 60},
+        "tenant": {"requests": 60_000, "per_s": 60},
+        "address": {"requests": 1_200, "per_s": 60},
+    },
 }
 
 
@@ -115,6 +130,10 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=1, le=65535)
     port_shared: bool = False
     """Whether several API processes of one machine may listen on the port, one for each core say."""
+    trusted_proxies: str = "127.0.0.1"
+    """The addresses, with commas, whose ``X-Forwarded-For`` says where a request comes from."""
+    rate_limits: dict[Literal["caller", "tenant", "address"], RateSetting]
+    """How often each may ask, as JSON; what is not named is not limited."""
 
     auth_issuer: str = f"{_SANDBOX}/auth0/"
     auth_audience: str = "https://api.wallet.example"
@@ -176,12 +195,12 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _defaults_of_the_environment(cls, given: dict[str, Any]) -> dict[str, Any]:
-        """Simulators answer at once, so the sandbox waits seconds where real vendors need minutes.
+        """The sandbox is generous; and its simulators answer at once, so seconds do there for minutes.
 
         Receivers of notifications are tried out on the same machine, and nowhere else.
         """
         in_sandbox = given.get("env", Environment.SANDBOX) == Environment.SANDBOX
-        return {**(_SANDBOX_TIMINGS if in_sandbox else _REAL_TIMINGS), "notify_loopback": in_sandbox, **given}
+        return {**(_SANDBOX_PACE if in_sandbox else _REAL_PACE), "notify_loopback": in_sandbox, **given}
 
     @model_validator(mode="after")
     def _assets_are_registered(self) -> Self:

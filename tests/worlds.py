@@ -44,6 +44,7 @@ from app.orchestrator.outside import Outside
 from app.orchestrator.saga import Saga
 from app.orchestrator.scribe import Door, Scribe
 from app.orchestrator.starting import Asked, Flows
+from app.orchestrator.treasury_store import TreasuryStore
 from app.orchestrator.watch_store import WatchStore
 from app.runtime import Runtime, _policies, open_runtime
 from app.settings import Settings, sandbox_addresses
@@ -162,7 +163,9 @@ class World:
     def outside(self) -> Outside:
         """What every worker's steps may reach."""
         runtime = self.runtime
-        keeping = Keeping(runtime.ledger, runtime.sagas, WatchStore(runtime.database))
+        keeping = Keeping(
+            runtime.ledger, runtime.sagas, WatchStore(runtime.database), TreasuryStore(runtime.database)
+        )
         return Outside(runtime.providers, runtime.bank_links, keeping, Reviews(runtime.people, runtime.users))
 
     def engine(self, door: Door, flows: Mapping[tuple[str, int], Saga] = FLOWS) -> Engine:

@@ -3,11 +3,13 @@
 A review is noted on its user by whoever fetches it, because a permission must not outlive the verdict it rests on.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from app.compliance.kyc import Reviews
 from app.ledger.accounts import Account
+from app.ledger.changes import Document
 from app.orchestrator.watches import WatchRecord
 from app.providers.registry import Providers
 from app.wallets.bank_links import BankLinks
@@ -21,6 +23,18 @@ class Kept(Protocol):
     async def saga_status(self, saga_id: str) -> str | None: ...
 
     async def watch(self, watch_id: str) -> WatchRecord | None: ...
+
+    async def numbering(self, address_id: str) -> tuple[Document | None, Document | None]:
+        """How far a treasury address has counted, and the lowest nonce that was given back to it."""
+        ...
+
+    async def inputs_in_use(self, chain: str) -> list[Document]:
+        """The treasury's inputs on that chain that sends have taken, and not spent for good."""
+        ...
+
+    async def inputs(self, chain: str, refs: Sequence[str]) -> dict[str, Document]:
+        """What is known of those inputs of the treasury, by their names on the chain."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 
 from app.clock import ManualClock
 from app.idempotency.claims import Claims
+from app.plumbing.rates import Rates
 from tests.middleware.toys import Toy
 
 JSON = "application/json"
@@ -16,7 +17,8 @@ JSON = "application/json"
 async def post(
     redis: Redis, body: bytes | str, content_type: str = JSON, path: str = "/v1/payments"
 ) -> httpx2.Response:
-    toy = Toy(Claims(redis, ManualClock(datetime(2026, 11, 20, tzinfo=UTC))))
+    clock = ManualClock(datetime(2026, 11, 20, tzinfo=UTC))
+    toy = Toy(Claims(redis, clock), Rates(redis, clock))
     sent = {"Authorization": "Bearer alice", "Idempotency-Key": "k-1", "Content-Type": content_type}
     async with toy.client() as client:
         answer = await client.post(path, content=body, headers=sent)

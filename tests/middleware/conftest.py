@@ -7,12 +7,14 @@ from redis.asyncio import Redis
 
 from app.clock import ManualClock
 from app.idempotency.claims import Claims
+from app.plumbing.rates import Rates
 from tests.middleware.toys import Toy
 
 
 @pytest.fixture
 def toy(redis: Redis) -> Toy:
-    return Toy(Claims(redis, ManualClock(datetime(2026, 11, 20, tzinfo=UTC))))
+    clock = ManualClock(datetime(2026, 11, 20, tzinfo=UTC))
+    return Toy(Claims(redis, clock), Rates(redis, clock))
 
 
 @pytest.fixture

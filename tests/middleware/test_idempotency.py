@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 from app.clock import ManualClock, SystemClock
 from app.idempotency.claims import Claims
 from app.plumbing import embedded
+from app.plumbing.rates import Rates
 from app.plumbing.redis import connect_redis
 from tests.middleware.toys import Toy
 
@@ -172,7 +173,9 @@ async def test_an_answer_is_not_replayed_to_one_who_lost_the_permission(toy: Toy
 
 
 async def test_a_key_whose_first_request_hangs_comes_free_by_itself(redis: Redis) -> None:
-    hanging, next_process = (Toy(Claims(redis, SystemClock(), running_s=1)) for _ in range(2))
+    hanging, next_process = (
+        Toy(Claims(redis, SystemClock(), running_s=1), Rates(redis, SystemClock())) for _ in range(2)
+    )
     hanging.gate.clear()
     async with hanging.client() as stuck, next_process.client() as client, asyncio.TaskGroup() as group:
         first = group.create_task(pay(stuck))
@@ -203,7 +206,7 @@ async def test_with_valkey_killed_requests_go_on_and_one_line_says_so(tmp_path: 
     server = embedded.start_valkey(tmp_path / "valkey", tmp_path / "run", tmp_path / "valkey.log")
     clock = ManualClock(datetime(2026, 11, 20, tzinfo=UTC))
     async with connect_redis(server.url) as valkey:
-        toy = Toy(Claims(valkey, clock))
+        toy = Toy(Claims(valkey, clock), Rates(valkey, clock))
         async with toy.client() as client:
             assert (await pay(client)).status_code == 201
             embedded.stop(server)
@@ -225,7 +228,7 @@ async def test_a_valkey_that_never_answers_costs_a_moment_once() -> None:
     port = silent.sockets[0].getsockname()[1]
     clock = ManualClock(datetime(2026, 11, 20, tzinfo=UTC))
     async with silent, connect_redis(f"redis://127.0.0.1:{port}") as valkey:
-        toy = Toy(Claims(valkey, clock))
+        toy = Toy(Claims(valkey, clock), Rates(valkey, clock))
         async with toy.client() as client, asyncio.timeout(2.0):
             answers = [await pay(client, key=f"k-{number}") for number in range(20)]
 

@@ -1,7 +1,7 @@
 """A small application inside the real layers, so that a layer is tested as it is used."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
 import httpx2
@@ -17,6 +17,7 @@ from app.idempotency.claims import Claims
 from app.identity.permissions import Permission
 from app.identity.principals import Principal
 from app.main import add_layers
+from app.plumbing.rates import Rate, Rates
 
 VERDICTS: dict[str, Callable[[], Exception]] = {
     "insufficient": lambda: InsufficientFunds("acc_1", "1.00", "2.00", "USD"),
@@ -60,14 +61,14 @@ class Names:
 class Toy:
     """``runs`` counts executions of the verb; while ``gate`` is shut they wait inside; ``verdict`` is how they end."""
 
-    def __init__(self, claims: Claims) -> None:
+    def __init__(self, claims: Claims, rates: Rates, limits: Mapping[str, Rate] | None = None) -> None:
         self.runs = 0
         self.gate = asyncio.Event()
         self.gate.set()
         self.verdict = ""
         self.app = FastAPI(openapi_url=None, redirect_slashes=False)
         self.app.include_router(self._router())
-        add_layers(self.app, Names(), claims)
+        add_layers(self.app, Names(), claims, rates, limits or {})
 
     def client(self) -> httpx2.AsyncClient:
         return httpx2.AsyncClient(transport=httpx2.ASGITransport(app=self.app), base_url="http://wallet.test")
