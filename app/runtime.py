@@ -38,7 +38,7 @@ from app.ledger.preview import Previews
 from app.ledger.store import LedgerStore
 from app.money import Money, asset
 from app.orchestrator import store as saga_store
-from app.orchestrator import watch_store
+from app.orchestrator import treasury_store, watch_store
 from app.orchestrator.account_use import AccountUse
 from app.orchestrator.approvals import Approvals
 from app.orchestrator.disabling import Disabling
@@ -58,10 +58,12 @@ from app.orchestrator.replays import Replays
 from app.orchestrator.scribe import Scribe
 from app.orchestrator.starting import Flows
 from app.orchestrator.store import SagaStore
+from app.orchestrator.treasury_store import TreasuryStore
 from app.orchestrator.watch_store import WatchStore
 from app.outbox import store as outbox_store
 from app.outbox.addresses import Reach, system_resolver
 from app.outbox.courier import Courier
+from app.outbox.listeners import Listeners
 from app.outbox.registration import Endpoints
 from app.outbox.sending import Sender
 from app.outbox.store import OutboxStore
@@ -88,6 +90,7 @@ from app.wallets.transfers import Transfers
 COLLECTIONS = (
     *ledger_store.COLLECTIONS,
     *saga_store.COLLECTIONS,
+    *treasury_store.COLLECTIONS,
     *watch_store.COLLECTIONS,
     *wallet_store.COLLECTIONS,
     *users_store.COLLECTIONS,
@@ -133,6 +136,7 @@ class Runtime:
     publication: Publication
     courier: Courier
     endpoints: Endpoints
+    listeners: Listeners
     written: Hints
     published: Hints
     signer: Signer
@@ -197,7 +201,8 @@ async def open_runtime(
         situations = Situations(FLOWS, sagas, ledger, clock)
         scribe = Scribe(telling, clock, settings.poll_s)
         reviews = Reviews(providers.people, users)
-        outside = Outside(providers, bank_links, Keeping(ledger, sagas, WatchStore(database)), reviews)
+        keeping = Keeping(ledger, sagas, WatchStore(database), TreasuryStore(database))
+        outside = Outside(providers, bank_links, keeping, reviews)
         driver = Driver(FLOWS, sagas, scribe, outside, _policies(settings), clock)
         engine = Engine(sagas, driver, telling, clock, lease_s=settings.lease_s, poll_s=settings.poll_s)
         flows = Flows(sagas, telling, clock, hints.give)
@@ -266,6 +271,7 @@ async def open_runtime(
             ),
             courier=courier,
             endpoints=Endpoints(outbox, sender, sealer, clock, secrets.token_bytes),
+            listeners=Listeners(),
             written=written,
             published=published,
             signer=Signer(settings.receipt_key),

@@ -5,7 +5,8 @@
 //   BOOKS='{"acme": "shard01", "inbox": "shard00"}' mongosh "$WALLET_MONGODB_URI" --file deploy/sharding.js
 //
 // BOOKS names each book's home. All collections of a book have one home, so that a batch commits on one shard. A book
-// that has none lives wherever its chunks happen to be: right, but each batch may then need two shards to agree.
+// that has none lives wherever its chunks happen to be: right, but each batch may then need two shards to agree. So does
+// the commit that announces a chain send: the treasury's nonces and inputs are the book "chains", whoever's coins leave.
 // Webhooks are kept in `inbox`, which is not sharded: the home of the book "inbox" is the database's primary shard.
 const database = process.env.WALLET_MONGODB_DATABASE || "wallet";
 const homes = JSON.parse(process.env.BOOKS || "{}");
@@ -28,6 +29,9 @@ const collections = [
   "effects",
   "saga_events",
   "watches",
+  "treasury_nonces",
+  "treasury_returned_nonces",
+  "treasury_inputs",
   "quotes",
   "bank_links",
   "audit",

@@ -44,6 +44,7 @@ from app.orchestrator.outside import Outside
 from app.orchestrator.saga import Saga
 from app.orchestrator.scribe import Door, Scribe
 from app.orchestrator.starting import Asked, Flows
+from app.orchestrator.store import SagaStore
 from app.orchestrator.treasury_store import TreasuryStore
 from app.orchestrator.watch_store import WatchStore
 from app.runtime import Runtime, _policies, open_runtime
@@ -163,18 +164,18 @@ class World:
     def outside(self) -> Outside:
         """What every worker's steps may reach."""
         runtime = self.runtime
-        keeping = Keeping(
-            runtime.ledger, runtime.sagas, WatchStore(runtime.database), TreasuryStore(runtime.database)
-        )
+        keeping = Keeping(runtime.ledger, runtime.sagas, WatchStore(runtime.database), TreasuryStore(runtime.database))
         return Outside(runtime.providers, runtime.bank_links, keeping, Reviews(runtime.people, runtime.users))
 
-    def engine(self, door: Door, flows: Mapping[tuple[str, int], Saga] = FLOWS) -> Engine:
-        """One more worker."""
+    def engine(
+        self, door: Door, flows: Mapping[tuple[str, int], Saga] = FLOWS, store: SagaStore | None = None
+    ) -> Engine:
+        """One more worker; its own way to the sagas is ``store``, if given."""
         runtime, poll_s = self.runtime, self.settings.poll_s
         outside = self.outside()
         scribe = Scribe(door, self.clock, poll_s)
         driver = Driver(flows, runtime.sagas, scribe, outside, _policies(self.settings), self.clock)
-        return Engine(runtime.sagas, driver, door, self.clock, lease_s=self.settings.lease_s, poll_s=poll_s)
+        return Engine(store or runtime.sagas, driver, door, self.clock, lease_s=self.settings.lease_s, poll_s=poll_s)
 
     async def expire_leases(self) -> None:
         """Whoever held a saga is gone for longer than a lease."""

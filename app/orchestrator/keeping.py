@@ -1,10 +1,13 @@
 """What outside steps may read of the house itself, out of the stores that keep it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.ledger.accounts import Account
+from app.ledger.changes import Document
 from app.ledger.store import LedgerStore
 from app.orchestrator.store import SagaStore
+from app.orchestrator.treasury_store import TreasuryStore
 from app.orchestrator.watch_store import WatchStore
 from app.orchestrator.watches import WatchRecord
 
@@ -16,6 +19,7 @@ class Keeping:
     ledger: LedgerStore
     sagas: SagaStore
     watches: WatchStore
+    treasury: TreasuryStore
 
     async def account(self, account_id: str) -> Account | None:
         """The account as it is."""
@@ -29,3 +33,15 @@ class Keeping:
     async def watch(self, watch_id: str) -> WatchRecord | None:
         """The watch as it is."""
         return await self.watches.watch(watch_id)
+
+    async def numbering(self, address_id: str) -> tuple[Document | None, Document | None]:
+        """How far a treasury address has counted, and the lowest nonce that was given back to it."""
+        return await self.treasury.numbering(address_id)
+
+    async def inputs_in_use(self, chain: str) -> list[Document]:
+        """The treasury's inputs on that chain that sends have taken, and not spent for good."""
+        return await self.treasury.inputs_in_use(chain)
+
+    async def inputs(self, chain: str, refs: Sequence[str]) -> dict[str, Document]:
+        """What is known of those inputs of the treasury, by their names on the chain."""
+        return await self.treasury.inputs(chain, refs)

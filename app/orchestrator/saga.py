@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel
 
-from app.errors import WalletError
+from app.errors import StaleGuard, WalletError
 from app.ids import book_of, derived_id, stored_id
 from app.ledger.accounts import Account
 from app.ledger.changes import Companion
@@ -135,6 +135,23 @@ class Stuck:
 
 Progress = Waiting | Settled | Failed | Stuck
 
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Go ahead: ``request`` joins what will be sent, and stays in the step's result; ``companions`` take it.
+
+    When somebody else has taken one of them in between, nothing is sent, and the step looks again at once.
+    """
+
+    request: Mapping[str, Any] = field(default_factory=dict)
+    companions: tuple[Companion, ...] = ()
+
+    def was_taken(self, refusal: WalletError) -> bool:
+        """Whether a refusal says that one of the companions was no longer as it was read."""
+        named = {(companion.collection, companion.id) for companion in self.companions}
+        return isinstance(refusal, StaleGuard) and (refusal.collection, refusal.document_id) in named
+
+
 Inner = Callable[[Run], Outcome]
 
 
@@ -151,8 +168,8 @@ class Call(Protocol):
     @property
     def operation(self) -> str: ...
 
-    async def examine(self, run: Run, outside: Outside) -> Progress | None:
-        """Before the first send: None to go ahead, or why there is nothing (or not yet anything) to send."""
+    async def examine(self, run: Run, outside: Outside) -> Progress | Ready | None:
+        """Before the first send: None or Ready to go ahead, or why there is nothing (or not yet anything) to send."""
         ...
 
     def request(self, run: Run) -> Mapping[str, Any]:

@@ -7,6 +7,7 @@ import pytest
 from app.errors import ApprovalRefused
 from app.money import BTC, Money
 from app.orchestrator.effects import EffectStatus
+from app.orchestrator.flows.spending import SPENDING
 from app.orchestrator.progress import order_status
 from app.providers.chain_ports import CoinOrder
 from tests.worlds import ADDRESS, Customer, World
@@ -23,11 +24,14 @@ async def send_waiting_for_approval(world: World, customer: Customer) -> tuple[s
     return saga_id, effect.provider_ref
 
 
-async def queue_the_same(world: World, saga_id: str, *, more: int = 0, to: str = ADDRESS) -> str:
+async def queue_the_same(
+    world: World, saga_id: str, *, more: int = 0, to: str = ADDRESS, its_inputs: bool = True
+) -> str:
     """Somebody queues what the saga's effect asks for, as a frozen worker or a thief might do."""
     (effect,) = await world.runtime.sagas.effects_of(saga_id)
     coins = Money.parse(effect.request["amount"], BTC) + Money(more, BTC)
-    return await world.runtime.providers.coins.send(CoinOrder("bitcoin", to, coins))
+    order = SPENDING.order("bitcoin", to, coins, effect.request)
+    return await world.runtime.providers.coins.send(order if its_inputs else CoinOrder("bitcoin", to, coins))
 
 
 async def ask(world: World, pending_id: str) -> int:
@@ -80,7 +84,7 @@ async def test_twins_are_each_delivered(calm_world: World, rich_ada: Customer) -
     assert len({effect.approved_ref for effect in effects}) == 2
 
 
-async def test_a_twin_that_finds_the_others_operation_does_not_wait_for_it_for_ever(
+async def test_a_twin_whose_send_was_lost_does_not_take_the_others_for_its_own(
     calm_world: World, rich_ada: Customer
 ) -> None:
     world = calm_world
@@ -93,9 +97,9 @@ async def test_a_twin_that_finds_the_others_operation_does_not_wait_for_it_for_e
     world.clock.advance(world.settings.quiet_period_s + world.settings.provider_timeout_s)
     await world.work()
     await world.settle()
-    assert sorted([order_status(await world.saga(saga)) for saga in (lost, other)]) == ["completed", "refunded"]
-    assert len(await world.chain_transactions()) == before + 1
-    assert await world.available(rich_ada.dollars_id) == "400.00"
+    assert [order_status(await world.saga(saga)) for saga in (lost, other)] == ["completed", "completed"]
+    assert len(await world.chain_transactions()) == before + 2
+    assert await world.available(rich_ada.dollars_id) == "300.00"
     await world.audit()
 
 
@@ -103,6 +107,13 @@ async def test_a_twin_that_finds_the_others_operation_does_not_wait_for_it_for_e
 async def test_another_amount_or_receiver_is_refused(calm_world: World, rich_ada: Customer, more: int, to: str) -> None:
     saga_id, _ = await send_waiting_for_approval(calm_world, rich_ada)
     assert await ask(calm_world, await queue_the_same(calm_world, saga_id, more=more, to=to)) == 403
+    await calm_world.settle()
+    assert order_status(await calm_world.saga(saga_id)) == "completed"
+
+
+async def test_an_operation_that_spends_other_inputs_is_refused(calm_world: World, rich_ada: Customer) -> None:
+    saga_id, _ = await send_waiting_for_approval(calm_world, rich_ada)
+    assert await ask(calm_world, await queue_the_same(calm_world, saga_id, its_inputs=False)) == 403
     await calm_world.settle()
     assert order_status(await calm_world.saga(saga_id)) == "completed"
 

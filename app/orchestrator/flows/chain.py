@@ -1,36 +1,40 @@
 """Sending coins on chain: queued at the key daemon, approved by us once, broadcast, confirmed.
 
 There is no idempotency key. What makes a repeated send harmless is the approval: the daemon asks before it signs, and
-an effect approves one pending operation only (``approvals.py``). What is followed from then on is that one.
+an effect approves one pending operation only (``approvals.py``). What is followed from then on is that one. Beneath it
+the chain itself keeps order: each send has a nonce or inputs of its own (``spending.py``), taken before it is made, so
+a transaction that was dropped is given up only when another one is mined in its place.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+from app.ledger.changes import Companion
 from app.ledger.transactions import Transaction, credit, debit
 from app.money import Money, asset
 from app.orchestrator.effects import Effect, Sent
 from app.orchestrator.flows import chart
 from app.orchestrator.flows.params import money
+from app.orchestrator.flows.spending import Spending, inputs_of, settling_time
 from app.orchestrator.outside import Outside
-from app.orchestrator.saga import Failed, Outcome, Progress, Run, Settled, Stuck, Waiting
+from app.orchestrator.saga import Failed, Outcome, Progress, Ready, Run, Settled, Stuck, Waiting
 from app.orchestrator.watches import Watch
 from app.providers.chain_ports import ChainTransaction, CoinOrder, PendingSend
+from app.providers.tatum.addresses import canonical_address
+from app.providers.tatum.chains import CHAINS
 
 TATUM = "tatum"
-
-CONFIRMATIONS: Mapping[str, int] = {"bitcoin": 3}
-"""How deep a transaction must be before its coins count as delivered (practice, per chain)."""
-
 
 CHAIN_SEND = "chain-send"
 """The kind of watches on confirmed sends."""
 
-REORG_WINDOW: Mapping[str, timedelta] = {"bitcoin": timedelta(days=1)}
+REORG_WINDOW: Mapping[str, timedelta] = {
+    name: max(timedelta(seconds=144 * chain.block_s), timedelta(hours=1)) for name, chain in CHAINS.items()
+}
 """How long a confirmed transaction may yet be replaced, per chain: beyond the 100 blocks after which Bitcoin itself
-lets new coins be spent (COINBASE_MATURITY), a block being ten minutes.
+lets new coins be spent (COINBASE_MATURITY), and an hour where blocks are quick.
 """
 
 
@@ -45,10 +49,11 @@ class ChainTerms:
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """What the queue and the chain know of a send."""
+    """What the queue and the chain know of a send; ``rival``: why it cannot be mined any more, if that is so."""
 
     pending: PendingSend | None
     transaction: ChainTransaction | None
+    rival: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +67,24 @@ class Send:
     | confirmed | clearing:out, netfee_out / custody |
     | definitely not done | in_doubt:tatum / delivery |
     | reverted | clearing:out / delivery · netfee_out / custody |
+    | replaced by another transaction | clearing:out / delivery |
+
+    Without ``spending`` the vendor chooses nonce and inputs, and the approval is the only fence.
     """
 
     terms: Callable[[Run], ChainTerms]
+    spending: Spending | None = None
     provider: str = TATUM
     operation: str = "send"
 
-    async def examine(self, run: Run, outside: Outside) -> Progress | None:  # noqa: ARG002
-        return None
+    async def examine(self, run: Run, outside: Outside) -> Progress | Ready | None:
+        if self.spending is None:
+            return None
+        terms = self.terms(run)
+        ready = await self.spending.take(run, terms.chain, terms.amount, outside)
+        if isinstance(ready, Ready):
+            return replace(ready, request={**ready.request, "from": outside.providers.coins.treasury(terms.chain)})
+        return ready
 
     def request(self, run: Run) -> Mapping[str, Any]:
         terms = self.terms(run)
@@ -88,7 +103,10 @@ class Send:
     async def send(self, effect: Effect, outside: Outside) -> Sent:
         request = effect.request
         amount = Money.parse(request["amount"], asset(request["currency"]))
-        return Sent(await outside.providers.coins.send(CoinOrder(request["chain"], request["to"], amount)))
+        order = CoinOrder(request["chain"], request["to"], amount)
+        if self.spending is not None:
+            order = self.spending.order(order.chain, order.to, amount, request)
+        return Sent(await outside.providers.coins.send(order))
 
     async def find(self, effect: Effect, outside: Outside) -> Sent | None:
         """The approved operation, or one in the queue that says the same; any of them serves, once approved."""
@@ -105,7 +123,8 @@ class Send:
     def refused(self, run: Run) -> Outcome:
         amount = self.terms(run).amount
         delivery, doubt = chart.delivery(run.book, amount.asset), chart.in_doubt(run.book, TATUM, amount.asset)
-        return Outcome((run.transaction("refused", debit(doubt, amount), credit(delivery, amount)),))
+        posting = run.transaction("refused", debit(doubt, amount), credit(delivery, amount))
+        return Outcome((posting,), companions=self._given_back(run))
 
     def waits_for(self, effect: Effect) -> tuple[str, ...]:
         return (f"{TATUM}:kms:{effect.ref}",)
@@ -116,7 +135,12 @@ class Send:
         pending = await coins.pending_send(effect.ref)
         if effect.approved_ref is None or pending is None or pending.tx_id is None:
             return Sighting(pending, None)
-        return Sighting(pending, await coins.transaction(effect.request["chain"], pending.tx_id))
+        chain, tx_id = effect.request["chain"], pending.tx_id
+        found = await coins.transaction(chain, tx_id)
+        if self.spending is None or (found is not None and found.status != "pending"):
+            return Sighting(pending, found)
+        rival = await self.spending.rival(effect, tx_id, coins)
+        return Sighting(pending, found if rival is None else await coins.transaction(chain, tx_id), rival)
 
     def judge(self, run: Run, effect: Effect, seen: Sighting) -> Progress:
         if effect.approved_ref is None or seen.pending is None:
@@ -130,12 +154,30 @@ class Send:
         found = seen.transaction
         if found is not None and found.status == "reverted":
             return Failed("reverted", Outcome((*broadcast, *self._reverted(run, found)), result={"tx_id": tx_id}))
-        deep_enough = CONFIRMATIONS[effect.request["chain"]]
-        if found is None or found.status != "mined" or found.confirmations < deep_enough:
+        if found is None or found.status != "mined" or not self._is_deep(run, found):
             outcome = Outcome(broadcast, result={} if known else {"tx_id": tx_id})
-            return Waiting(outcome, refs=(*waits, f"{TATUM}:tx:{tx_id}"))
-        outcome = Outcome((*broadcast, self._confirmed(run, found)), result={"tx_id": tx_id})
+            waiting = Waiting(outcome, refs=(*waits, f"{TATUM}:tx:{tx_id}"))
+            return waiting if found is not None or seen.rival is None else self._displaced(run, waiting, seen.rival)
+        outcome = Outcome((*broadcast, self._confirmed(run, found)), self._used(run), result={"tx_id": tx_id})
         return Settled(outcome, (self._watch(run, tx_id),))
+
+    def _is_deep(self, run: Run, found: ChainTransaction) -> bool:
+        terms = self.terms(run)
+        return found.confirmations >= CHAINS[terms.chain].confirmations(terms.amount)
+
+    def _displaced(self, run: Run, waiting: Waiting, rival: str) -> Progress:
+        """Another transaction has what this one needs. When that is as deep as we ask of our own, this one is over."""
+        terms = self.terms(run)
+        since = run.results[run.step].get("displaced_at")
+        if since is None:
+            outcome = replace(waiting.outcome, result={**waiting.outcome.result, "displaced_at": run.now})
+            return replace(waiting, outcome=outcome, until=run.now + settling_time(terms.chain, terms.amount))
+        if run.now < since + settling_time(terms.chain, terms.amount):
+            return replace(waiting, until=since + settling_time(terms.chain, terms.amount))
+        clearing = chart.clearing_out(run.book, terms.amount.asset)
+        delivery = chart.delivery(run.book, terms.amount.asset)
+        back = run.transaction("replaced", debit(clearing, terms.amount), credit(delivery, terms.amount))
+        return Failed(rival, Outcome((*waiting.outcome.transactions, back), self._used(run)))
 
     def _watch(self, run: Run, tx_id: str) -> Watch:
         terms = self.terms(run)
@@ -156,6 +198,15 @@ class Send:
             return Stuck("approved-operation-vanished")
         return Failed("operation-gone", self.refused(run))
 
+    def _given_back(self, run: Run) -> tuple[Companion, ...]:
+        address = run.results.get(run.step, {}).get("from")
+        if self.spending is None or address is None:
+            return ()
+        return self.spending.give_back(run, self.terms(run).chain, address)
+
+    def _used(self, run: Run) -> tuple[Companion, ...]:
+        return () if self.spending is None else self.spending.used(run, self.terms(run).chain)
+
     def _broadcast(self, run: Run) -> Transaction:
         amount = self.terms(run).amount
         doubt, clearing = chart.in_doubt(run.book, TATUM, amount.asset), chart.clearing_out(run.book, amount.asset)
@@ -166,9 +217,12 @@ class Send:
         clearing, custody = chart.clearing_out(run.book, amount.asset), chart.custody(run.book, amount.asset)
         if not found.fee:
             return run.transaction("confirmed", debit(clearing, amount), credit(custody, amount))
-        paid = chart.network_fees_paid(run.book, amount.asset)
-        legs = (debit(clearing, amount), debit(paid, found.fee), credit(custody, amount + found.fee))
-        return run.transaction("confirmed", *legs)
+        paid = chart.network_fees_paid(run.book, found.fee.asset)
+        if found.fee.asset == amount.asset:
+            legs = (debit(clearing, amount), debit(paid, found.fee), credit(custody, amount + found.fee))
+            return run.transaction("confirmed", *legs)
+        burnt = (debit(paid, found.fee), credit(chart.custody(run.book, found.fee.asset), found.fee))
+        return run.transaction("confirmed", debit(clearing, amount), credit(custody, amount), *burnt)
 
     def _reverted(self, run: Run, found: ChainTransaction) -> tuple[Transaction, ...]:
         amount = self.terms(run).amount
@@ -176,12 +230,18 @@ class Send:
         back = run.transaction("reverted", debit(clearing, amount), credit(delivery, amount))
         if not found.fee:
             return (back,)
-        paid, custody = chart.network_fees_paid(run.book, amount.asset), chart.custody(run.book, amount.asset)
+        gas = found.fee.asset
+        paid, custody = chart.network_fees_paid(run.book, gas), chart.custody(run.book, gas)
         return (back, run.transaction("burnt", debit(paid, found.fee), credit(custody, found.fee)))
 
 
 def asks_for(effect: Effect, pending: PendingSend) -> bool:
-    """Whether a pending operation is exactly what the effect was to send."""
+    """Whether a pending operation is exactly what the effect was to send: receiver, amount, token, nonce and inputs."""
     request = effect.request
     wanted = Money.parse(request["amount"], asset(request["currency"]))
-    return (pending.chain, pending.to, pending.amount) == (request["chain"], request["to"], wanted)
+    chain, to = request["chain"], canonical_address(request["chain"], request["to"])
+    if (pending.chain, canonical_address(chain, pending.to), pending.amount) != (chain, to, wanted):
+        return False
+    if "nonce" in request and pending.nonce != request["nonce"]:
+        return False
+    return "inputs" not in request or pending.inputs == {each.ref for each in inputs_of(request, wanted)}

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 
 from app.ledger.transactions import credit, debit
 from app.orchestrator.flows import chart
-from app.orchestrator.flows.chain import CONFIRMATIONS, TATUM, Sighting
+from app.orchestrator.flows.chain import TATUM, Sighting
 from app.orchestrator.flows.late import Recovery, customers_account
 from app.orchestrator.outside import Outside
 from app.orchestrator.saga import Outcome, Progress, Run, Settled, Waiting
 from app.providers.chain_ports import ChainTransaction
+from app.providers.tatum.chains import CHAINS
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class CoinsLeft:
         found = seen.transaction
         if found is not None and found.status == "reverted":
             return Settled()
-        if found is None or found.status != "mined" or found.confirmations < CONFIRMATIONS[recovery.facts["chain"]]:
+        if found is None or found.status != "mined" or not _is_deep(recovery, found):
             refs = (f"{TATUM}:tx:{seen.pending.tx_id}",) if seen.pending else ()
             return Waiting(refs=refs)
         amount, fee = recovery.amount, found.fee
@@ -73,6 +74,10 @@ class CoinsLeft:
             paid = chart.network_fees_paid(run.book, fee.asset)
             postings.append(run.transaction("fee", debit(paid, fee), credit(chart.custody(run.book, fee.asset), fee)))
         return Settled(Outcome(tuple(postings), result={"tx_id": found.tx_id}))
+
+
+def _is_deep(recovery: Recovery, found: ChainTransaction) -> bool:
+    return found.confirmations >= CHAINS[recovery.facts["chain"]].confirmations(recovery.amount)
 
 
 REORGANISED = Reorganised()

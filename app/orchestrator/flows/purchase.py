@@ -16,6 +16,7 @@ from app.orchestrator.flows import chart
 from app.orchestrator.flows.ach import AchTerms, Pull, Refund
 from app.orchestrator.flows.chain import ChainTerms, Send
 from app.orchestrator.flows.params import Params, StoredMoney, money
+from app.orchestrator.flows.spending import SPENDING
 from app.orchestrator.saga import Outcome, Run, Saga, Step
 from app.wallets.quotes import consumption
 
@@ -199,7 +200,7 @@ PURCHASE = Saga(
         Step(
             "deliver",
             lambda purchase: f"{money(purchase.coins)} were delivered on {purchase.chain}",
-            do=Send(chain_terms),
+            do=Send(chain_terms, SPENDING),
             when=goes_on_chain,
             pivot=True,
         ),

@@ -1,0 +1,120 @@
+"""What a treasury address has given to its sends: nonces on EVM chains, inputs on UTXO chains. Pure.
+
+A chain takes each nonce of an address, and each input, once. Taken in the commit that announces a send and stored
+with it, they make two of the same send one; and another transaction that has used them proves that ours never will.
+
+The documents belong to the chains, not to a tenant's book: every tenant's coins leave from the same address.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+from app.ids import stored_id
+from app.ledger.changes import ABSENT, Companion, Document
+from app.money import Asset, Money
+from app.providers.chain_ports import Input
+
+NONCES, RETURNED_NONCES, INPUTS = "treasury_nonces", "treasury_returned_nonces", "treasury_inputs"
+
+_BOOK = "chains"
+_NOBODY = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Numbering:
+    """How far an address has counted. ``returned``: the lowest number that was given back unused, if there is one."""
+
+    next: int
+    version: int
+    returned: int | None = None
+    returned_id: str = ""
+
+
+def address_id(chain: str, address: str) -> str:
+    """The id of an address's allocator."""
+    return stored_id(_BOOK, f"{chain}.{address}")
+
+
+def input_id(chain: str, ref: str) -> str:
+    """The id of an input's document."""
+    return stored_id(_BOOK, f"{chain}.{ref}")
+
+
+def numbering_from(document: Document | None, returned: Document | None, mined: int) -> Numbering:
+    """The allocator as read; ``mined`` is the chain's own count, which a key used elsewhere may have moved on."""
+    known = (0, 0) if document is None else (document["next"], document["version"])
+    usable = returned if returned is not None and returned["nonce"] >= mined else None
+    return Numbering(
+        max(known[0], mined),
+        known[1],
+        None if usable is None else usable["nonce"],
+        "" if usable is None else usable["_id"],
+    )
+
+
+def take_nonce(address: str, numbering: Numbering) -> tuple[int, Companion]:
+    """The nonce of a send, and the companion that takes it: a number that was given back first, then the next one."""
+    if numbering.returned is not None:
+        return numbering.returned, Companion(RETURNED_NONCES, numbering.returned_id, {"free": 1}, {"free": 0})
+    guard = {"version": numbering.version} if numbering.version else ABSENT
+    taken: Document = {"next": numbering.next + 1, "version": numbering.version + 1}
+    return numbering.next, Companion(NONCES, address, guard, taken)
+
+
+def return_nonce(address: str, nonce: int, saga_id: str) -> Companion:
+    """The companion that gives a nonce back: nothing with it was signed, nor ever will be."""
+    document: Document = {"address": address, "nonce": nonce, "free": 1}
+    return Companion(RETURNED_NONCES, f"{address}#{nonce}#{saga_id}", ABSENT, document)
+
+
+def choose_inputs(
+    candidates: Sequence[Input], taken: Iterable[str], needed: Money, whose: str
+) -> tuple[Input, ...] | None:
+    """Inputs that nobody has taken, worth at least that; None while too little of what is there is free.
+
+    Each send begins elsewhere, by a digest, so that sends at the same moment rarely want the same.
+    """
+    held = set(taken)
+    free = [each for each in candidates if each.ref not in held]
+    free.sort(key=lambda each: sha256(f"{whose}/{each.ref}".encode()).digest())
+    chosen: list[Input] = []
+    for each in free:
+        chosen.append(each)
+        if sum(one.amount.minor for one in chosen) >= needed.minor:
+            return tuple(chosen)
+    return None
+
+
+def take_inputs(chain: str, inputs: Iterable[Input], known: Mapping[str, Document], saga_id: str) -> list[Companion]:
+    """The companions that take inputs for a saga; ``known`` are their documents, of those that were taken before."""
+    return [
+        Companion(
+            INPUTS,
+            input_id(chain, each.ref),
+            {"taken_by": _NOBODY} if each.ref in known else ABSENT,
+            {"ref": each.ref, "taken_by": saga_id, "minor": str(each.amount.minor), "in_use": 1},
+        )
+        for each in inputs
+    ]
+
+
+def return_inputs(chain: str, refs: Iterable[str], saga_id: str) -> list[Companion]:
+    """The companions that give inputs back."""
+    given_back: Document = {"taken_by": _NOBODY, "in_use": 0}
+    return [Companion(INPUTS, input_id(chain, ref), {"taken_by": saga_id}, given_back) for ref in refs]
+
+
+def use_inputs(chain: str, refs: Iterable[str], saga_id: str) -> list[Companion]:
+    """The companions that note inputs as spent, once the send is as deep as is asked for."""
+    return [Companion(INPUTS, input_id(chain, ref), {"taken_by": saga_id}, {"in_use": 0}) for ref in refs]
+
+
+def worth(inputs: Iterable[Document], coin: Asset) -> Money:
+    """What those inputs are worth together."""
+    return Money(sum(int(document["minor"]) for document in inputs), coin)
+
+
+def taken_refs(known: Iterable[Document]) -> set[str]:
+    """The inputs, of those documents, that somebody has."""
+    return {document["ref"] for document in known if document["taken_by"] != _NOBODY}
