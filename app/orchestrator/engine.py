@@ -1,4 +1,4 @@
-"""The worker's loop: claim what is due, drive it as far as it goes, let it go.
+"""The worker's loop: claim what is due, as much as there is room for, drive it as far as it goes, let it go.
 
 A saga continues in-process from commit to commit; a poll of ``(status, wake_at)`` lies underneath, so a lost hint costs
 latency and never a saga. MongoDB is the only queue.
@@ -11,11 +11,11 @@ from datetime import timedelta
 import structlog
 
 from app.clock import Clock
-from app.errors import WalletError
+from app.errors import StaleGuard, WalletError
 from app.ids import book_of
 from app.ledger.changes import Change
 from app.orchestrator.driver import Driver
-from app.orchestrator.journal import Event, SagaRecord, progress
+from app.orchestrator.journal import SAGAS, Event, SagaRecord, progress
 from app.orchestrator.lifecycle import PARKED
 from app.orchestrator.scribe import Door
 from app.orchestrator.store import SagaStore
@@ -61,7 +61,9 @@ class Engine:
         self._clock = clock
         self._lease_s = lease_s
         self._poll_s = poll_s
-        self._slots = asyncio.Semaphore(_IN_FLIGHT_MAX)
+        self._in_flight = 0
+        self._room = asyncio.Event()
+        self._room.set()
         self._hint = asyncio.Event()
         self._closing = False
 
@@ -78,14 +80,14 @@ class Engine:
         """Claim and drive until closed."""
         async with asyncio.TaskGroup() as group:
             while not self._closing:
-                await self._slots.acquire()
+                await self._room.wait()
                 self._hint.clear()
-                claimed = await self._claim()
-                if claimed is not None:
-                    group.create_task(self._drive_in_slot(*claimed))
-                    continue
-                self._slots.release()
-                await self._rest()
+                claimed = await self._claim_or_log(_IN_FLIGHT_MAX - self._in_flight)
+                for saga, claim in claimed:
+                    self._take_slot()
+                    group.create_task(self._drive_in_slot(saga, claim))
+                if not claimed:
+                    await self._rest()
 
     async def drive(self, saga: SagaRecord, claim: Claim) -> None:
         """Take a claimed saga as far as it goes."""
@@ -96,6 +98,9 @@ class Engine:
                 saga = current
                 current = await self._driver.advance(saga, claim)
         except Exception as error:
+            if isinstance(error, StaleGuard) and error.collection == SAGAS:
+                log.info("saga-taken-over", saga_id=saga.id, state=saga.state)
+                return
             log.exception("saga-step-failed", saga_id=saga.id, state=saga.state)
             await self._note_error(saga, type(error).__name__)
         finally:
@@ -103,22 +108,35 @@ class Engine:
 
     async def claim_and_drive(self) -> bool:
         """Drive one due saga, if there is one."""
-        claimed = await self._claim()
-        if claimed is None:
-            return False
-        await self.drive(*claimed)
-        return True
+        for saga, claim in await self._claim(1):
+            await self.drive(saga, claim)
+            return True
+        return False
 
-    async def _claim(self) -> tuple[SagaRecord, Claim] | None:
+    async def _claim(self, limit: int) -> list[tuple[SagaRecord, Claim]]:
         asked_at = asyncio.get_running_loop().time()
-        saga = await self._store.claim(self._clock.now(), self._lease_s)
-        return (saga, Claim(self._store, saga, self._lease_s, asked_at)) if saga else None
+        sagas = await self._store.claim(self._clock.now(), self._lease_s, limit)
+        return [(saga, Claim(self._store, saga, self._lease_s, asked_at)) for saga in sagas]
+
+    async def _claim_or_log(self, limit: int) -> list[tuple[SagaRecord, Claim]]:
+        """An outage of the database must not end what is in flight: there a call may be on its way."""
+        try:
+            return await self._claim(limit)
+        except Exception as error:
+            log.exception("claim-failed", reason=type(error).__name__)
+            return []
+
+    def _take_slot(self) -> None:
+        self._in_flight += 1
+        if self._in_flight == _IN_FLIGHT_MAX:
+            self._room.clear()
 
     async def _drive_in_slot(self, saga: SagaRecord, claim: Claim) -> None:
         try:
             await self.drive(saga, claim)
         finally:
-            self._slots.release()
+            self._in_flight -= 1
+            self._room.set()
 
     async def _rest(self) -> None:
         try:

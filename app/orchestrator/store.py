@@ -5,21 +5,25 @@ Claiming a due saga and waking a waiting one are single-document updates of fiel
 """
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from pymongo import ASCENDING, DESCENDING, IndexModel, ReturnDocument
+from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import AutoReconnect
 
-from app.ids import book_of
+from app.ids import book_of, new_id
 from app.ledger.changes import Document
 from app.ledger.feed_store import Place
+from app.orchestrator.doubt import IN_DOUBT, InDoubt, sum_up
 from app.orchestrator.effects import Effect
 from app.orchestrator.journal import EFFECTS, EVENTS, SAGAS, SagaRecord, effect_from, event_id, saga_from
 from app.orchestrator.lifecycle import ENDS
 from app.plumbing.collections import CollectionSpec, ids_of_book
 
 _DATE = {"$type": "date"}
+_OPEN = [status.value for status in IN_DOUBT]
 
 COLLECTIONS = (
     CollectionSpec(
@@ -40,6 +44,7 @@ COLLECTIONS = (
             IndexModel([("provider_ref", ASCENDING)]),
             IndexModel([("approved_ref", ASCENDING)]),
             IndexModel([("provider", ASCENDING), ("operation", ASCENDING), ("status", ASCENDING)]),
+            IndexModel([("status", ASCENDING)], partialFilterExpression={"status": {"$in": _OPEN}}, name="open"),
         ),
     ),
     CollectionSpec(EVENTS),
@@ -54,16 +59,27 @@ class SagaStore:
     def __init__(self, database: AsyncDatabase[Document]) -> None:
         self._database = database
 
-    async def claim(self, now: datetime, lease_s: float) -> SagaRecord | None:
-        """Lease one due saga that nobody holds; claiming raises its fence, so an earlier holder can write no more."""
+    async def claim(self, now: datetime, lease_s: float, limit: int) -> list[SagaRecord]:
+        """Lease due sagas that nobody holds; claiming raises their fence, so an earlier holder can write no more.
+
+        Two workers may find the same ones; each gets those that its own write has leased.
+        """
         due = {"$or": [{"wake_at": {"$lte": now, **_DATE}}, {"woken_at": _DATE}]}
         free = {"$expr": {"$lt": ["$lease_until", "$$NOW"]}}
-        document = await self._database[SAGAS].find_one_and_update(
-            {"status": {"$in": _CLAIMABLE}, **due, **free},
-            [_lease(lease_s, raise_fence=True), {"$unset": "woken_at"}],
-            return_document=ReturnDocument.AFTER,
-        )
-        return saga_from(document) if document else None
+        claimable = {"status": {"$in": _CLAIMABLE}, **due, **free}
+        sagas = self._database[SAGAS]
+        found = await sagas.find(claimable, {"_id": 1}).limit(limit).to_list()
+        if not found:
+            return []
+        ids = [document["_id"] for document in found]
+        claim_id = new_id("clm")
+        lease = _lease(lease_s, raise_fence=True)
+        with suppress(AutoReconnect):  # the answer was lost; what was leased all the same is found by the claim's id
+            await sagas.update_many(
+                {"_id": {"$in": ids}, **claimable}, [lease, {"$set": {"claim_id": claim_id}}, {"$unset": "woken_at"}]
+            )
+        claimed = await sagas.find({"_id": {"$in": ids}, "claim_id": claim_id}).to_list()
+        return [saga_from(document) for document in claimed]
 
     async def renew(self, saga: SagaRecord, lease_s: float) -> bool:
         """Lengthen the lease, if the saga is still this holder's."""
@@ -140,6 +156,11 @@ class SagaStore:
         """Effects by provider, operation and state, oldest first."""
         cursor = self._database[EFFECTS].find(query).sort("first_sent_at", ASCENDING).limit(limit)
         return [effect_from(document) async for document in cursor]
+
+    async def in_doubt(self) -> list[InDoubt]:
+        """How much is in doubt, by provider and currency, over all books; few effects are ever open at one time."""
+        cursor = self._database[EFFECTS].find({"status": {"$in": _OPEN}})
+        return sum_up([effect_from(document) async for document in cursor])
 
     async def events(self, saga_id: str, after: int, limit: int) -> list[Document]:
         """A saga's history behind that number, oldest first."""

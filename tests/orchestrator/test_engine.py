@@ -152,15 +152,14 @@ async def test_of_many_workers_one_gets_a_saga(calm_world: World) -> None:
 async def test_a_lease_is_lengthened_while_it_is_ones_own_and_not_afterwards(calm_world: World) -> None:
     saga_id = await started(calm_world, toy(step("a", note)))
     store, loop = calm_world.runtime.sagas, asyncio.get_running_loop()
-    held = await store.claim(calm_world.clock.now(), 5.0)
-    assert held is not None
+    held = (await store.claim(calm_world.clock.now(), 5.0, 1))[0]
     assert await Claim(store, held, 5.0, loop.time()).covers(4.0)
     nearly_over = Claim(store, held, 5.0, loop.time() - 4.9)
     assert await nearly_over.covers(4.0)
     assert not await nearly_over.covers(5.1)
-    assert await store.claim(calm_world.clock.now(), 5.0) is None
+    assert await store.claim(calm_world.clock.now(), 5.0, 1) == []
     await calm_world.expire_leases()
-    assert await store.claim(calm_world.clock.now(), 5.0) is not None
+    assert len(await store.claim(calm_world.clock.now(), 5.0, 1)) == 1
     assert not await Claim(store, held, 5.0, loop.time() - 4.9).covers(4.0)
     assert (await calm_world.saga(saga_id)).fence == 2
 
@@ -169,8 +168,7 @@ async def test_a_worker_whose_saga_was_taken_over_writes_nothing(calm_world: Wor
     flow = toy(step("a", note), step("b", note))
     saga_id = await started(calm_world, flow)
     engine = calm_world.engine(calm_world.runtime.door, {("toy", 1): flow})
-    late = await engine._claim()
-    assert late is not None
+    late = (await engine._claim(1))[0]
     await calm_world.expire_leases()
     await calm_world.settle()
     trace = await calm_world.trace(saga_id)
