@@ -644,7 +644,7 @@ class TooManyStreams(TooMany):
     code = "too-many-streams"
 
     def __init__(self, streams_max: int, retry_after_s: int) -> None:
-        super().__init__(retry_after_s)
+        super().__init__("user", retry_after_s)
         self.sentence = f"{streams_max} event streams are open already; close one first."
         self.facts = {"streams_max": streams_max}
 

@@ -1,5 +1,6 @@
 """The HTTP edge: layers, routers, and the server around them."""
 
+import asyncio
 import signal
 import socket
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ from app.api import (
     batches,
     books,
     deposits,
+    events,
     health,
     home,
     me,
@@ -51,6 +53,7 @@ from app.middleware.rate_limit import RateLimit
 from app.middleware.route_match import RouteMatch
 from app.middleware.route_table import RouteTable
 from app.middleware.security_headers import SecurityHeaders
+from app.outbox.listeners import Listeners
 from app.plumbing.bounded_head import BoundedHead
 from app.plumbing.logging import configure_logging
 from app.plumbing.rates import Rate, Rates
@@ -82,6 +85,7 @@ ROUTERS = (
     admin_webhooks.router,
     admin_users.router,
     admin_audit.router,
+    events.router,
     notification_endpoints.router,
     webhooks.router,
 )
@@ -174,7 +178,22 @@ async def serve(settings: Settings) -> None:
         )
         settle_collector()
         with _listening(settings) as listener:
-            await uvicorn.Server(config).serve(sockets=[listener])
+            async with asyncio.TaskGroup() as group:
+                group.create_task(runtime.published.listen(runtime.listeners.wake))
+                await Server(config, runtime.listeners).serve(sockets=[listener])
+                runtime.published.close()
+
+
+class Server(uvicorn.Server):
+    """A server that ends event streams before it waits for requests to end: they would not, by themselves."""
+
+    def __init__(self, config: uvicorn.Config, listeners: Listeners) -> None:
+        super().__init__(config)
+        self._listeners = listeners
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._listeners.close()
+        await super().shutdown(sockets)
 
 
 def _listening(settings: Settings) -> socket.socket:

@@ -1,21 +1,21 @@
 """Sagas as callers see them: where they stand, what happens live, and the whole run in sentences."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
 import orjson
-from fastapi import APIRouter, Header
+from fastapi import APIRouter
 from pydantic import BaseModel
 from starlette.responses import StreamingResponse
 
 from app.api.bodies import SagaId
 from app.api.deps import CurrentRuntime, Reader
+from app.api.events import EVENT_STREAM, LastEventId
 from app.api.problems import problems
+from app.api.streams import EventStream, Frame, News, Pace
 from app.api.strict import StrictRoute
 from app.api.views import Instant, stored_money
 from app.clock import rfc3339
-from app.errors import Missing
+from app.errors import Missing, Overloaded, TooManyStreams
 from app.identity.principals import Principal
 from app.ids import public_id, stored_id
 from app.orchestrator.flows import FLOWS
@@ -27,7 +27,6 @@ router = APIRouter(prefix="/v1/sagas", tags=["sagas"], route_class=StrictRoute)
 
 _EVENTS_MAX = 500
 _LOOK_S = 0.25
-_STREAM_S = 600.0
 _ENDED = frozenset({"completed", "compensated", "cancelled", "parked"})
 
 
@@ -142,51 +141,43 @@ async def tell_saga(saga_id: SagaId, caller: Reader, runtime: CurrentRuntime) ->
 @router.get(
     "/{saga_id}/events",
     response_class=StreamingResponse,
-    responses={200: {"content": {"text/event-stream": {}}}, **problems(Missing)},
+    responses={**EVENT_STREAM, **problems(Missing, TooManyStreams, Overloaded)},
 )
 async def stream_events(
-    saga_id: SagaId,
-    caller: Reader,
-    runtime: CurrentRuntime,
-    last_event_id: Annotated[int, Header(ge=0, le=10_000_000)] = 0,
-) -> StreamingResponse:
-    """What happens, as it happens, until the saga ends; ``Last-Event-ID`` resumes."""
+    saga_id: SagaId, caller: Reader, runtime: CurrentRuntime, last_event_id: LastEventId = 0
+) -> EventStream:
+    """What happens, as it happens, until the saga has ended or stopped; ``Last-Event-ID`` resumes."""
     saga = await _own(runtime, caller, saga_id)
-    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(_follow(runtime, saga, last_event_id), media_type="text/event-stream", headers=headers)
+
+    async def look(seen: int) -> News:
+        events = _in_a_row(await runtime.sagas.events(saga.id, seen, _EVENTS_MAX), seen)
+        status = events[-1]["status"] if events else await _status_if_told(runtime, saga, seen)
+        return News([_frame(saga, event) for event in events], is_last=status in _ENDED)
+
+    return EventStream(runtime.listeners.admit(caller.stored_user_id), look, last_event_id, Pace(_LOOK_S))
 
 
-async def _follow(runtime: Runtime, saga: SagaRecord, seen: int) -> AsyncIterator[bytes]:
-    """Events behind ``seen``, then new ones; ends with the saga, or after ten minutes, to be resumed."""
-    loop = asyncio.get_running_loop()
-    until = loop.time() + _STREAM_S
-    yield b"retry: 1000\n\n"
-    while loop.time() < until:
-        events = await runtime.sagas.events(saga.id, seen, _EVENTS_MAX)
-        for event in events:
-            seen = event["seq"]
-            yield _frame(saga, event)
-        if events and events[-1]["status"] in _ENDED:
-            return
-        if not events:
-            current = await runtime.sagas.saga(saga.id)
-            if current is None or (current.status in _ENDED and current.events <= seen):
-                return
-            await asyncio.sleep(_LOOK_S)
+def _in_a_row(events: list[dict[str, Any]], seen: int) -> list[dict[str, Any]]:
+    """Those up to a hole: a read that takes several moments may miss one that is committed before it ends."""
+    return [event for number, event in enumerate(events, start=seen + 1) if event["seq"] == number]
 
 
-def _frame(saga: SagaRecord, event: dict[str, Any]) -> bytes:
-    data = orjson.dumps(
-        {
-            "seq": event["seq"],
-            "at": rfc3339(event["at"]),
-            "type": event["type"],
-            "step": event["step"],
-            "status": event["status"],
-            "sentence": sentence(FLOWS[saga.type, saga.def_version], saga.params, event),
-        }
-    )
-    return b"id: %d\nevent: %s\ndata: %s\n\n" % (event["seq"], event["type"].encode(), data)
+async def _status_if_told(runtime: Runtime, saga: SagaRecord, seen: int) -> str | None:
+    """Where the saga stands, if nothing is left to tell of it."""
+    current = await runtime.sagas.saga(saga.id)
+    return current.status if current is not None and current.events <= seen else None
+
+
+def _frame(saga: SagaRecord, event: dict[str, Any]) -> Frame:
+    shown = {
+        "seq": event["seq"],
+        "at": rfc3339(event["at"]),
+        "type": event["type"],
+        "step": event["step"],
+        "status": event["status"],
+        "sentence": sentence(FLOWS[saga.type, saga.def_version], saga.params, event),
+    }
+    return Frame(event["seq"], event["type"], orjson.dumps(shown))
 
 
 async def _own(runtime: Runtime, caller: Principal, saga_id: str) -> SagaRecord:

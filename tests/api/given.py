@@ -46,12 +46,16 @@ class Tenant:
         self.accounts[name] = account.id.partition("/")[2]
         return self.accounts[name]
 
+    def claims(self, name: str) -> dict[str, Any]:
+        """What a person's token says of them."""
+        return {"sub": f"auth0|{name}", TENANT_CLAIM: TENANT}
+
     async def call(
         self, method: str, path: str, *permissions: str, by: str = "ada", key: str | None = None, **request: Any
     ) -> httpx2.Response:
         """Ask as that person, with those permissions instead of a customer's."""
         self.keys += 1
-        token: dict[str, Any] = {"sub": f"auth0|{by}", TENANT_CLAIM: TENANT}
+        token = self.claims(by)
         if permissions:
             token["permissions"] = list(permissions)
         headers = {**self.issuer.authorization(**token), "Idempotency-Key": key or f"key-{self.keys}"}

@@ -69,6 +69,7 @@ ROUTES = {
     "POST /v1/admin/transfers/batch": ("ops:act", "needed"),
     "POST /v1/admin/transactions/{transaction_id}/reverse": ("ops:act", "needed"),
     "POST /v1/admin/transactions/{transaction_id}/refunds": ("ops:act", "needed"),
+    "GET /v1/events": ("wallet:read", None),
     "GET /v1/admin/notification-endpoints": ("ops:read", None),
     "POST /v1/admin/notification-endpoints": ("ops:act", None),
     "GET /v1/admin/notification-endpoints/{endpoint_id}": ("ops:read", None),
