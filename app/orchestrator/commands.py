@@ -2,7 +2,7 @@
 
 | Command | Where it fits | What it does |
 |---|---|---|
-| retry | parked, unless its call is over | goes on where it was parked |
+| retry | parked, unless its call is over | goes on where it was parked; an undo whose call is over begins anew |
 | confirm | parked, its call's outcome open | the call gets the provider's reference; goes on as if it was answered |
 | mark_absent | parked, its call open or taken on | the call did not happen: its booking is mirrored; unwinds |
 | compensate | parked, no call open, not past the pivot | unwinds |
@@ -34,8 +34,8 @@ from app.errors import (
 )
 from app.ids import public_id
 from app.ledger.transactions import Transaction
-from app.orchestrator.effects import Effect, EffectStatus
-from app.orchestrator.journal import Event, SagaRecord
+from app.orchestrator.effects import Effect, EffectStatus, may_begin_anew
+from app.orchestrator.journal import Event, SagaRecord, begun_anew
 from app.orchestrator.lifecycle import CANCELLED, ENDS, PARKED, is_call, may, move, phase_of
 from app.orchestrator.saga import Call, Outcome, Run, Saga
 from app.orchestrator.scribe import settle_skips
@@ -102,6 +102,7 @@ class Situation:
             now=self.now,
             step_statuses={step: str(told["status"]) for step, told in self.saga.steps.items()},
             results=self.saga.results,
+            generations=self.saga.generations,
         )
 
     @property
@@ -166,8 +167,8 @@ def _fits(command: Command, met: Situation) -> bool:
 
 def _retry(met: Situation) -> Decision:
     """Go on where it was parked; the driver looks before it does anything."""
-    if met.effect is not None and met.effect.status in _OVER:
-        raise EffectEnded(public_id(met.saga.id), Command.RETRY, met.effect_status)
+    if met.effect is not None and may_begin_anew(met.effect):
+        return _begin_anew(met)
     phase, _ = phase_of(met.state)
     awaited = met.effect is not None and met.call is not None and phase.startswith("await")
     saga = replace(
@@ -177,6 +178,14 @@ def _retry(met: Situation) -> Decision:
         reason=None,
     )
     return Decision(saga)
+
+
+def _begin_anew(met: Situation) -> Decision:
+    """Undo once more, by another call. What did not happen forwards is not done again: it unwinds."""
+    if not met.run.undoing:
+        raise EffectEnded(public_id(met.saga.id), Command.RETRY, met.effect_status)
+    saga = begun_anew(_going_on(met, f"undo:{met.run.step}"), met.run.step, undoing=True)
+    return Decision(replace(saga, steps=_told(met, _STATUS_IN["undo"]), reason=None))
 
 
 def _confirm(met: Situation, evidence: str | None) -> Decision:

@@ -19,6 +19,7 @@ from app.orchestrator.effects import (
     Policy,
     Rules,
     Sent,
+    anew_at,
     digest_of,
     is_untouched,
 )
@@ -33,6 +34,7 @@ from app.orchestrator.saga import (
     Look,
     Outcome,
     Progress,
+    Ready,
     Run,
     Saga,
     Settled,
@@ -156,9 +158,9 @@ class Driver:
 
     async def _examine(self, work: Work, call: Call, lease: Lease) -> SagaRecord | None:
         first_look = await call.examine(work.run, self._outside)
-        if first_look is not None:
-            return await self._take(work, first_look, None)
-        return await self._send(work, call, None, lease)
+        if first_look is None or isinstance(first_look, Ready):
+            return await self._send(work, call, None, lease, first_look)
+        return await self._take(work, first_look, None)
 
     async def _resolve(self, work: Work, call: Call, effect: Effect, lease: Lease) -> SagaRecord | None:
         policy = self._policies[call.provider]
@@ -185,17 +187,21 @@ class Driver:
             return await self._send(work, call, effect, lease)
         return await self._scribe.park(work, "request-altered")
 
-    async def _send(self, work: Work, call: Call, earlier: Effect | None, lease: Lease) -> SagaRecord | None:
+    async def _send(
+        self, work: Work, call: Call, earlier: Effect | None, lease: Lease, ready: Ready | None = None
+    ) -> SagaRecord | None:
         """Record the send, make sure the lease outlives it, send, record the answer."""
-        now = self._clock.now()
-        effect = self._announced(work, call, earlier, now)
+        now, ready = self._clock.now(), ready or Ready()
+        effect = self._announced(work, call, earlier, now, ready)
         outcome = call.sending(work.run) if earlier is None else Outcome()
+        outcome = replace(outcome, result={**outcome.result, **ready.request})
         event = Event("sending", work.step.name, {"provider": call.provider, "attempt": effect.attempts})
+        companions = (effect_companion(earlier, effect), *ready.companions)
         try:
-            saga = await self._scribe.keep(
-                work, outcome, (effect_companion(earlier, effect),), (event,), effect.attempts
-            )
+            saga = await self._scribe.keep(work, outcome, companions, (event,), effect.attempts)
         except WalletError as refusal:
+            if ready.was_taken(refusal):
+                return await self._scribe.sleep(work, now)
             return await self._refused(work, refusal)
         if saga is None or not await lease.covers(self._policies[call.provider].timeout.total_seconds()):
             return None
@@ -221,11 +227,11 @@ class Driver:
             await self._scribe.keep_late(late_answer(effect, sent, refs, self._clock.now()))
             return None
 
-    def _announced(self, work: Work, call: Call, earlier: Effect | None, now: datetime) -> Effect:
+    def _announced(self, work: Work, call: Call, earlier: Effect | None, now: datetime, ready: Ready) -> Effect:
         send_by = now + self._policies[call.provider].timeout
         if earlier is not None:
             return replace(earlier, status=EffectStatus.SENDING, attempts=earlier.attempts + 1, send_by=send_by)
-        request = dict(call.request(work.run))
+        request = {**call.request(work.run), **ready.request}
         return Effect(
             id=current_effect_id(work.saga, work.step.name, undoing=work.undoing),
             saga_id=work.saga.id,
@@ -277,6 +283,9 @@ class Driver:
             companions = (effect_companion(before, after),)
             if may(work.flow, work.saga.state, "fail"):
                 return await self._scribe.move(work, "fail", outcome, reason=reason, companions=companions, fact=True)
+            again_at = anew_at(work.run.generation, self._clock.now()) if work.undoing else None
+            if again_at is not None:
+                return await self._scribe.begin_anew(work, again_at, reason, outcome, companions)
             return await self._scribe.park(work, reason, outcome, companions)
 
         return await self._answer(effect, refused, commit)

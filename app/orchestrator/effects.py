@@ -159,6 +159,19 @@ def _absence_is_final(effect: Effect, policy: Policy) -> bool:
     return policy.capabilities.provider_fence != "none" and effect.approved_ref is None
 
 
+_ANEW_MAX = 2
+_ANEW_AFTER = timedelta(hours=1)
+_ANEW_GROWTH = 6
+
+
+def anew_at(generation: int, now: datetime) -> datetime | None:
+    """When a compensation that definitely did not happen is begun anew by itself; None: a person must look.
+
+    An hour after the first refusal and six after the second: long enough for money to have reached our account.
+    """
+    return now + _ANEW_AFTER * _ANEW_GROWTH**generation if generation < _ANEW_MAX else None
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """The decisions about an open effect, as a driver is handed them. Taken away one at a time, each loses money."""

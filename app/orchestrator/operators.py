@@ -20,7 +20,7 @@ from app.ledger.documents import transaction_from
 from app.ledger.store import LedgerStore
 from app.ledger.transactions import Status
 from app.orchestrator.commands import Command, Decision, Situation, judge
-from app.orchestrator.journal import Event, SagaRecord, effect_companion, effect_id, progress
+from app.orchestrator.journal import Event, SagaRecord, current_effect_id, effect_companion, progress
 from app.orchestrator.lifecycle import phase_of
 from app.orchestrator.saga import Saga
 from app.orchestrator.store import SagaStore
@@ -57,7 +57,7 @@ class Situations:
             raise Missing("saga")
         phase, step = phase_of(saga.parked_from or saga.state)
         effects = await self._sagas.effects_of(saga_id)
-        current = effect_id(saga_id, step, undoing=phase in {"undo", "await-undo"})
+        current = current_effect_id(saga, step, undoing=phase in {"undo", "await-undo"})
         postings = [transaction_from(each) for each in await self._ledger.transactions_of_saga(saga_id)]
         holds = [each.id for each in postings if each.status is Status.PENDING and not each.hold_ids]
         return Situation(

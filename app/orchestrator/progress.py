@@ -93,6 +93,11 @@ WORDING: Mapping[str, Wording] = {
     ),
     "sale": Wording({"record": "pending", "convert": "converting"}, unwinding="cancelling", unwound=_cancelled),
     "deposit": Wording({"record": "pending", "collect": "collecting"}, unwinding="cancelling", unwound=_cancelled),
+    "crypto_withdrawal": Wording(
+        {"record": "pending", "charge": "pending", "deliver": "delivering"},
+        unwinding="cancelling",
+        unwound=_cancelled,
+    ),
     "onboarding": Wording(
         {"record": "pending", "verify": "verifying", "apply": "applying", "open": "opening"},
         unwinding="cancelling",
@@ -110,6 +115,7 @@ _SENTENCES = {
     "unavailable": "{Step}: {provider} could not be reached; definitely not done, to be tried again.",
     "unknown": "{Step}: {provider} did not answer; it will be looked up by our own reference before anything else.",
     "giving-up": "{Step}: giving up on {provider}; no send may start from here, and one more look will follow.",
+    "begun-anew": "{Step}: it did not happen ({reason}); it will be tried once more, as another call.",
     "progress": "{Step}: there is news.",
     "done": "{Step}: {told}.",
     "failed": "{Step}: it did not happen ({reason}); what was done before is undone.",

@@ -64,7 +64,14 @@ class Run:
 
     def own_id(self, name: str) -> str:
         """The id of this action's transaction of that name; one for each generation."""
-        return self.transaction_id(self.step, f"{name}#{self.generation}" if self.generation else name)
+        return self._id_in(self.generation, name)
+
+    def earlier_id(self, name: str) -> str:
+        """The id that this action's transaction of that name had in the generation before."""
+        return self._id_in(self.generation - 1, name)
+
+    def _id_in(self, generation: int, name: str) -> str:
+        return self.transaction_id(self.step, f"{name}#{generation}" if generation else name)
 
     def transaction(self, name: str, *legs: Leg, holds: tuple[str, ...] = ()) -> Transaction:
         """A posting of this step. Holds it draws on are closed by it."""

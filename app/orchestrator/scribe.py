@@ -17,7 +17,7 @@ from app.clock import Clock
 from app.errors import StaleGuard
 from app.ids import book_of
 from app.ledger.changes import Change, Companion, Duplicate, Posted
-from app.orchestrator.journal import Event, SagaRecord, progress
+from app.orchestrator.journal import Event, SagaRecord, begun_anew, progress
 from app.orchestrator.lifecycle import ENDS, PARKED, move, phase_of
 from app.orchestrator.saga import Action, Outcome, Run, Saga, Step
 from app.orchestrator.watches import Watch, watch_companion
@@ -121,6 +121,15 @@ class Scribe:
             reason=reason,
         )
         event = Event("parked", work.step.name, {"reason": reason})
+        return await self.write(work, saga, outcome, companions, (event,), fact=True, released=True)
+
+    async def begin_anew(
+        self, work: Work, until: datetime, reason: str, outcome: Outcome, companions: tuple[Companion, ...]
+    ) -> SagaRecord | None:
+        """Undo it once more later, by another effect: this one definitely did not happen."""
+        saga = begun_anew(self.told(work, "waiting", outcome), work.step.name, undoing=work.undoing)
+        saga = replace(saga, waits=(), wake_at=until, looks=0, reason=reason)
+        event = Event("begun-anew", work.step.name, {"reason": reason})
         return await self.write(work, saga, outcome, companions, (event,), fact=True, released=True)
 
     async def park_unknown(self, saga: SagaRecord) -> None:

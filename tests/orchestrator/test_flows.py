@@ -11,6 +11,7 @@ from tests.worlds import ADDRESS, Customer, World
 
 _COLLECT = "sending collect, accepted collect, done collect"
 _DELIVER = "sending deliver, accepted deliver, progress deliver, done deliver"
+_NO_REFUNDS = "sending collect, begun-anew collect, sending collect, begun-anew collect, sending collect"
 _UNWIND = "sending deliver, failed deliver, undone convert"
 _REFUND = "sending collect, accepted collect, undone collect, undone record, compensated"
 _PULLED = "collect.sending collect.accepted collect.settled collect.credited"
@@ -59,8 +60,8 @@ GOLDEN = {
         f"hold {_PULLED} hold {_NOT_DELIVERED} hold collect.refund-sending collect.refund-accepted",
     ),
     "refund rejected at birth": (
-        f"accepted-request, done record, {_COLLECT}, done convert, {_UNWIND}, sending collect, parked collect",
-        f"hold {_PULLED} hold {_NOT_DELIVERED} hold collect.refund-sending collect.refund-refused hold",
+        f"accepted-request, done record, {_COLLECT}, done convert, {_UNWIND}, {_NO_REFUNDS}, parked collect",
+        f"hold {_PULLED} hold {_NOT_DELIVERED} hold" + 3 * " collect.refund-sending collect.refund-refused hold",
     ),
     "recovery": (
         "accepted-request, done open, done book, completed",

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from app.ledger.accounts import Account, AccountStatus
-from app.ledger.transactions import credit, debit, hold, release
+from app.ledger.transactions import Transaction, credit, debit, hold, release
 from app.money import Money, asset
 from app.orchestrator.effects import Effect, Sent
 from app.orchestrator.flows import chart
@@ -228,7 +228,7 @@ class Refund:
         terms = self.terms(run)
         doubt = chart.in_doubt(run.book, UNIT, terms.amount.asset)
         legs = (debit(terms.account, terms.amount), credit(doubt, terms.amount))
-        return Outcome((run.transaction("refund-sending", *legs, holds=(self.hold_id(run),)),))
+        return Outcome((run.transaction("refund-sending", *legs, holds=(self._held(run),)),))
 
     async def send(self, effect: Effect, outside: Outside) -> Sent:
         return await make_payment(effect, outside)
@@ -246,7 +246,16 @@ class Refund:
         terms = self.terms(run)
         doubt = chart.in_doubt(run.book, UNIT, terms.amount.asset)
         back = run.transaction("refund-refused", debit(doubt, terms.amount), credit(terms.account, terms.amount))
-        return Outcome((back, run.hold("refund-hold", terms.account, doubt, terms.amount)))
+        return Outcome((back, self._hold_again(run)))
+
+    def _hold_again(self, run: Run) -> Transaction:
+        terms = self.terms(run)
+        doubt = chart.in_doubt(run.book, UNIT, terms.amount.asset)
+        return run.hold("refund-hold", terms.account, doubt, terms.amount)
+
+    def _held(self, run: Run) -> str:
+        """The hold the dollars are under: the flow's, or the one that the refund before this one placed again."""
+        return run.earlier_id("refund-hold") if run.generation else self.hold_id(run)
 
     def waits_for(self, effect: Effect) -> tuple[str, ...]:
         return (f"{UNIT}:payment:{effect.ref}",)
@@ -264,19 +273,19 @@ class Refund:
         return Waiting()
 
     def _came_back(self, run: Run) -> Outcome:
-        """The refund itself was returned: the dollars are at our bank again, and so the customer's."""
+        """The refund itself was returned: the dollars are at our bank again, and the customer's, held for another."""
         terms = self.terms(run)
         bank = chart.bank(run.book, terms.amount.asset)
         legs = (debit(bank, terms.amount), credit(terms.account, terms.amount))
-        return Outcome((run.transaction("refund-returned", *legs),))
+        return Outcome((run.transaction("refund-returned", *legs), self._hold_again(run)))
 
     def _taken_back(self, run: Run, watch: WatchRecord | None) -> Outcome:
         """The return is booked here, unless a recovery was first: then the hold alone is left to give back."""
         terms = self.terms(run)
         bank = chart.bank(run.book, terms.amount.asset)
         if watch is not None and watch.status is WatchStatus.TRIPPED:
-            held = hold(self.hold_id(run), terms.account, bank, terms.amount, saga_id=run.saga_id)
+            held = hold(self._held(run), terms.account, bank, terms.amount, saga_id=run.saga_id)
             return Outcome((release(run.transaction_id(run.step, "hold-released"), held, terms.amount),))
         legs = (debit(terms.account, terms.amount), credit(bank, terms.amount))
-        posting = run.transaction("pull-returned", *legs, holds=(self.hold_id(run),))
+        posting = run.transaction("pull-returned", *legs, holds=(self._held(run),))
         return Outcome((posting,), companions=() if watch is None else (tripped(watch),))
