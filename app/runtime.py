@@ -207,6 +207,7 @@ async def open_runtime(
         engine = Engine(sagas, driver, telling, clock, lease_s=settings.lease_s, poll_s=settings.poll_s)
         flows = Flows(sagas, telling, clock, hints.give)
         lookout = Lookout(WatchStore(database), sagas, flows, outside, door, clock, poll_s=settings.poll_s)
+        limits = tuple(map(_limit, settings.limits))
         yield Runtime(
             settings=settings,
             clock=clock,
@@ -229,7 +230,7 @@ async def open_runtime(
                 receivers,
                 Previews(BatchStore(database), clock),
                 fee_bps=settings.transfer_fee_bps,
-                limits=tuple(map(_limit, settings.limits)),
+                limits=limits,
             ),
             batches=Batches(door),
             acts=Acts(AuditedDoor(door, trail), ledger, clock, AccountUse(sagas).require_unused),
@@ -243,6 +244,7 @@ async def open_runtime(
                 bank_links,
                 network=providers.network,
                 refund_rest=settings.refund_hold,
+                limits=limits,
             ),
             onboardings=Onboardings(Flows(sagas, telling, clock, hints.give)),
             approvals=Approvals(sagas, door, providers.coins),

@@ -26,7 +26,7 @@ class LimitSetting(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    rail: Literal["transfer"]
+    rail: Literal["transfer", "ach-pull", "ach-push"]
     currency: str
     period: Literal["hour", "day", "month"]
     amount: str | None = None

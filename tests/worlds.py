@@ -47,7 +47,7 @@ from app.orchestrator.starting import Asked, Flows
 from app.orchestrator.store import SagaStore
 from app.orchestrator.treasury_store import TreasuryStore
 from app.orchestrator.watch_store import WatchStore
-from app.runtime import Runtime, _policies, open_runtime
+from app.runtime import Runtime, _limit, _policies, open_runtime
 from app.settings import Settings, sandbox_addresses
 from app.wallets.opening import open_account, passing_account
 from tests.third_parties import ThirdParties, config_of
@@ -144,6 +144,7 @@ class World:
                 runtime.bank_links,
                 network=outside.providers.network,
                 refund_rest=self.settings.refund_hold,
+                limits=tuple(map(_limit, self.settings.limits)),
             ),
             onboardings=Onboardings(starting),
             approvals=Approvals(runtime.sagas, door, runtime.providers.coins),

@@ -5,7 +5,7 @@ and currency in one companion, which every payment under a limit writes: two can
 Counting begins when the first limit of a rail is configured. What is reversed or refunded later stays counted.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -62,6 +62,12 @@ class Spending:
     rail: str
     amount: Money
     limits: tuple[Limit, ...]
+
+    @classmethod
+    def of(cls, user_id: str, rail: str, amount: Money, limits: Iterable[Limit]) -> "tuple[Spending, ...]":
+        """What that payment spends, if any of these limits is about it."""
+        met = tuple(limit for limit in limits if (limit.rail, limit.currency) == (rail, amount.asset.code))
+        return (cls(user_id, rail, amount, met),) if met else ()
 
     def window_id(self, book: str) -> str:
         """The stored id of what this user used of this rail in this currency."""

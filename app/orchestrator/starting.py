@@ -15,6 +15,7 @@ from app.clock import Clock
 from app.errors import IdempotencyKeyReused, QuoteUsed, StaleGuard, WalletError
 from app.ids import derived_id, public_id, stored_id
 from app.ledger.changes import Change, Duplicate
+from app.ledger.limits import Spending
 from app.orchestrator.journal import Event, SagaRecord, birth
 from app.orchestrator.lifecycle import ENDS, first_state, move
 from app.orchestrator.saga import Run, Saga
@@ -41,6 +42,10 @@ class Asked:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
+def _nothing(_params: Any) -> tuple[Spending, ...]:
+    return ()
+
+
 class Flows:
     """Starts sagas."""
 
@@ -50,17 +55,25 @@ class Flows:
         self._clock = clock
         self._hint = hint
 
-    async def start(self, flow: Saga, asked: Asked, prepare: Callable[[str], Awaitable[P]]) -> SagaRecord:
+    async def start(
+        self,
+        flow: Saga,
+        asked: Asked,
+        prepare: Callable[[str], Awaitable[P]],
+        spends: Callable[[P], tuple[Spending, ...]] = _nothing,
+    ) -> SagaRecord:
         """The saga of that request, created if it is new. ``prepare`` turns the request into the flow's parameters.
 
-        Raises IdempotencyKeyReused, what ``prepare`` raises, QuoteUsed, then what the first step is refused for.
+        ``spends``: what these pay, and under which limits. Raises IdempotencyKeyReused, what ``prepare`` raises,
+        QuoteUsed, what the first step is refused for, and last LimitExceeded.
         """
         saga_id = stored_id(asked.book, derived_id("sag", asked.book, asked.user_id, flow.name, asked.key))
         earlier = await self._store.saga(saga_id)
         if earlier is not None:
             return _same(earlier, asked)
         try:
-            saga = await self._create(flow, asked, saga_id, await prepare(saga_id))
+            params = await prepare(saga_id)
+            saga = await self._create(flow, asked, saga_id, params, spends(params))
         except WalletError as refusal:
             accepted = await self._store.saga(saga_id)  # by the same request, sent twice at the same moment
             if accepted is not None:
@@ -71,7 +84,9 @@ class Flows:
         await self._hint()
         return saga
 
-    async def _create(self, flow: Saga, asked: Asked, saga_id: str, params: BaseModel) -> SagaRecord:
+    async def _create(
+        self, flow: Saga, asked: Asked, saga_id: str, params: BaseModel, spendings: tuple[Spending, ...]
+    ) -> SagaRecord:
         now = self._clock.now()
         first = flow.steps[0]
         if not callable(first.do):
@@ -98,7 +113,8 @@ class Flows:
             wake_at=None if state in ENDS else now,
         )
         events = (Event("accepted-request", "", {}), Event("done", first.name, outcome.result))
-        change = Change(asked.book, outcome.transactions, (*birth(saga, events), *outcome.companions), outcome.openings)
+        companions = (*birth(saga, events), *outcome.companions)
+        change = Change(asked.book, outcome.transactions, companions, outcome.openings, spendings=spendings)
         if isinstance(await self._door.submit(change), Duplicate):
             return _same(await self._store.saga(saga_id) or saga, asked)
         return saga

@@ -84,7 +84,7 @@ class Transfers:
         self._receivers = receivers
         self._previews = previews
         self._fee_bps = fee_bps
-        self._limits = tuple(limit for limit in limits if limit.rail == RAIL)
+        self._limits = limits
 
     async def transfer(self, asked: Transfer) -> Made:
         """Post the transfer; asked again with the same key, answer with the first one, and what it left then.
@@ -125,12 +125,11 @@ class Transfers:
     def _change(self, asked: Transfer) -> Change:
         if not asked.amount:
             raise InvalidAmount(asked.amount.asset.code, "it must be more than nothing")
-        limits = tuple(limit for limit in self._limits if limit.currency == asked.amount.asset.code)
         return Change(
             asked.book,
             (asked.transaction(fee_of(asked.amount, self._fee_bps)),),
             versions={} if asked.lock_version is None else {asked.source_id: asked.lock_version},
-            spendings=(Spending(asked.user_id, RAIL, asked.amount, limits),) if limits else (),
+            spendings=Spending.of(asked.user_id, RAIL, asked.amount, self._limits),
             payer=asked.user_id,
         )
 

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from app.ids import public_id, stored_id
+from app.ledger.limits import Limit
 from app.ledger.store import LedgerStore
 from app.orchestrator.journal import SagaRecord
 from app.orchestrator.orders.bank import BankOrders
@@ -25,9 +26,10 @@ class Orders:
         *,
         network: Network,
         refund_rest: timedelta,
+        limits: tuple[Limit, ...] = (),
     ) -> None:
-        self.trades = Trades(flows, ledger, quotes, bank_links, network=network, refund_rest=refund_rest)
-        self.bank = BankOrders(flows, ledger, bank_links)
+        self.trades = Trades(flows, ledger, quotes, bank_links, network=network, refund_rest=refund_rest, limits=limits)
+        self.bank = BankOrders(flows, ledger, bank_links, limits=limits)
 
 
 def order_id(saga: SagaRecord, kind: str) -> str:

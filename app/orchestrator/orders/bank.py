@@ -3,6 +3,7 @@
 from app.errors import CurrencyMismatch, InvalidAmount
 from app.ledger.accounts import Account
 from app.ledger.checks import require_open
+from app.ledger.limits import Limit, Spending
 from app.ledger.store import LedgerStore
 from app.money import USD, Money
 from app.orchestrator.flows.deposit import DEPOSIT, Deposit
@@ -12,20 +13,24 @@ from app.orchestrator.starting import Asked, Flows
 from app.wallets.bank_links import BankLinks
 from app.wallets.opening import own_account
 
+ACH_PULL_RAIL, ACH_PUSH_RAIL = "ach-pull", "ach-push"
+"""What limits call the two ways of ACH."""
+
 
 class BankOrders:
     """Accepts deposits and withdrawals."""
 
-    def __init__(self, flows: Flows, ledger: LedgerStore, bank_links: BankLinks) -> None:
+    def __init__(self, flows: Flows, ledger: LedgerStore, bank_links: BankLinks, *, limits: tuple[Limit, ...]) -> None:
         self._flows = flows
         self._ledger = ledger
         self._bank_links = bank_links
+        self._limits = limits
 
     async def deposit(self, asked: Asked, account_id: str, bank_link_id: str, amount: str) -> SagaRecord:
         """Start pulling dollars into an account; asked again with the same key, the same deposit answers.
 
         Raises IdempotencyKeyReused, AccountNotFound, InvalidAmount, CurrencyMismatch, Missing (bank link),
-        AccountClosed, AccountFrozen.
+        AccountClosed, AccountFrozen, LimitExceeded.
         """
 
         async def prepare(_saga_id: str) -> Deposit:
@@ -33,20 +38,26 @@ class BankOrders:
             require_open([account])  # what is pulled lands there as a fact, which nothing refuses any more
             return Deposit(account_id=account.id, bank_link_id=link_id, amount=money)
 
-        return await self._flows.start(DEPOSIT, asked, prepare)
+        def spends(deposit: Deposit) -> tuple[Spending, ...]:
+            return Spending.of(asked.user_id, ACH_PULL_RAIL, deposit.amount, self._limits)
+
+        return await self._flows.start(DEPOSIT, asked, prepare, spends)
 
     async def withdrawal(self, asked: Asked, account_id: str, bank_link_id: str, amount: str) -> SagaRecord:
         """Start pushing dollars out of an account; asked again with the same key, the same withdrawal answers.
 
         Raises IdempotencyKeyReused, AccountNotFound, InvalidAmount, CurrencyMismatch, Missing (bank link),
-        AccountClosed, AccountFrozen, InsufficientFunds.
+        AccountClosed, AccountFrozen, InsufficientFunds, LimitExceeded.
         """
 
         async def prepare(_saga_id: str) -> Withdrawal:
             account, link_id, money = await self._checked(asked, account_id, bank_link_id, amount)
             return Withdrawal(account_id=account.id, bank_link_id=link_id, amount=money)
 
-        return await self._flows.start(WITHDRAWAL, asked, prepare)
+        def spends(withdrawal: Withdrawal) -> tuple[Spending, ...]:
+            return Spending.of(asked.user_id, ACH_PUSH_RAIL, withdrawal.amount, self._limits)
+
+        return await self._flows.start(WITHDRAWAL, asked, prepare, spends)
 
     async def _checked(
         self, asked: Asked, account_id: str, bank_link_id: str, amount: str

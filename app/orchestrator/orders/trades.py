@@ -8,11 +8,13 @@ from app.errors import CurrencyMismatch, DestinationNotFound, InvalidAddress, Qu
 from app.ids import stored_id
 from app.ledger.accounts import CUSTOMER, Account, AccountStatus
 from app.ledger.checks import require_open
+from app.ledger.limits import Limit, Spending
 from app.ledger.store import LedgerStore
 from app.money import USD, Asset
-from app.orchestrator.flows.purchase import PURCHASE, Purchase
+from app.orchestrator.flows.purchase import PURCHASE, Purchase, pays_from_bank
 from app.orchestrator.flows.sale import SALE, Sale
 from app.orchestrator.journal import SagaRecord
+from app.orchestrator.orders.bank import ACH_PULL_RAIL
 from app.orchestrator.starting import Asked, Flows
 from app.providers.tatum.addresses import is_valid_address
 from app.providers.tatum.chains import Network
@@ -50,6 +52,7 @@ class Trades:
         *,
         network: Network,
         refund_rest: timedelta,
+        limits: tuple[Limit, ...],
     ) -> None:
         self._flows = flows
         self._ledger = ledger
@@ -57,13 +60,14 @@ class Trades:
         self._bank_links = bank_links
         self._network = network
         self._refund_rest = refund_rest
+        self._limits = limits
 
     async def purchase(self, asked: Asked, quote_id: str, funding: Funding, destination: Destination) -> SagaRecord:
         """Start buying at a quote; asked again with the same key, the same purchase answers.
 
         Raises IdempotencyKeyReused, Missing (quote), QuoteUsed, QuoteExpired, QuoteMismatch, Missing (bank link) or
         AccountNotFound, CurrencyMismatch, InvalidAddress or DestinationNotFound, AccountClosed, AccountFrozen,
-        InsufficientFunds.
+        InsufficientFunds, LimitExceeded (of what is pulled from a bank).
         """
 
         async def prepare(_saga_id: str) -> Purchase:
@@ -80,7 +84,12 @@ class Trades:
                 **await self._destination(asked, quote, destination),
             )
 
-        return await self._flows.start(PURCHASE, asked, prepare)
+        def spends(purchase: Purchase) -> tuple[Spending, ...]:
+            if not pays_from_bank(purchase):
+                return ()
+            return Spending.of(asked.user_id, ACH_PULL_RAIL, purchase.total, self._limits)
+
+        return await self._flows.start(PURCHASE, asked, prepare, spends)
 
     async def sale(
         self, asked: Asked, quote_id: str, source_account_id: str, destination_account_id: str
