@@ -179,8 +179,8 @@ async def serve(settings: Settings) -> None:
         settle_collector()
         with _listening(settings) as listener:
             async with asyncio.TaskGroup() as group:
-                group.create_task(runtime.published.listen(runtime.listeners.wake))
-                await Server(config, runtime.listeners).serve(sockets=[listener])
+                group.create_task(runtime.published.listen(runtime.streams.wake))
+                await Server(config, runtime.streams).serve(sockets=[listener])
                 runtime.published.close()
 
 

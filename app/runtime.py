@@ -136,7 +136,7 @@ class Runtime:
     publication: Publication
     courier: Courier
     endpoints: Endpoints
-    listeners: Listeners
+    streams: Listeners
     written: Hints
     published: Hints
     signer: Signer
@@ -273,7 +273,7 @@ async def open_runtime(
             ),
             courier=courier,
             endpoints=Endpoints(outbox, sender, sealer, clock, secrets.token_bytes),
-            listeners=Listeners(),
+            streams=Listeners(),
             written=written,
             published=published,
             signer=Signer(settings.receipt_key),

@@ -33,7 +33,7 @@ async def stream_notifications(caller: Reader, runtime: CurrentRuntime, last_eve
         told = await outbox.feed(*feed, seen, _PAGE)
         return News([_frame(each) for each in told], is_more=len(told) == _PAGE)
 
-    return EventStream(runtime.listeners.admit(caller.stored_user_id), look, seen, Pace(runtime.settings.poll_s))
+    return EventStream(runtime.streams.admit(caller.stored_user_id), look, seen, Pace(runtime.settings.poll_s))
 
 
 def _frame(notification: Notification) -> Frame:

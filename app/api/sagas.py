@@ -154,7 +154,7 @@ async def stream_events(
         status = events[-1]["status"] if events else await _status_if_told(runtime, saga, seen)
         return News([_frame(saga, event) for event in events], is_last=status in _ENDED)
 
-    return EventStream(runtime.listeners.admit(caller.stored_user_id), look, last_event_id, Pace(_LOOK_S))
+    return EventStream(runtime.streams.admit(caller.stored_user_id), look, last_event_id, Pace(_LOOK_S))
 
 
 def _in_a_row(events: list[dict[str, Any]], seen: int) -> list[dict[str, Any]]:

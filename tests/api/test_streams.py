@@ -54,11 +54,11 @@ async def write(runtime: Runtime, user_id: str, count: int = 1, kind: str = "thi
 async def serving(app: FastAPI, runtime: Runtime, *, hinted: bool = True) -> AsyncIterator[tuple[Server, Client]]:
     """The application on a real port, as a process of its own serves it; without hints, as without Redis."""
     config = uvicorn.Config(app, log_level="warning", lifespan="off", timeout_graceful_shutdown=10)
-    server = Server(config, runtime.listeners)
+    server = Server(config, runtime.streams)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         async with asyncio.TaskGroup() as group:
             if hinted:
-                group.create_task(runtime.published.listen(runtime.listeners.wake))
+                group.create_task(runtime.published.listen(runtime.streams.wake))
             served = group.create_task(server.serve(sockets=[listener]))
             async with Client(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=10.0) as client:
                 yield server, client
