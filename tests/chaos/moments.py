@@ -1,0 +1,125 @@
+"""The moments of a run that can be named: what a commit says of which step, and which call is made of which vendor.
+
+They are read off the wire. The product's processes know nothing of them, and run as they would anywhere.
+"""
+
+import asyncio
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import bson
+
+from app.orchestrator.flows import FLOWS
+from app.orchestrator.lifecycle import is_call
+from app.orchestrator.saga import Saga, Step
+
+_BODY_AT = 21  # header (16), flags (4), section kind (1)
+_SEQUENCE_HEAD_BYTES = 5  # section kind, size
+_OWN_WORDS = re.compile(r"^(v\d|[a-z_-]+)$")
+_BODY_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+_CHUNK_BYTES = 65_536
+
+BEFORE, AFTER = "before", "after"
+CALLS = ("POST /unit/payments", "POST /tatum/v3/bitcoin/transaction")
+"""The calls that move money; whatever else is called is named when it is seen."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Moment:
+    """``what`` is a commit, told as flow, step, phase and event, or a call; ``when`` is before it or after it."""
+
+    what: str
+    when: str
+
+    def __str__(self) -> str:
+        return f"{self.when} {self.what}"
+
+
+def commit_name(flow: str, step: str, event: str, *, undoing: bool) -> str:
+    """What a commit is called that says this of a step."""
+    return f"{flow}.{step} {'undo' if undoing else 'do'} {event}"
+
+
+def expected() -> list[Moment]:
+    """Every moment that a long run should have been killed at, in the order of the definitions."""
+    commits = dict.fromkeys(name for flow in FLOWS.values() for step in flow.steps for name in _commits(flow, step))
+    return [Moment(what, when) for what in (*commits, *CALLS) for when in (BEFORE, AFTER)]
+
+
+def _commits(flow: Saga, step: Step) -> Iterator[str]:
+    for event in ("sending", "accepted", "done", "failed") if is_call(step.do) else ("done",):
+        yield commit_name(flow.name, step.name, event, undoing=False)
+    if step.undo is not None:
+        for event in ("sending", "accepted", "undone") if is_call(step.undo) else ("undone",):
+            yield commit_name(flow.name, step.name, event, undoing=True)
+
+
+@dataclass(slots=True)
+class Transactions:
+    """What the open transactions of one process have written of sagas, as their commands passed by."""
+
+    _open: dict[bytes, tuple[int, dict[str, str], list[Mapping[str, Any]]]] = field(default_factory=dict)
+
+    def note(self, command: str, message: bytes) -> None:
+        """An update on its way; those of sagas and their events are kept in mind."""
+        if command != "update" or b"saga" not in message[_BODY_AT : _BODY_AT + 64]:
+            return
+        content, updates = _read(message)
+        if "autocommit" not in content:
+            return
+        flows, events = self._of(content)
+        if content["update"] == "saga_events":
+            events.extend(update["u"] for update in updates)
+        elif content["update"] == "sagas":
+            for update in updates:
+                flows[update["q"]["_id"]] = update["u"].get("$set", update["u"]).get("type", "?")
+
+    def committed_by(self, message: bytes) -> frozenset[str]:
+        """The names of what a commit makes durable; a commit that is asked for again has the same."""
+        flows, events = self._of(_read(message)[0])
+        return frozenset(_name(flows, event) for event in events if event["step"])
+
+    def _of(self, content: Mapping[str, Any]) -> tuple[dict[str, str], list[Mapping[str, Any]]]:
+        session, number = bytes(content["lsid"]["id"]), int(content["txnNumber"])
+        if session not in self._open or self._open[session][0] != number:
+            self._open[session] = (number, {}, [])
+        return self._open[session][1], self._open[session][2]
+
+
+def _name(flows: Mapping[str, str], event: Mapping[str, Any]) -> str:
+    told = event["type"]
+    undoing = told == "undone" or (event["status"] == "compensating" and told != "failed")
+    return commit_name(flows.get(event["saga_id"], "?"), event["step"], told, undoing=undoing)
+
+
+def _read(message: bytes) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """A command's body, and the documents that the driver sends behind it."""
+    body_ends = _BODY_AT + int.from_bytes(message[_BODY_AT : _BODY_AT + 4], "little")
+    if body_ends == len(message):
+        return bson.decode(message[_BODY_AT:]), []
+    documents_at = message.index(b"\0", body_ends + _SEQUENCE_HEAD_BYTES) + 1
+    return bson.decode(message[_BODY_AT:body_ends]), bson.decode_all(message[documents_at:])
+
+
+async def read_request(reader: asyncio.StreamReader) -> tuple[str, bytes]:
+    """The next HTTP request, and what it asks for: its method and path, without what stands for ids in it."""
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+    except asyncio.LimitOverrunError as overrun:
+        raise asyncio.IncompleteReadError(b"", None) from overrun
+    length = _BODY_LENGTH.search(head)
+    body = await reader.readexactly(int(length[1])) if length else b""
+    method, target, _ = head.split(b"\r\n", 1)[0].decode(errors="replace").split(" ", 2)
+    segments = target.partition("?")[0].split("/")
+    path = "/".join(each if not each or _OWN_WORDS.match(each) else "…" for each in segments)
+    return f"{method} {path}", head + body
+
+
+async def read_chunk(reader: asyncio.StreamReader) -> tuple[str, bytes]:
+    """Whatever comes next: enough where commands have no names."""
+    chunk = await reader.read(_CHUNK_BYTES)
+    if not chunk:
+        raise asyncio.IncompleteReadError(b"", None)
+    return "", chunk

@@ -1,0 +1,139 @@
+"""One run: a stack, customers, traffic; then the weather; then quiet; then the judgement."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from app.plumbing.mongo import Database, connect
+from app.stack.folder import Folder
+from tests.chaos.customers import Customer, customers
+from tests.chaos.judgement import Judgement, judge
+from tests.chaos.moments import Moment, expected
+from tests.chaos.orders import offered
+from tests.chaos.records import Records
+from tests.chaos.stack import Stack
+from tests.chaos.traffic import IN_FLIGHT, Traffic
+from tests.chaos.waiting import within
+from tests.chaos.weather import Weather, forecast
+
+_CUSTOMERS = 8
+_OPENING = "2000.00"
+_QUIET_WITHIN_S = 120.0
+_LOOK_S = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line asks for; ``pace`` is how many seconds vendors take to settle."""
+
+    seed: str
+    minutes: float
+    in_flight: int
+    pace: float
+    folder: Folder
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What happened, and what it came to."""
+
+    options: Options
+    asked: Counter[str]
+    accepted: int
+    happened: Counter[str]
+    in_flight_at_kills: Sequence[int]
+    died_at: Counter[Moment]
+    lost: Counter[str]
+    quiet_after_s: float
+    judgement: Judgement
+
+
+async def run(options: Options, tell: Callable[[str], None]) -> Outcome:
+    """The whole of it. Raises Problem, GaveUp or CannotStart when the stack itself cannot be run."""
+    stack = Stack(options.folder, options.seed, options.pace, lambda said: tell(f"      {said}"))
+    async with stack.running():
+        settings = stack.settings
+        client, database = connect(settings.mongodb_uri.get_secret_value(), settings.mongodb_database)
+        async with client, customers(stack.front_url, stack.sandbox_url, options.seed, _CUSTOMERS) as people:
+            records = Records(options.folder.root / "requests.jsonl")
+            try:
+                return await _Run(options, stack, database, people, records, tell).live()
+            finally:
+                records.close()
+
+
+class _Run:
+    """A run whose stack is up and whose customers are there."""
+
+    def __init__(
+        self,
+        options: Options,
+        stack: Stack,
+        database: Database,
+        people: Sequence[Customer],
+        records: Records,
+        tell: Callable[[str], None],
+    ) -> None:
+        self._options = options
+        self._stack = stack
+        self._database = database
+        self._people = people
+        self._records = records
+        self._tell = tell
+
+    async def live(self) -> Outcome:
+        described = (await self._people[0].send("GET", "/openapi.json")).json()
+        makers = offered(described["paths"])
+        self._tell(f"{len(self._people)} customers; routes: {', '.join(sorted(makers))}")
+        await self._open_with_dollars()
+        traffic = Traffic(self._people, makers, self._records, self._database, self._options.seed)
+        weather = Weather(self._stack, traffic, self._tell)
+        quiet_after_s = await self._rage_and_rest(traffic, weather)
+        self._tell(f"quiet after {quiet_after_s:.1f} s; judging {len(self._records.all)} requests")
+        people = {customer.name: customer for customer in self._people}
+        judgement = await judge(self._stack, self._database, self._records.all, people)
+        wires = self._stack.wires.values()
+        return Outcome(
+            self._options,
+            traffic.asked,
+            sum(asked.accepted for asked in self._records.all),
+            weather.happened,
+            weather.in_flight_at_kills,
+            sum((each.died_at for each in wires), Counter[Moment]()),
+            sum((each.lost for each in wires), Counter[str]()),
+            quiet_after_s,
+            judgement,
+        )
+
+    async def _open_with_dollars(self) -> None:
+        """Everybody has something to spend before the weather turns."""
+        for customer in self._people:
+            order = {
+                "account_id": customer.account("USD"),
+                "bank_link_id": customer.link,
+                "amount": _OPENING,
+            }
+            await customer.ask(self._records, "/v1/deposits", order, f"{customer.name}-opening")
+        await self._until_quiet()
+
+    async def _rage_and_rest(self, traffic: Traffic, weather: Weather) -> float:
+        """How long it took, after the last blow, until nothing was in flight."""
+        async with asyncio.TaskGroup() as asking:
+            flowing = asking.create_task(traffic.flow(self._options.in_flight, asking))
+            ends_at = time.monotonic() + self._options.minutes * 60
+            await weather.rage(forecast(self._options.seed, expected()), ends_at)
+            flowing.cancel()
+            await weather.calm()
+            calm_at = time.monotonic()
+        await self._until_quiet()
+        return time.monotonic() - calm_at
+
+    async def _until_quiet(self) -> None:
+        """Until no saga is in flight, or for as long as that may take."""
+
+        async def quiet() -> bool:
+            return not await self._database["sagas"].count_documents({"status": {"$in": IN_FLIGHT}})
+
+        await within(_QUIET_WITHIN_S, quiet, _LOOK_S)

@@ -1,0 +1,68 @@
+"""Keeps so many sagas in flight, whatever happens to those who drive them."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from random import Random
+from typing import Any
+
+from pymongo.errors import PyMongoError
+
+from app.plumbing.mongo import Database
+from tests.chaos.customers import Customer
+from tests.chaos.orders import Maker
+from tests.chaos.records import Records
+
+IN_FLIGHT = ["running", "waiting", "compensating"]
+_LOOK_S = 0.2
+_COUNT_WITHIN_MS = 1_000
+
+
+class Traffic:
+    """Customers asking. ``in_flight`` is what was last counted in the database, past every wire."""
+
+    def __init__(
+        self,
+        customers: Sequence[Customer],
+        makers: Mapping[str, tuple[int, Maker]],
+        records: Records,
+        database: Database,
+        seed: str,
+    ) -> None:
+        self._customers = customers
+        self._makers = makers
+        self._records = records
+        self._database = database
+        self._random = Random(f"{seed}/traffic")
+        self._asking = 0
+        self.in_flight = 0
+        self.asked: Counter[str] = Counter()
+
+    async def flow(self, target: int, group: asyncio.TaskGroup) -> None:
+        """Ask for more whenever fewer than ``target`` are in flight; until cancelled."""
+        while True:
+            self.in_flight = await self._count()
+            for _ in range(target - self.in_flight - self._asking):
+                self._asking += 1
+                group.create_task(self._ask_for_something())
+            await asyncio.sleep(_LOOK_S)
+
+    async def _count(self) -> int:
+        query: dict[str, Any] = {"status": {"$in": IN_FLIGHT}}
+        try:
+            async with asyncio.timeout(_COUNT_WITHIN_MS / 1_000):
+                return await self._database["sagas"].count_documents(query)
+        except (PyMongoError, TimeoutError):
+            return self.in_flight
+
+    async def _ask_for_something(self) -> None:
+        customer = self._random.choice(self._customers)
+        weights = [weight for weight, _ in self._makers.values()]
+        path = self._random.choices(list(self._makers), weights)[0]
+        try:
+            order = await self._makers[path][1](customer, self._customers)
+            if order is not None:
+                self.asked[path] += 1
+                await customer.ask(self._records, path, order, f"{customer.name}-{len(self._records.all)}")
+        finally:
+            self._asking -= 1

@@ -1,0 +1,173 @@
+"""What goes wrong, when, and to whom: drawn from the seed before it happens, so that a seed tells the same again.
+
+What it meets is the operating system's affair: which commit is under way when a process is killed is not repeatable.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from random import Random
+
+from tests.chaos.moments import Moment
+from tests.chaos.stack import MORTALS, PRODUCT, Stack
+from tests.chaos.traffic import Traffic
+from tests.chaos.waiting import within
+
+IN_FLIGHT_MIN = 20
+_ENOUGH_WITHIN_S = 15.0
+_MOMENT_WITHIN_S = 6.0
+_CALM_WITHIN_S = 30.0
+_LOSS = 0.001
+_FROZEN_S = (0.3, 5.0)
+_PAUSE_S = (0.2, 1.5)
+_WIRES = ("mongod", "valkey", "http")
+_FAULTS = {
+    "unit": ("create_payment", "get_payment", "list_payments"),
+    "tatum": ("send", "kms_get", "kms_pending", "get_transaction", "rate"),
+}
+_KINDS = ("error", "rate_limit", "timeout_before", "timeout_after", "late", "slow")
+_DECLINED = ("create_payment", "send")
+"""A read that is declined tells us nothing; what it is about then waits for a person."""
+_MODES = ("normal", "duplicate", "delay", "reorder", "drop")
+
+
+@dataclass(frozen=True, slots=True)
+class Blow:
+    """One thing that goes wrong after a pause."""
+
+    kind: str
+    pause_s: float
+    victim: str = ""
+    moment: Moment | None = None
+    lasts_s: float = 0.0
+    dial: dict[str, object] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        told = (self.kind, self.victim, str(self.moment or ""), *(str(value) for value in self.dial.values()))
+        return " ".join(filter(None, told))
+
+
+def forecast(seed: str, moments: list[Moment]) -> Iterator[Blow]:
+    """Everything that will go wrong, without end; every moment has its turn before any has its second."""
+    random, waiting = Random(f"{seed}/weather"), list[Moment]()
+    while True:
+        pause_s = random.uniform(*_PAUSE_S)
+        kind = random.choices(("crash", "kill", "freeze", "cut", "fault", "webhooks"), (8, 3, 3, 2, 5, 2))[0]
+        if not waiting:
+            waiting = random.sample(moments, len(moments))
+        match kind:
+            case "crash":
+                yield Blow(kind, pause_s, moment=waiting.pop())
+            case "kill":
+                yield Blow(kind, pause_s, random.choice(MORTALS))
+            case "freeze":
+                yield Blow(kind, pause_s, random.choice(MORTALS), lasts_s=random.uniform(*_FROZEN_S))
+            case "cut":
+                yield Blow(kind, pause_s, random.choice(PRODUCT), dial={"wire": random.choice(_WIRES)})
+            case "fault":
+                yield Blow(kind, pause_s, dial=_fault(random))
+            case _:
+                mode = {"vendor": random.choice(list(_FAULTS)), "mode": random.choice(_MODES), "delay_ms": 1_500}
+                yield Blow(kind, pause_s, dial=mode)
+
+
+def _fault(random: Random) -> dict[str, object]:
+    vendor = random.choice(list(_FAULTS))
+    operation = random.choice(_FAULTS[vendor])
+    return {
+        "vendor": vendor,
+        "operation": operation,
+        "fault": random.choice((*_KINDS, "decline") if operation in _DECLINED else _KINDS),
+        "times": random.randrange(1, 4),
+        "delay_ms": random.randrange(200, 1_500),
+    }
+
+
+class Weather:
+    """Lets it happen, and counts what did."""
+
+    def __init__(self, stack: Stack, traffic: Traffic, tell: Callable[[str], None]) -> None:
+        self._stack = stack
+        self._traffic = traffic
+        self._tell = tell
+        self.happened: Counter[str] = Counter()
+        self.in_flight_at_kills: list[int] = []
+
+    async def rage(self, blows: Iterator[Blow], ends_at: float) -> None:
+        """Blow after blow until that moment of the monotonic clock."""
+        self._stack.set_loss(_LOSS)
+        for blow in blows:
+            await asyncio.sleep(blow.pause_s)
+            if time.monotonic() >= ends_at:
+                return
+            await self._strike(blow)
+
+    async def calm(self) -> None:
+        """Everything alive and thawed, nobody misbehaving."""
+        self._stack.set_loss(0.0)
+        self._stack.thaw_all()
+        for wires in self._stack.wires.values():
+            wires.armed = None
+        await within(_CALM_WITHIN_S, lambda: self._stack.control("DELETE", "faults"))
+        for vendor in _FAULTS:
+            normal: dict[str, object] = {"vendor": vendor, "mode": "normal"}
+            await within(_CALM_WITHIN_S, partial(self._stack.control, "POST", "webhooks", normal))
+
+    async def _strike(self, blow: Blow) -> None:
+        if blow.kind in {"crash", "kill", "freeze"}:
+            self.in_flight_at_kills.append(await self._enough_in_flight())
+        self._tell(f"{self._traffic.in_flight:>4} in flight  {blow}")
+        match blow.kind:
+            case "crash" if blow.moment is not None:
+                await self._crash_at(blow.moment)
+            case "kill":
+                self._kill(blow.victim)
+            case "freeze":
+                self.happened[f"freeze {blow.victim}"] += 1
+                self._stack.freeze(blow.victim)
+                await asyncio.sleep(blow.lasts_s)
+                self._stack.thaw(blow.victim)
+            case "cut":
+                self.happened[f"cut {blow.victim} from {blow.dial['wire']}"] += 1
+                self._stack.wires[blow.victim].cut(str(blow.dial["wire"]))
+            case "fault":
+                self.happened[f"{blow.dial['vendor']} {blow.dial['fault']}"] += 1
+                await self._stack.control("POST", "faults", blow.dial)
+            case _:
+                self.happened[f"{blow.dial['vendor']} webhooks {blow.dial['mode']}"] += 1
+                await self._stack.control("POST", "webhooks", blow.dial)
+
+    async def _enough_in_flight(self) -> int:
+        async def enough() -> bool:
+            return self._traffic.in_flight >= IN_FLIGHT_MIN
+
+        await within(_ENOUGH_WITHIN_S, enough)
+        return self._traffic.in_flight
+
+    async def _crash_at(self, moment: Moment) -> None:
+        """Whichever process comes to that moment first dies there; if none does in time, one is killed anywhere."""
+        if " undo " in moment.what:
+            decline = {"vendor": "tatum", "operation": "send", "fault": "decline", "times": 3}
+            await self._stack.control("POST", "faults", decline)
+        armed = [self._stack.wires[name] for name in PRODUCT]
+        for wires in armed:
+            wires.armed = moment
+
+        async def came() -> bool:
+            return any(wires.armed is not moment for wires in armed)
+
+        await within(_MOMENT_WITHIN_S, came)
+        reached = [wires.process for wires in armed if wires.armed is not moment]
+        for wires in armed:
+            wires.armed = None
+        for process in reached:
+            self.happened[f"crash {process}"] += 1
+        if not reached:
+            self._kill("worker")
+
+    def _kill(self, victim: str) -> None:
+        self.happened[f"kill {victim}"] += 1
+        self._stack.kill(victim)
