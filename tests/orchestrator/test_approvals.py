@@ -3,6 +3,8 @@
 import asyncio
 
 import pytest
+from starlette.responses import JSONResponse
+from starlette.types import Receive, Scope, Send
 
 from app.errors import ApprovalRefused
 from app.money import BTC, Money
@@ -184,3 +186,30 @@ async def test_an_approval_that_overtakes_the_answer_to_the_send_keeps_nobody_wa
         await working
     await world.settle()
     assert order_status(await world.saga(saga_id)) == "completed"
+
+
+async def test_an_operation_that_its_daemon_gives_up_unsigned_is_not_waited_for(
+    calm_world: World, rich_ada: Customer
+) -> None:
+    world = calm_world
+    saga_id, pending_id = await send_waiting_for_approval(world, rich_ada)
+    await refuse_everything(world)
+    before = len(await world.chain_transactions())
+    await world.settle()
+    world.wire.hosts["wallet"] = world.wallet
+    (effect,) = await world.runtime.sagas.effects_of(saga_id)
+    assert (effect.status, effect.approved_ref) == (EffectStatus.CANCELLED, None)
+    saga = await world.saga(saga_id)
+    assert (order_status(saga), saga.reason) == ("refunded", "operation-failed")
+    assert await ask(world, pending_id) == 403
+    assert len(await world.chain_transactions()) == before
+    await world.audit()
+
+
+async def refuse_everything(world: World) -> None:
+    """Somebody who refuses stands where the wallet stood."""
+
+    async def refuse(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await JSONResponse({}, status_code=403)(_scope, _receive, send)
+
+    world.wire.hosts["wallet"] = refuse

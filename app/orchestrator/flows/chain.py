@@ -21,7 +21,8 @@ from app.orchestrator.flows.spending import Spending, inputs_of, settling_time
 from app.orchestrator.outside import Outside
 from app.orchestrator.saga import Failed, Outcome, Progress, Ready, Run, Settled, Stuck, Waiting
 from app.orchestrator.watches import Watch
-from app.providers.chain_ports import ChainTransaction, CoinOrder, PendingSend
+from app.providers.chain_ports import ChainTransaction, CoinOrder, PendingSend, SendsCoins
+from app.providers.outcomes import Unavailable
 from app.providers.tatum.addresses import canonical_address
 from app.providers.tatum.chains import CHAINS
 
@@ -38,6 +39,10 @@ lets new coins be spent (COINBASE_MATURITY), and an hour where blocks are quick.
 """
 
 
+_QUEUE_LAG = timedelta(minutes=1)
+"""How long after a send the vendor's queue may not list it yet."""
+
+
 @dataclass(frozen=True, slots=True)
 class ChainTerms:
     """What a flow tells its chain step."""
@@ -49,11 +54,15 @@ class ChainTerms:
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """What the queue and the chain know of a send; ``rival``: why it cannot be mined any more, if that is so."""
+    """What the queue and the chain know of a send; ``rival``: why it cannot be mined any more, if that is so.
+
+    ``given_up``: the vendor still knows the operation, but queues it no more, and has no transaction for it.
+    """
 
     pending: PendingSend | None
     transaction: ChainTransaction | None
     rival: str | None = None
+    given_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +142,8 @@ class Send:
         """What became of the approved operation; before approval, whether the queue still holds ours."""
         coins = outside.providers.coins
         pending = await coins.pending_send(effect.ref)
+        if pending is not None and pending.tx_id is None:
+            return Sighting(pending, None, given_up=await self._is_given_up(effect, coins))
         if effect.approved_ref is None or pending is None or pending.tx_id is None:
             return Sighting(pending, None)
         chain, tx_id = effect.request["chain"], pending.tx_id
@@ -142,7 +153,20 @@ class Send:
         rival = await self.spending.rival(effect, tx_id, coins)
         return Sighting(pending, found if rival is None else await coins.transaction(chain, tx_id), rival)
 
+    async def _is_given_up(self, effect: Effect, coins: SendsCoins) -> bool:
+        """The vendor has no word for a failed operation but its webhook: it is one that has left the queue unsent."""
+        try:
+            queue = await coins.pending_sends(effect.request["chain"])
+        except Unavailable:
+            return False
+        if any(queued.id == effect.ref for queued in queue):
+            return False
+        pending = await coins.pending_send(effect.ref)
+        return pending is not None and pending.tx_id is None
+
     def judge(self, run: Run, effect: Effect, seen: Sighting) -> Progress:
+        if seen.given_up and run.now >= effect.send_by + _QUEUE_LAG:
+            return self._given_up(run, effect)
         if effect.approved_ref is None or seen.pending is None:
             return self._without_signature(run, effect, seen)
         tx_id = seen.pending.tx_id
@@ -197,6 +221,12 @@ class Send:
         if effect.approved_ref is not None:
             return Stuck("approved-operation-vanished")
         return Failed("operation-gone", self.refused(run))
+
+    def _given_up(self, run: Run, effect: Effect) -> Progress:
+        """What was never approved is never signed. What was approved may be signed: absence has to be proven."""
+        if effect.approved_ref is not None:
+            return Stuck("approved-operation-failed")
+        return Failed("operation-failed", self.refused(run))
 
     def _given_back(self, run: Run) -> tuple[Companion, ...]:
         address = run.results.get(run.step, {}).get("from")
