@@ -9,6 +9,7 @@ from app.identity.principals import DEFAULT_TENANT
 from app.money import Money
 from app.orchestrator.inventory import fund_inventory
 from app.plumbing.logging import configure_logging
+from app.plumbing.loops import kept_up
 from app.plumbing.running import settle_collector
 from app.runtime import Runtime, open_runtime
 from app.settings import Environment, Settings
@@ -25,10 +26,10 @@ async def run(runtime: Runtime) -> None:
         await _fund_sandbox(runtime)
     log.info("worker-started")
     async with asyncio.TaskGroup() as group:
-        group.create_task(runtime.engine.run(), name="sagas")
-        group.create_task(runtime.observations.run(), name="inbox")
-        group.create_task(runtime.lookout.run(), name="watches")
-        group.create_task(runtime.expiry.run(), name="expiry")
+        group.create_task(kept_up("sagas", runtime.engine.run), name="sagas")
+        group.create_task(kept_up("inbox", runtime.observations.run), name="inbox")
+        group.create_task(kept_up("watches", runtime.lookout.run), name="watches")
+        group.create_task(kept_up("expiry", runtime.expiry.run), name="expiry")
         group.create_task(runtime.hints.listen(lambda _: _look(runtime)), name="hints")
         group.create_task(runtime.publication.run(), name="publication")
         group.create_task(runtime.courier.run(), name="courier")

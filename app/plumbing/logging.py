@@ -33,6 +33,7 @@ FIELDS = frozenset(
         "frames",
         "level",
         "logger",
+        "loop",
         "method",
         "operation",
         "pending_id",
