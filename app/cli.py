@@ -145,12 +145,16 @@ def token(
 def verify(
     anchor: Annotated[Path | None, typer.Option(help="Heads that were kept outside (wallet heads).")] = None,
     receipt: Annotated[Path | None, typer.Option(help="Check this receipt instead, offline.")] = None,
-    public_key: Annotated[str, typer.Option(help="The key that a receipt must be signed with.")] = "",
+    outcome: Annotated[Path | None, typer.Option(help="Check this outcome of a saga instead, offline.")] = None,
+    public_key: Annotated[str, typer.Option(help="The key that it must be signed with.")] = "",
     data: Data = DATA_DEFAULT,
 ) -> None:
     """Derive the books again from the transactions; exit 1 and name every difference."""
-    from app.stack.proofs import checked, read_heads
+    from app.stack.proofs import checked, checked_outcome, read_heads
 
+    if outcome is not None:
+        typer.echo(checked_outcome(outcome, public_key))
+        return
     if receipt is not None:
         typer.echo(checked(receipt, public_key))
         return

@@ -364,6 +364,15 @@ class QuoteUsed(Conflict):
         super().__init__("The quote has been used already; ask for a new one.", quote_id=quote_id)
 
 
+class SagaUnfinished(Conflict):
+    """What has not ended has no outcome."""
+
+    code = "saga-unfinished"
+
+    def __init__(self, saga_id: str, status: str) -> None:
+        super().__init__(f"The saga has not ended: it is {status}.", saga_id=saga_id, status=status)
+
+
 class CommandRefused(Conflict):
     """An operator's command that does not fit the state it meets."""
 

@@ -1,4 +1,4 @@
-"""Proofs on the command line: receipts checked offline, and heads to be kept outside."""
+"""Proofs on the command line: receipts and outcomes checked offline, and heads to be kept outside."""
 
 import json
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import Any
 
 from app.ledger.receipts import ReceiptInvalid, check
 from app.ledger.store import LedgerStore
+from app.orchestrator import attestations
 from app.plumbing.mongo import connect
 from app.plumbing.signing import Signer, is_signed
 from app.settings import Settings
@@ -25,6 +26,21 @@ def checked(receipt: Path, public_key: str) -> str:
     legs = ", ".join(f"{side} {account} {amount} {code}" for account, side, amount, code in content["legs"])
     place = f"block {block['n']} of {block['stream']}, {content['timestamp']}"
     return f"{content['_id']} is in the books ({place}), in minor units: {legs}"
+
+
+def checked_outcome(outcome: Path, public_key: str) -> str:
+    """What a saga's signed outcome attests, in a sentence. Refuses with GaveUp (exit 1) what attests nothing."""
+    if not public_key:
+        raise Problem("An outcome is checked against the public key of whoever gave it: name it with --public-key.")
+    try:
+        told = attestations.check(_read(outcome), public_key)
+    except attestations.AttestationInvalid as invalid:
+        raise GaveUp(f"{outcome} proves nothing: {invalid}.") from None
+    amounts = ", ".join(f"{name} {each['amount']} {each['currency']}" for name, each in told["amounts"].items())
+    return (
+        f"{told['saga']}, a {told['type']}, ended {told['status']} at {told['at']}: {amounts}; "
+        f"{len(told['transactions'])} transactions"
+    )
 
 
 async def signed_heads(settings: Settings) -> str:

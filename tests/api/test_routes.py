@@ -51,6 +51,7 @@ ROUTES = {
     "GET /v1/withdrawals/{withdrawal_id}": ("wallet:read", None),
     "GET /v1/sagas/{saga_id}": ("wallet:read", None),
     "GET /v1/sagas/{saga_id}/story": ("wallet:read", None),
+    "GET /v1/sagas/{saga_id}/outcome": ("wallet:read", None),
     "GET /v1/sagas/{saga_id}/events": ("wallet:read", None),
     "GET /v1/admin/ledger/trial-balance": ("audit:read", None),
     "GET /v1/admin/audit": ("audit:read", None),
