@@ -195,7 +195,7 @@ async def open_runtime(
             sale_fee_bps=settings.sale_fee_bps,
             lifetime_s=settings.quote_lifetime_s,
         )
-        telling = TellingDoor(door, written.give)
+        telling = TellingDoor(door, ledger, clock, written.give)
         audit = TrailStore(database)
         trail = Trail(telling, audit, clock)
         situations = Situations(FLOWS, sagas, ledger, clock)
@@ -265,6 +265,7 @@ async def open_runtime(
             outbox=outbox,
             publication=Publication(
                 outbox,
+                users,
                 door,
                 clock,
                 lambda feeds: published.give(" ".join(feeds)),

@@ -21,6 +21,7 @@ COLLECTIONS = (
         "users",
         indexes=(
             IndexModel("applicant_id", unique=True, partialFilterExpression={"applicant_id": {"$type": "string"}}),
+            IndexModel("level_untold", partialFilterExpression={"level_untold": True}),
         ),
         schema={
             "bsonType": "object",
@@ -123,9 +124,23 @@ class Users:
         not_later = {"$or": [{"level_at": None}, {"level_at": {"$lte": at}}]}
         await self._users.update_one(
             {"_id": stored_user_id, **not_later},
-            {"$set": {"compliance_level": level, "level_at": at}, "$inc": {"version": 1}},
+            [
+                {
+                    "$set": {
+                        "level_untold": {"$or": ["$level_untold", {"$ne": ["$compliance_level", level]}]},
+                        "compliance_level": level,
+                        "level_at": at,
+                        "version": {"$add": ["$version", 1]},
+                    }
+                }
+            ],
         )
         return self._recent.remember(_present(await self._users.find_one({"_id": stored_user_id})))
+
+    async def untold(self, limit: int) -> list[User]:
+        """Users whose level has changed, as far as nobody has been told."""
+        found = self._users.find({"level_untold": True}).limit(limit)
+        return [_present(document) async for document in found]
 
     async def _create(self, principal: Principal) -> User:
         user = {

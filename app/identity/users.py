@@ -13,6 +13,8 @@ ComplianceLevel = Literal["none", "pending", "verified", "rejected"]
 class User:
     """A person of a tenant. ``level_at`` is when the verification vendor decided the level, not when we heard.
 
+    ``level_untold``: the level has changed, and the notification of it is owed.
+
     The last three are set once the partner bank keeps an account for them; of its number, the last digits.
     """
 
@@ -25,6 +27,7 @@ class User:
     level_at: datetime | None
     created_at: datetime
     version: int
+    level_untold: bool = False
     bank_customer_id: str | None = None
     deposit_account_id: str | None = None
     deposit_account_mask: str | None = None

@@ -8,19 +8,19 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
+from app.identity.users import User
 from app.ids import book_of, derived_id, public_id, stored_id
 from app.ledger.changes import ABSENT, Companion
+from app.ledger.standing import Act, StandingChange
 from app.outbox.notifications import NOTIFICATIONS, Notification, notification_document
 
 RECOVERY = "recovery"
 OPENED = "opened"
 ENDINGS = ("completed", "compensated", "cancelled", "parked")
 
+_ACTS = {Act.FREEZE: "frozen", Act.UNFREEZE: "unfrozen", Act.CLOSE: "closed", Act.REOPEN: "reopened"}
 _ALWAYS = (
-    "account.frozen",
-    "account.unfrozen",
-    "account.closed",
-    "account.reopened",
+    *(f"account.{word}" for word in _ACTS.values()),
     "endpoint.disabled",
     "endpoint.test",
     "kyc.level_changed",
@@ -60,6 +60,20 @@ def notifications(before: _Saga | None, after: _Saga) -> tuple[Companion, ...]:
 def notification_types(flows: list[str]) -> tuple[str, ...]:
     """Every type that these flows can send, and those that no flow sends, in order of name."""
     return tuple(sorted({*_ALWAYS, *(f"{_noun(flow)}.{ending}" for flow in flows for ending in ENDINGS)}))
+
+
+def told_of_standing(standing: StandingChange, user_id: str, at: datetime, because: Companion) -> Companion:
+    """What an act on somebody's account tells; ``because`` is what the act's commit is known by."""
+    shown = {"account_id": public_id(standing.account_id), "status": standing.act.after.value}
+    causes = (standing.account_id, standing.act, because.collection, because.id, repr(sorted(because.guard.items())))
+    return tell(book_of(standing.account_id), f"account.{_ACTS[standing.act]}", user_id, at, shown, *causes)
+
+
+def told_of_level(user: User) -> Companion:
+    """What a decision about somebody's identity tells."""
+    causes = (user.stored_id, "level", str(user.version))
+    at = user.level_at or user.created_at
+    return tell(user.tenant, "kyc.level_changed", user.user_id, at, {"level": user.compliance_level}, *causes)
 
 
 def tell(book: str, kind: str, user_id: str, at: datetime, data: Mapping[str, Any], *causes: str) -> Companion:

@@ -8,16 +8,21 @@ saga whose commit wrote it never waited for a counter.
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import count
+from typing import Protocol
 
 import structlog
 
 from app.clock import Clock
 from app.errors import StaleGuard, WalletError
+from app.identity.store import Users
 from app.ids import book_of, stored_id
+from app.ledger.accounts import Account
 from app.ledger.changes import ABSENT, Change, Companion, Duplicate, Posted
 from app.ledger.committer import Committer
+from app.orchestrator.notices import told_of_level, told_of_standing
 from app.orchestrator.scribe import Door
 from app.outbox.deliveries import DELIVERIES, delivery_document, delivery_id
 from app.outbox.endpoints import Endpoint
@@ -31,19 +36,42 @@ log = structlog.get_logger()
 Feeds = dict[tuple[str, str], list[Notification]]
 
 
-class TellingDoor:
-    """The door, for those who write notifications: the publisher hears of each at once."""
+class KnowsAccounts(Protocol):
+    """Accounts, as they are read."""
 
-    def __init__(self, door: Door, tell: Callable[[], Awaitable[None]]) -> None:
+    async def account(self, account_id: str) -> Account | None:
+        """The account of that stored id."""
+        ...
+
+
+class TellingDoor:
+    """The door, for those who write notifications: whoever freezes or closes an account tells its owner in the same
+    commit, and the publisher hears of every notification at once.
+    """
+
+    def __init__(self, door: Door, accounts: KnowsAccounts, clock: Clock, tell: Callable[[], Awaitable[None]]) -> None:
         self._door = door
+        self._accounts = accounts
+        self._clock = clock
         self._tell = tell
 
     async def submit(self, change: Change, *, deadline_s: float = 10.0) -> Posted | Duplicate:
         """As the door's own."""
+        if change.standings and change.companions:
+            change = replace(change, companions=(*change.companions, *await self._told_of_standings(change)))
         verdict = await self._door.submit(change, deadline_s=deadline_s)
         if any(companion.collection == NOTIFICATIONS for companion in change.companions):
             await self._tell()
         return verdict
+
+    async def _told_of_standings(self, change: Change) -> list[Companion]:
+        accounts = [(each, await self._accounts.account(each.account_id)) for each in change.standings]
+        now, because = self._clock.now(), change.companions[0]
+        return [
+            told_of_standing(each, account.user_id, now, because)
+            for each, account in accounts
+            if account is not None and account.user_id
+        ]
 
 
 class Publication:
@@ -55,6 +83,7 @@ class Publication:
     def __init__(
         self,
         store: OutboxStore,
+        users: Users,
         door: Committer,
         clock: Clock,
         tell: Callable[[Sequence[str]], Awaitable[None]],
@@ -63,6 +92,7 @@ class Publication:
         poll_s: float,
     ) -> None:
         self._store = store
+        self._users = users
         self._door = door
         self._clock = clock
         self._tell = tell
@@ -94,6 +124,7 @@ class Publication:
 
     async def publish(self) -> int:
         """Publish what waits, at most a batch; says how many notifications that were."""
+        await self._tell_levels()
         waiting = await self._store.unpublished(_BATCH)
         if not waiting:
             return 0
@@ -121,6 +152,16 @@ class Publication:
         if done:
             self._deliver()
         return done
+
+    async def _tell_levels(self) -> None:
+        """Write the notifications of decided levels: the user's own document has kept that one is owed."""
+        for user in await self._users.untold(_BATCH):
+            told = {"level_untold": False, "version": user.version + 1}
+            seen = Companion("users", user.stored_id, {"version": user.version}, told)
+            try:
+                await self._door.submit(Change(user.tenant, companions=(seen, told_of_level(user))))
+            except WalletError as refusal:
+                _complain(refusal)
 
     async def _publish_or_log(self) -> int:
         try:

@@ -4,12 +4,18 @@ import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 
+from app.identity.principals import Principal
+from app.identity.users import ComplianceLevel
 from app.ids import new_id, public_id
+from app.ledger.acts import Answerable
 from app.ledger.changes import Change
+from app.ledger.standing import Act
+from app.money import USD
 from app.orchestrator.journal import SagaRecord, birth
 from app.orchestrator.notices import notifications, tell
 from app.orchestrator.publication import Publication
 from app.outbox.notifications import Notification
+from app.wallets.opening import open_account
 from tests.outbox.given import House
 from tests.worlds import BOOK, NOW, Customer, World
 
@@ -38,12 +44,13 @@ def another_worker(world: House, told: list[str]) -> Publication:
         told.extend(feeds)
 
     runtime = world.runtime
-    return Publication(runtime.outbox, runtime.door, world.clock, hear, lambda: None, poll_s=0.05)
+    return Publication(runtime.outbox, runtime.users, runtime.door, world.clock, hear, lambda: None, poll_s=0.05)
 
 
 async def test_a_purchase_that_ends_is_told_once_and_says_nothing_personal(
     calm_world: World, rich_ada: Customer
 ) -> None:
+    await publish_all(calm_world)
     before = await calm_world.runtime.outbox.last_number(BOOK, rich_ada.user_id)
     saga_id = await calm_world.buy(rich_ada, paying="account", to="account")
     await calm_world.settle()
@@ -60,6 +67,7 @@ async def test_a_purchase_that_ends_is_told_once_and_says_nothing_personal(
 
 
 async def test_one_that_is_undone_or_stops_is_told_with_its_reason(calm_world: World, rich_ada: Customer) -> None:
+    await publish_all(calm_world)
     before = await calm_world.runtime.outbox.last_number(BOOK, rich_ada.user_id)
     await calm_world.dial("tatum send", "decline")
     await calm_world.buy(rich_ada, paying="account")
@@ -138,10 +146,47 @@ async def test_a_running_publication_needs_no_hint(house: House) -> None:
     async def hear(feeds: Sequence[str]) -> None:
         published.set()
 
-    publication = Publication(runtime.outbox, runtime.door, house.clock, hear, lambda: None, poll_s=0.05)
+    publication = Publication(runtime.outbox, runtime.users, runtime.door, house.clock, hear, lambda: None, poll_s=0.05)
     async with asyncio.timeout(10), asyncio.TaskGroup() as group:
         group.create_task(publication.run())
         await write(house, "usr_polled", 1)
         await published.wait()
         publication.close()
     assert len(await feed(house, "usr_polled")) == 1
+
+
+async def test_whoever_freezes_an_account_tells_its_owner_in_the_same_commit(house: House) -> None:
+    runtime = house.runtime
+    account = await open_account(runtime.door, BOOK, "usr_owner", USD)
+    for act, key in ((Act.FREEZE, "k1"), (Act.FREEZE, "k1"), (Act.UNFREEZE, "k2")):
+        await runtime.acts.change_standing(account.id, act, Answerable("usr_officer", "a word from the bank", key))
+        house.clock.advance(1)
+    await publish_all(house)
+
+    told = await feed(house, "usr_owner")
+    assert [(each.type, each.data["status"]) for each in told] == [
+        ("account.frozen", "frozen"),
+        ("account.unfrozen", "open"),
+    ]
+    assert "bank" not in str([each.data for each in told])
+
+
+async def test_a_decided_level_is_told_once_however_often_it_is_noted(house: House) -> None:
+    runtime = house.runtime
+    principal = Principal("usr_verified", BOOK, "issuer", "subject", frozenset())
+    user = await runtime.users.get_or_create(principal)
+    levels: list[ComplianceLevel] = ["pending", "verified", "verified", "rejected"]
+    for seconds, level in enumerate(levels):
+        await runtime.users.set_level(user.stored_id, level, NOW + timedelta(seconds=seconds))
+        await publish_all(house)
+    told = await feed(house, "usr_verified")
+    assert [each.data["level"] for each in told] == ["pending", "verified", "rejected"]
+
+
+async def test_a_level_is_told_by_whichever_worker_comes_after_a_death(house: House) -> None:
+    runtime = house.runtime
+    user = await runtime.users.get_or_create(Principal("usr_again", BOOK, "issuer", "subject", frozenset()))
+    await runtime.users.set_level(user.stored_id, "verified", NOW)  # and then its process dies
+    await asyncio.gather(*(another_worker(house, []).publish() for _ in range(2)))
+    await publish_all(house)
+    assert [each.type for each in await feed(house, "usr_again")] == ["kyc.level_changed"]
