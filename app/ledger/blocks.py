@@ -21,6 +21,7 @@ GENESIS = "0" * 64
 
 _TOLD_AS_IT_IS = (
     "_id",
+    "book",
     "kind",
     "status",
     "hold_ids",
@@ -78,12 +79,18 @@ def canonical(transaction: Document) -> str:
     content = {
         **{name: transaction[name] for name in _TOLD_AS_IT_IS},
         "legs": [
-            [leg["account_id"], leg["side"], str(from_decimal128(leg["amount"])), leg["currency"]]
+            [leg["account_id"], leg["side"], str(from_decimal128(leg["amount"])), leg["currency"], leg.get("seq")]
             for leg in transaction["legs"]
         ],
+        "tags": transaction.get("tags"),
+        "expires_at": _told(transaction.get("expires_at")),
         "timestamp": rfc3339(transaction["timestamp"]),
     }
     return orjson.dumps(content, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def _told(moment: datetime | None) -> str | None:
+    return None if moment is None else rfc3339(moment)
 
 
 def leaf(canonical_text: str) -> str:

@@ -9,6 +9,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import AsyncIterable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from app.errors import WalletError
 from app.ids import base_id, public_id
@@ -22,7 +23,7 @@ from app.plumbing.decimals import from_decimal128
 TRANSIT_ROLES = ("pending", "in_doubt", "clearing", "delivery")
 """Roles of accounts that a finished saga leaves at zero: the word before the first dot."""
 
-_DAMAGE = (WalletError, ValueError, KeyError, TypeError)
+_DAMAGE = (WalletError, ValueError, KeyError, TypeError, AttributeError)
 """What reading a document raises that nobody of ours wrote."""
 
 _DIGEST_MODULUS = 1 << 128
@@ -85,7 +86,7 @@ class Audit:
                 self._holds[transaction.id] = (leg.account_id, leg.amount.minor)
             self._note_draws(transaction)
             if transaction.status is Status.POSTED:
-                self._note_legs(transaction)
+                self._note_legs(transaction, document["timestamp"])
 
     async def read_entries(self, documents: AsyncIterable[Document]) -> None:
         """Check that entries, read in order of their ids, are dense, add up, and are those of the transactions."""
@@ -103,7 +104,7 @@ class Audit:
                 self.breaks.append(f"account {public_id(account_id)}: entry {seq} is damaged: {damage}")
                 continue
             balance += amount if side is Side.CREDIT else -amount
-            digest += _entry_digest(entry["transaction_id"], account_id, side, amount)
+            digest += _entry_digest(entry["transaction_id"], account_id, side, amount, entry["timestamp"])
             if entry["_id"] != entry_id(account_id, seq) or entry["seq"] != seq:
                 self.breaks.append(f"account {public_id(account_id)}: entry {seq} is missing or misnumbered")
                 seq = entry["seq"]
@@ -164,13 +165,13 @@ class Audit:
             if transaction.closes_holds:
                 self._closed_holds.add(hold_id)
 
-    def _note_legs(self, transaction: Transaction) -> None:
+    def _note_legs(self, transaction: Transaction, at: datetime) -> None:
         for leg in transaction.legs:
             self.currencies.add(leg.amount.asset.code)
             derived = self._accounts[leg.account_id]
             derived.balance += leg.delta
             derived.entries += 1
-            derived.digest += _entry_digest(transaction.id, leg.account_id, leg.side, leg.amount.minor)
+            derived.digest += _entry_digest(transaction.id, leg.account_id, leg.side, leg.amount.minor, at)
             if transaction.saga_id and is_transit(leg.account_id):
                 self.transit[transaction.saga_id][base_id(leg.account_id)] += leg.delta
 
@@ -201,6 +202,6 @@ def is_transit(account_id: str) -> bool:
     return role.partition(".")[0] in TRANSIT_ROLES
 
 
-def _entry_digest(transaction_id: str, account_id: str, side: Side, amount: int) -> int:
-    text = f"{transaction_id}|{account_id}|{side}|{amount}"
+def _entry_digest(transaction_id: str, account_id: str, side: Side, amount: int, at: datetime) -> int:
+    text = f"{transaction_id}|{account_id}|{side}|{amount}|{at}"
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], "big")
