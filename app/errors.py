@@ -590,6 +590,15 @@ class InvalidAddress(Unacceptable):
         super().__init__(f"Not an address of {chain} on this network.", chain=chain)
 
 
+class ChainUnsupported(Unacceptable):
+    """The asset cannot be moved on that chain here, or the chain cannot do what was asked."""
+
+    code = "chain-unsupported"
+
+    def __init__(self, chain: str, currency: str) -> None:
+        super().__init__(f"{currency} is not offered on {chain}.", chain=chain, currency=currency)
+
+
 class BankLinkRefused(Unacceptable):
     """The public token is spent or foreign, or the login has no such account."""
 

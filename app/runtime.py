@@ -81,6 +81,7 @@ from app.settings import Environment, LimitSetting, Settings
 from app.wallets import store as wallet_store
 from app.wallets.bank_links import BankLinks
 from app.wallets.batches import Batches
+from app.wallets.network_fees import NetworkFees
 from app.wallets.offered import Offered
 from app.wallets.quotes import Quotes
 from app.wallets.receivers import Receivers
@@ -125,6 +126,7 @@ class Runtime:
     expiry: Expiry
     bank_links: BankLinks
     quotes: Quotes
+    network_fees: NetworkFees
     orders: Orders
     onboardings: Onboardings
     approvals: Approvals
@@ -201,6 +203,7 @@ async def open_runtime(
         situations = Situations(FLOWS, sagas, ledger, clock)
         scribe = Scribe(telling, clock, settings.poll_s)
         reviews = Reviews(providers.people, users)
+        network_fees = NetworkFees(providers.rates, providers.network)
         keeping = Keeping(ledger, sagas, WatchStore(database), TreasuryStore(database))
         outside = Outside(providers, bank_links, keeping, reviews)
         driver = Driver(FLOWS, sagas, scribe, outside, _policies(settings), clock)
@@ -237,6 +240,7 @@ async def open_runtime(
             expiry=Expiry(door, ledger, clock, poll_s=settings.poll_s),
             bank_links=bank_links,
             quotes=quotes,
+            network_fees=network_fees,
             orders=Orders(
                 flows,
                 ledger,
@@ -244,6 +248,7 @@ async def open_runtime(
                 bank_links,
                 network=providers.network,
                 refund_rest=settings.refund_hold,
+                network_fees=network_fees,
                 limits=limits,
             ),
             onboardings=Onboardings(Flows(sagas, telling, clock, hints.give)),

@@ -25,7 +25,7 @@ from app.ledger.accounts import AccountStatus
 from app.ledger.transactions import Transaction, credit, debit
 from app.ledger.verify import Audit
 from app.main import create_app
-from app.money import BTC, USD, Money
+from app.money import BTC, USD, Asset, Money
 from app.orchestrator.approvals import Approvals
 from app.orchestrator.audit import audit_books
 from app.orchestrator.driver import Driver
@@ -144,6 +144,7 @@ class World:
                 runtime.bank_links,
                 network=outside.providers.network,
                 refund_rest=self.settings.refund_hold,
+                network_fees=runtime.network_fees,
                 limits=tuple(map(_limit, self.settings.limits)),
             ),
             onboardings=Onboardings(starting),
@@ -346,6 +347,39 @@ class World:
         quote = quote or await self.quote_sale(customer, coins)
         asked = Asked(BOOK, customer.user_id, key or new_id("key"), {"quote_id": quote})
         return (await self.runtime.orders.trades.sale(asked, quote, customer.coins_id, customer.dollars_id)).id
+
+    async def send_coins(
+        self,
+        customer: Customer,
+        amount: str = "0.001",
+        *,
+        chain: str = "bitcoin",
+        address: str = ADDRESS,
+        account_id: str = "",
+        key: str = "",
+    ) -> str:
+        """Order a crypto withdrawal; its saga's stored id. Raises what orders are refused for."""
+        asked = Asked(BOOK, customer.user_id, key or new_id("key"), {"amount": amount, "address": address})
+        from_account = account_id or customer.coins_id
+        saga = await self.runtime.orders.chains.withdrawal(asked, from_account, chain, address, amount)
+        return saga.id
+
+    async def buy_on(self, customer: Customer, coin: Asset, chain: str, address: str) -> str:
+        """Order a purchase of 100 dollars from the account in USD, delivered on that chain; its saga's stored id."""
+        await fund_inventory(self.runtime.door, BOOK, Money(1_000 * coin.one, coin), "opening")
+        runtime, total = self.runtime, Money.parse("100.00", USD)
+        quote = public_id((await runtime.quotes.quote_purchase(BOOK, customer.user_id, total, coin, chain)).id)
+        asked = Asked(BOOK, customer.user_id, new_id("key"), {"quote_id": quote})
+        funding, destination = Funding("account", customer.dollars_id), Destination(chain=chain, address=address)
+        return (await runtime.orders.trades.purchase(asked, quote, funding, destination)).id
+
+    async def with_coins(self, customer: Customer, amount: Money) -> str:
+        """The public id of a new account of the customer with so much in it, which the treasury has in custody."""
+        door = self.runtime.door
+        opened = await open_account(door, BOOK, customer.user_id, amount.asset)
+        held = debit(custody(BOOK, amount.asset), amount)
+        await verbs.post(door, Transaction(stored_id(BOOK, new_id("txn")), "opening", (held, credit(opened, amount))))
+        return public_id(opened.id)
 
     async def dial(self, call: str, fault: str, *, times: int = 1, delay_ms: int = 5) -> None:
         """Turn the sandbox's fault dial for a vendor's operation, named as in ``unit create_payment``."""

@@ -61,6 +61,7 @@ CurrencyCode = Annotated[str, AfterValidator(_currency), Field(max_length=12, ex
 
 AccountId = Annotated[str, *id_of("acc")]
 BankLinkId = Annotated[str, *id_of("lnk")]
+CryptoWithdrawalId = Annotated[str, *id_of("cwd")]
 DepositId = Annotated[str, *id_of("dep")]
 PurchaseId = Annotated[str, *id_of("pur")]
 CaseId = Annotated[str, *id_of("cas")]

@@ -28,8 +28,10 @@ from app.providers.unit.accounts import UnitAccounts
 from app.providers.unit.cards import UnitCards
 from app.settings import Environment, Settings
 
-CHAIN_COINS: Mapping[str, Asset] = {name: chain.coin for name, chain in CHAINS.items()}
-"""The chains that coins can be sent on, and the coin of each."""
+CHAIN_ASSETS: Mapping[str, frozenset[Asset]] = {
+    name: frozenset({chain.coin, *(token.asset for token in chain.tokens)}) for name, chain in CHAINS.items()
+}
+"""The chains that coins can be sent on, and what each carries, on one network or the other."""
 
 CAPABILITIES: Mapping[str, Capabilities] = {
     vendor.PROVIDER: vendor.CAPABILITIES for vendor in (unit, tatum, sumsub, plaid)

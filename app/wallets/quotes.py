@@ -25,7 +25,7 @@ from app.money import Asset, Money, asset
 from app.plumbing.decimals import from_decimal128, to_decimal128
 from app.providers.outcomes import ProviderOutcome
 from app.providers.ports import QuotesRates
-from app.providers.registry import CHAIN_COINS
+from app.providers.registry import CHAIN_ASSETS
 from app.wallets.fees import fee_of
 from app.wallets.prices import coins_for, cost_of, proceeds_of
 from app.wallets.store import QUOTES, WalletStore
@@ -82,11 +82,11 @@ class Quotes:
         Raises QuoteMismatch, ProviderUnavailable, InvalidAmount (too little to pay for the fees).
         """
         _require_pair(base, total.asset)
-        if chain is not None and CHAIN_COINS.get(chain) != base:
+        if chain is not None and base not in CHAIN_ASSETS.get(chain, ()):
             raise QuoteMismatch(f"{base.code} is not delivered on that chain")
         try:
             price = await self._rates.rate(base, total.asset)
-            network_fee = await self._network_fee(chain, total.asset)
+            network_fee = await self._network_fee(chain, base, total.asset)
         except ProviderOutcome as outcome:
             raise ProviderUnavailable(outcome.provider) from outcome
         fee = fee_of(total, self._purchase_fee_bps)
@@ -155,10 +155,10 @@ class Quotes:
         await self._door.submit(Change(book, companions=(Companion(QUOTES, quote.id, ABSENT, _document(quote)),)))
         return quote
 
-    async def _network_fee(self, chain: str | None, currency: Asset) -> Money:
+    async def _network_fee(self, chain: str | None, base: Asset, currency: Asset) -> Money:
         if chain is None:
             return Money(0, currency)
-        coins = await self._rates.network_fee(chain, None)
+        coins = await self._rates.network_fee(chain, None, Money(1, base))
         price = await self._rates.rate(coins.asset, currency)
         return cost_of(coins, currency, price)
 

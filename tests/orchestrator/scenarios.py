@@ -39,10 +39,9 @@ class Scenario:
     async def order(self, world: World, customer: Customer, key: str, quote: str = "") -> str:
         """Ask for it, under that key; the saga's stored id."""
         match self.flow:
-            case "deposit":
-                return await world.deposit(customer, self.amount, key=key)
-            case "withdrawal":
-                return await world.withdraw(customer, self.amount, key=key)
+            case "deposit" | "withdrawal" | "crypto_withdrawal" as flow:
+                plain = {"deposit": world.deposit, "withdrawal": world.withdraw, "crypto_withdrawal": world.send_coins}
+                return await plain[flow](customer, self.amount, key=key)
             case "sale":
                 return await world.sell(customer, self.amount, key=key, quote=quote)
             case "onboarding":
@@ -97,6 +96,8 @@ SCENARIOS: Mapping[str, Scenario] = {
     "onboarding": Scenario("onboarding", "912345678", "completed"),
     "onboarding, refused by the vendor": Scenario("onboarding", "912345678", "rejected", verdict="RED"),
     "onboarding, refused by the bank": Scenario("onboarding", "000000001", "rejected"),
+    "coins to an address": Scenario("crypto_withdrawal", "0.001", "completed", sends=1, coins="0.00898328"),
+    "coins to an address, declined": Scenario("crypto_withdrawal", "0.001", "cancelled", declined=NO_SEND),
     "withdrawal": Scenario("withdrawal", "100.00", "completed", refunds=1, dollars="400.00"),
     "withdrawal rejected at birth": Scenario("withdrawal", "100.37", "cancelled"),
     "withdrawal declined": Scenario("withdrawal", "100.00", "cancelled", declined=NO_PUSH),

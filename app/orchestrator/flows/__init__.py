@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from app.orchestrator.flows.crypto_withdrawal import CRYPTO_WITHDRAWAL
 from app.orchestrator.flows.deposit import DEPOSIT
 from app.orchestrator.flows.onboarding import ONBOARDING
 from app.orchestrator.flows.purchase import PURCHASE
@@ -11,6 +12,7 @@ from app.orchestrator.flows.withdrawal import WITHDRAWAL
 from app.orchestrator.saga import Saga
 
 FLOWS: Mapping[tuple[str, int], Saga] = {
-    (flow.name, flow.version): flow for flow in (PURCHASE, SALE, DEPOSIT, WITHDRAWAL, RECOVERY, ONBOARDING)
+    (flow.name, flow.version): flow
+    for flow in (PURCHASE, SALE, DEPOSIT, WITHDRAWAL, CRYPTO_WITHDRAWAL, RECOVERY, ONBOARDING)
 }
 """Every definition a running saga may be pinned to."""

@@ -7,10 +7,12 @@ from app.ledger.limits import Limit
 from app.ledger.store import LedgerStore
 from app.orchestrator.journal import SagaRecord
 from app.orchestrator.orders.bank import BankOrders
+from app.orchestrator.orders.chains import ChainOrders
 from app.orchestrator.orders.trades import Trades
 from app.orchestrator.starting import Flows
 from app.providers.tatum.chains import Network
 from app.wallets.bank_links import BankLinks
+from app.wallets.network_fees import NetworkFees
 from app.wallets.quotes import Quotes
 
 
@@ -27,9 +29,11 @@ class Orders:
         network: Network,
         refund_rest: timedelta,
         limits: tuple[Limit, ...] = (),
+        network_fees: NetworkFees,
     ) -> None:
         self.trades = Trades(flows, ledger, quotes, bank_links, network=network, refund_rest=refund_rest, limits=limits)
         self.bank = BankOrders(flows, ledger, bank_links, limits=limits)
+        self.chains = ChainOrders(flows, ledger, network_fees, network)
 
 
 def order_id(saga: SagaRecord, kind: str) -> str:

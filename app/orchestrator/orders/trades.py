@@ -16,9 +16,10 @@ from app.orchestrator.flows.sale import SALE, Sale
 from app.orchestrator.journal import SagaRecord
 from app.orchestrator.orders.bank import ACH_PULL_RAIL
 from app.orchestrator.starting import Asked, Flows
-from app.providers.tatum.addresses import is_valid_address
+from app.providers.tatum.addresses import canonical_address, is_valid_address
 from app.providers.tatum.chains import Network
 from app.wallets.bank_links import BankLinks
+from app.wallets.network_fees import require_offered
 from app.wallets.opening import own_account, passing_account
 from app.wallets.quotes import Quote, Quotes
 
@@ -58,7 +59,7 @@ class Trades:
         self._ledger = ledger
         self._quotes = quotes
         self._bank_links = bank_links
-        self._network = network
+        self._network: Network = network
         self._refund_rest = refund_rest
         self._limits = limits
 
@@ -66,8 +67,8 @@ class Trades:
         """Start buying at a quote; asked again with the same key, the same purchase answers.
 
         Raises IdempotencyKeyReused, Missing (quote), QuoteUsed, QuoteExpired, QuoteMismatch, Missing (bank link) or
-        AccountNotFound, CurrencyMismatch, InvalidAddress or DestinationNotFound, AccountClosed, AccountFrozen,
-        InsufficientFunds, LimitExceeded (of what is pulled from a bank).
+        AccountNotFound, CurrencyMismatch, InvalidAddress, ChainUnsupported or DestinationNotFound, AccountClosed,
+        AccountFrozen, InsufficientFunds, LimitExceeded (of what is pulled from a bank).
         """
 
         async def prepare(_saga_id: str) -> Purchase:
@@ -136,7 +137,8 @@ class Trades:
             chain, address = str(destination.chain), str(destination.address)
             if not is_valid_address(chain, self._network, address):
                 raise InvalidAddress(chain)
-            return {"chain": chain, "address": address}
+            require_offered(chain, quote.base_amount, self._network)
+            return {"chain": chain, "address": canonical_address(chain, address)}
         account = await self._receiving_account(asked, destination.account_id, quote.base_amount.asset)
         return {"receiving_account_id": account.id}
 
