@@ -180,6 +180,24 @@ class Conflict(WalletError):
     kind = Kind.CONFLICT
 
 
+class OnboardingIncomplete(Conflict):
+    """The partner bank keeps no account for this person yet."""
+
+    code = "onboarding-incomplete"
+
+    def __init__(self) -> None:
+        super().__init__("There is no account at the bank yet; it is opened once your identity is verified.")
+
+
+class CardClosed(Conflict):
+    """The card is closed for good, or was never issued."""
+
+    code = "card-closed"
+
+    def __init__(self, card_id: str) -> None:
+        super().__init__("The card cannot be used any more, or not yet.", card_id=card_id)
+
+
 class InsufficientFunds(Conflict):
     """The available balance would fall below its floor."""
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -48,7 +48,7 @@ from app.orchestrator.engine import Engine
 from app.orchestrator.flows import FLOWS
 from app.orchestrator.keeping import Keeping
 from app.orchestrator.lookout import Lookout
-from app.orchestrator.observations import Observations
+from app.orchestrator.observations import Listener, Observations
 from app.orchestrator.onboarding import Onboardings
 from app.orchestrator.operators import Operators, Situations
 from app.orchestrator.orders import Orders
@@ -78,9 +78,14 @@ from app.plumbing.signing import Signer
 from app.providers.ports import VerifiesPeople
 from app.providers.registry import CAPABILITIES, Providers, open_providers
 from app.settings import Environment, LimitSetting, Settings
+from app.wallets import card_store as cards_store
 from app.wallets import store as wallet_store
 from app.wallets.bank_links import BankLinks
 from app.wallets.batches import Batches
+from app.wallets.card_clearing import CardClearing
+from app.wallets.card_issuing import CardIssuing
+from app.wallets.card_store import CardStore
+from app.wallets.card_use import CardUse
 from app.wallets.network_fees import NetworkFees
 from app.wallets.offered import Offered
 from app.wallets.quotes import Quotes
@@ -94,6 +99,7 @@ COLLECTIONS = (
     *treasury_store.COLLECTIONS,
     *watch_store.COLLECTIONS,
     *wallet_store.COLLECTIONS,
+    *cards_store.COLLECTIONS,
     *users_store.COLLECTIONS,
     *inbox_store.COLLECTIONS,
     *trail_store.COLLECTIONS,
@@ -129,6 +135,9 @@ class Runtime:
     network_fees: NetworkFees
     orders: Orders
     onboardings: Onboardings
+    cards: CardIssuing
+    card_use: CardUse
+    hearing: Mapping[str, Listener]
     approvals: Approvals
     engine: Engine
     observations: Observations
@@ -197,6 +206,10 @@ async def open_runtime(
             sale_fee_bps=settings.sale_fee_bps,
             lifetime_s=settings.quote_lifetime_s,
         )
+        card_records = CardStore(database)
+        cards = CardIssuing(door, ledger, card_records, users, providers.cards, clock)
+        clearing = CardClearing(door, ledger, card_records, providers.cards, cards)
+        hearing: dict[str, Listener] = {"unit": clearing.hear}
         telling = TellingDoor(door, ledger, clock, written.give)
         audit = TrailStore(database)
         trail = Trail(telling, audit, clock)
@@ -252,6 +265,11 @@ async def open_runtime(
                 limits=limits,
             ),
             onboardings=Onboardings(Flows(sagas, telling, clock, hints.give)),
+            cards=cards,
+            card_use=CardUse(
+                door, card_records, clock, answer_s=settings.card_answer_s, limits=tuple(map(_limit, settings.limits))
+            ),
+            hearing=hearing,
             approvals=Approvals(sagas, door, providers.coins),
             engine=engine,
             observations=Observations(
@@ -263,6 +281,7 @@ async def open_runtime(
                 clock,
                 engine.hint,
                 lookout,
+                hearing=hearing,
                 poll_s=settings.poll_s,
             ),
             lookout=lookout,

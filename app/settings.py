@@ -26,7 +26,7 @@ class LimitSetting(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    rail: Literal["transfer", "ach-pull", "ach-push"]
+    rail: Literal["transfer", "ach-pull", "ach-push", "card"]
     currency: str
     period: Literal["hour", "day", "month"]
     amount: str | None = None
@@ -183,6 +183,8 @@ class Settings(BaseSettings):
     poll_s: float = Field(gt=0)
     refund_hold_s: float = Field(ge=0)
     quote_lifetime_s: float = Field(default=60.0, gt=0)
+    card_answer_s: float = Field(default=1.0, gt=0, le=2.0)
+    """How long a question about a card may take to answer; the bank waits for two seconds."""
     purchase_fee_bps: int = Field(default=150, ge=0, le=10_000)
     sale_fee_bps: int = Field(default=150, ge=0, le=10_000)
     transfer_fee_bps: int = Field(default=0, ge=0, le=10_000)

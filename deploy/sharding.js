@@ -34,6 +34,8 @@ const collections = [
   "treasury_inputs",
   "quotes",
   "bank_links",
+  "cards",
+  "card_authorizations",
   "audit",
   "audit_heads",
   "notifications",

@@ -158,6 +158,7 @@ class World:
                 self.clock,
                 lambda: None,
                 lookout,
+                hearing=runtime.hearing,
                 poll_s=poll_s,
             ),
         )

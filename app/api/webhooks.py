@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from fastapi import APIRouter
 from pydantic import BaseModel, SecretStr
 from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 from app.api.deps import CurrentRuntime
 from app.api.problems import problems
@@ -39,6 +40,15 @@ async def receive_from_unit(request: Request, runtime: CurrentRuntime) -> Receiv
     """Events of the partner bank."""
     body, headers = await _delivery(request)
     return await _keep(runtime, unit.read_events(body, headers, _secrets(runtime.settings, "unit")))
+
+
+@router.post("/unit/authorizations", responses=_REFUSALS)
+async def answer_card_question(request: Request, runtime: CurrentRuntime) -> JSONResponse:
+    """May this card take that much? The answer is the ledger's, within the bank's time; any doubt is a no."""
+    body, headers = await _delivery(request)
+    question = unit.read_question(body, headers, _secrets(runtime.settings, "unit"))
+    answer = await runtime.card_use.answer(question)
+    return JSONResponse(unit.answer_to(question, answer.reason), media_type=unit.MEDIA_TYPE)
 
 
 @router.post("/tatum", responses=_REFUSALS)

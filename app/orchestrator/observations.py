@@ -8,8 +8,10 @@ tells us its object's id) is tried again, later each time, and parked in the end
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
+from types import MappingProxyType
+from typing import Any
 
 import structlog
 
@@ -33,6 +35,12 @@ _BATCH = 100
 _TAKES_BACK = frozenset({"payment.returned"})
 """Events that are no old news before a watch, or the end of their effect, accounts for them."""
 
+Listener = Callable[[str, list[str], Mapping[str, Any]], Awaitable[bool | None]]
+"""Hears an event's type, refs and payload. None: not its business; False: not understood yet.
+
+Raises what reading from the provider raises.
+"""
+
 log = structlog.get_logger()
 
 
@@ -50,6 +58,7 @@ class Observations:
         hint: Callable[[], None],
         lookout: Lookout,
         *,
+        hearing: Mapping[str, Listener] = MappingProxyType({}),
         poll_s: float,
     ) -> None:
         self._inbox = inbox
@@ -60,6 +69,7 @@ class Observations:
         self._clock = clock
         self._hint = hint
         self._lookout = lookout
+        self._hearing = hearing
         self._poll_s = poll_s
         self._closing = False
         self._arrived = asyncio.Event()
@@ -119,11 +129,18 @@ class Observations:
         if not refs:
             return True
         try:
+            heard = await self._tell(document)
+            if heard is not None:
+                return heard
             if document["type"] == LATE_ANSWER:
                 return await self._weigh(document["payload"])
             return await self._look_round(refs, takes_back=document["type"] in _TAKES_BACK)
         except ProviderOutcome:
             return False
+
+    async def _tell(self, document: Document) -> bool | None:
+        listener = self._hearing.get(document["provider"])
+        return await listener(document["type"], document["refs"], document["payload"]) if listener else None
 
     async def _look_round(self, refs: list[str], *, takes_back: bool) -> bool:
         """Wake who waits and look at what is watched; says whether the event is accounted for."""

@@ -202,6 +202,14 @@ class CardAuthorization:
     was_cleared: bool
 
 
+@dataclass(frozen=True, slots=True)
+class DeclinedRequest:
+    """A question about a card that was answered with no: by us, or by the bank because our answer was late."""
+
+    id: str
+    card_id: str
+
+
 class IssuesCards(Protocol):
     """Issues virtual cards and says what became of their use."""
 
@@ -221,6 +229,10 @@ class IssuesCards(Protocol):
 
     async def card_movement(self, account_id: str, transaction_id: str) -> CardMovement | None:
         """The transaction, if a card made it; None for every other transaction."""
+        ...
+
+    async def declined_request(self, request_id: str) -> DeclinedRequest | None:
+        """The question of that id, if it was declined in the end; None when it was not, or is not known."""
         ...
 
     async def card_authorization(self, authorization_id: str) -> CardAuthorization | None:

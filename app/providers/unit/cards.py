@@ -1,6 +1,6 @@
 """Unit as the bank that issues virtual cards: translate, call, translate."""
 
-from app.providers.bank_ports import CardAuthorization, CardMovement, IssuedCard
+from app.providers.bank_ports import CardAuthorization, CardMovement, DeclinedRequest, IssuedCard
 from app.providers.outcomes import OutcomeUnknown
 from app.providers.transport import Transport, segment
 from app.providers.unit import cards_wire as wire
@@ -39,6 +39,10 @@ class UnitCards:
     async def card_movement(self, account_id: str, transaction_id: str) -> CardMovement | None:
         path = f"/accounts/{segment(PROVIDER, account_id)}/transactions/{segment(PROVIDER, transaction_id)}"
         return await get(self._transport, "get_transaction", path, wire.movement)
+
+    async def declined_request(self, request_id: str) -> DeclinedRequest | None:
+        path = f"/authorization-requests/{segment(PROVIDER, request_id)}"
+        return await get(self._transport, "get_authorization_request", path, wire.declined_request)
 
     async def card_authorization(self, authorization_id: str) -> CardAuthorization | None:
         path = f"/authorizations/{segment(PROVIDER, authorization_id)}"

@@ -3,7 +3,7 @@
 from typing import Any
 
 from app.money import USD, Money
-from app.providers.bank_ports import CardAuthorization, CardMovement, CardStatus, IssuedCard
+from app.providers.bank_ports import CardAuthorization, CardMovement, CardStatus, DeclinedRequest, IssuedCard
 from app.providers.unit.jsonapi import REFERENCE_TAG, cents, reference_of, related, resource, tagged, text, to_one
 
 STATUSES = {
@@ -20,6 +20,7 @@ MOVED_BY_CARDS = {"purchaseTransaction", "atmTransaction", "cardTransaction", "c
 
 _OPEN = "Authorized"
 _CLEARED = "Completed"
+_DECLINED = "Declined"
 
 
 def card_request(account_id: str, *, reference: str, key: str) -> dict[str, Any]:
@@ -69,6 +70,14 @@ def authorization(body: Any) -> CardAuthorization:
         is_open=attributes["status"] == _OPEN,
         was_cleared=attributes["status"] == _CLEARED,
     )
+
+
+def declined_request(body: Any) -> DeclinedRequest | None:
+    """The question of a response, if it was declined in the end."""
+    data = body["data"]
+    if data["attributes"]["status"] != _DECLINED:
+        return None
+    return DeclinedRequest(id=text(data["id"]), card_id=text(related(data, "card")))
 
 
 def _card(data: Any) -> IssuedCard:

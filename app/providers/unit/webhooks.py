@@ -18,6 +18,9 @@ from app.providers.events import WebhookEvent, kept
 from app.providers.signatures import fits, read_json
 from app.providers.unit.jsonapi import related
 
+MEDIA_TYPE = "application/vnd.api+json"
+"""What an answer to a question is written in."""
+
 _PROVIDER = "unit"
 _EVENTS_MAX = 1000
 _ID_CHARACTERS_MAX = 128
@@ -62,6 +65,13 @@ def read_question(body: bytes, headers: Mapping[str, str], secrets: Sequence[Sec
     if not _is_id(request_id) or not _is_id(card_id) or type(amount) is not int or amount < 0:
         raise Malformed("A question of Unit names its request, a card and an amount.")
     return CardQuestion(request_id, card_id, Money(amount, USD))
+
+
+def answer_to(question: CardQuestion, reason: str | None) -> dict[str, Any]:
+    """The body that answers a question: approved as asked, or declined for that reason of the vendor's list."""
+    if reason is None:
+        return {"data": {"type": "approveAuthorizationRequest", "attributes": {"amount": question.amount.minor}}}
+    return {"data": {"type": "declineAuthorizationRequest", "attributes": {"reason": reason}}}
 
 
 def _verified(body: bytes, headers: Mapping[str, str], secrets: Sequence[SecretStr]) -> object:

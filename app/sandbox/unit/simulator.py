@@ -1,6 +1,6 @@
 """Unit, put together."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from fastapi import APIRouter
@@ -22,6 +22,22 @@ from app.sandbox.unit.lifecycle import PAYMENTS, Lifecycle
 from app.sandbox.unit.payments import KEYS, RETURN_REASON_DEFAULT, Payments
 from app.sandbox.vendor import Answer, Call, Operation, Refusal, Vendor
 from app.sandbox.webhooks import Sender
+
+_COLLECTIONS: Mapping[str, Sequence[str]] = {
+    ACCOUNTS: ("tag_pairs",),
+    APPLICATIONS: ("tag_pairs",),
+    CUSTOMERS: (),
+    CARDS: ("tag_pairs",),
+    REQUESTS: (),
+    AUTHORIZATIONS: (),
+    OTHER_KEYS: (),
+    TRANSACTIONS: ("created_at", "tag_pairs"),
+    PAYMENTS: ("created_at", "tag_pairs"),
+    KEYS: (),
+    EVENTS: ("created_at",),
+    COUNTERPARTIES: (),
+}
+"""What is kept, and by what it is found."""
 
 _CODES = {404: "not_found", 413: "payload_too_large", 429: "too_many_requests"}
 
@@ -99,20 +115,7 @@ def unit(simulation: Simulation) -> Vendor:
         sender=Sender(f"{simulation.config.api_url}/webhooks/unit", MEDIA_TYPE, events.sign),
         moves={"advance": lifecycle.advance, "ask": card_use.ask},
         book=book,
-        collections={
-            ACCOUNTS: ("tag_pairs",),
-            APPLICATIONS: ("tag_pairs",),
-            CUSTOMERS: (),
-            CARDS: ("tag_pairs",),
-            REQUESTS: (),
-            AUTHORIZATIONS: (),
-            OTHER_KEYS: (),
-            TRANSACTIONS: ("created_at", "tag_pairs"),
-            PAYMENTS: ("created_at", "tag_pairs"),
-            KEYS: (),
-            EVENTS: ("created_at",),
-            COUNTERPARTIES: (),
-        },
+        collections=_COLLECTIONS,
         seed=bank.seed,
         desk=_desk(simulation, payments, card_use),
     )
