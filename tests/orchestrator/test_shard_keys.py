@@ -29,6 +29,8 @@ EXCEPTIONS = {
     "wake": "a vendor's event names its object, and not our book",
     "watches_about": "the same",
     "watches_due": "a worker looks after the watches of all books, rarely",
+    "unpublished": "a worker publishes for all books, when it is hinted, and once a poll",
+    "owed": "a worker delivers for all books, likewise",
     "effects_where": "the key daemon names a pending operation, and not our book; the chain makes these few",
 }
 
@@ -181,6 +183,11 @@ async def live(world: World) -> None:
     await world.webhooks_travel("delay", delay_ms=60_000)  # old news, once the saga has seen for itself
     sagas.append(await world.deposit(ada))
     await world.settle()
+    await world.runtime.endpoints.register(BOOK, "usr_operator", "http://127.0.0.1:9/nobody-there", ())
+    while await world.runtime.publication.publish():
+        pass
+    await world.runtime.courier.deliver_due()
+    assert await world.runtime.outbox.feed(BOOK, ada.user_id, 0, 1)
     account, saga = f"/v1/accounts/{ada.dollars_id}", f"/v1/sagas/{public_id(sagas[1])}"
     past = {"at": rfc3339(NOW)}
     for path, asked in (
