@@ -28,6 +28,9 @@ app = typer.Typer(
 )
 
 
+MetricsPort = Annotated[int | None, typer.Option(min=1, max=65535, help="Where it answers GET /metrics.")]
+
+
 class Role(StrEnum):
     """Whose permissions a token carries."""
 
@@ -68,9 +71,9 @@ def up(
 
 
 @app.command(epilog="Example: wallet api --data .wallet")
-def api(data: Data = DATA_DEFAULT) -> None:
+def api(data: Data = DATA_DEFAULT, metrics_port: MetricsPort = None) -> None:
     """Serve the HTTP API until SIGTERM."""
-    settings = settings_of(data)
+    settings = settings_of(data, metrics_port=metrics_port)
     from app.main import serve
     from app.plumbing.running import run
 
@@ -78,9 +81,9 @@ def api(data: Data = DATA_DEFAULT) -> None:
 
 
 @app.command(epilog="Example: wallet worker --data .wallet")
-def worker(data: Data = DATA_DEFAULT) -> None:
+def worker(data: Data = DATA_DEFAULT, metrics_port: MetricsPort = None) -> None:
     """Drive sagas, webhooks and notifications until SIGTERM."""
-    settings = settings_of(data)
+    settings = settings_of(data, metrics_port=metrics_port)
     from app.plumbing.running import run
     from app.worker import serve
 

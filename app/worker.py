@@ -11,7 +11,7 @@ from app.orchestrator.inventory import fund_inventory
 from app.plumbing.logging import configure_logging
 from app.plumbing.loops import kept_up
 from app.plumbing.running import settle_collector
-from app.runtime import Runtime, open_runtime
+from app.runtime import Runtime, exposing, open_runtime
 from app.settings import Environment, Settings
 
 _SANDBOX_COINS = 1_000
@@ -39,7 +39,7 @@ async def run(runtime: Runtime) -> None:
 async def serve(settings: Settings) -> None:
     """Work until SIGINT or SIGTERM, then let go what is in flight and close the runtime."""
     configure_logging()
-    async with open_runtime(settings) as runtime:
+    async with open_runtime(settings) as runtime, exposing(runtime, runtime.figures):
         loop = asyncio.get_running_loop()
         for signal_number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(signal_number, stop, runtime)

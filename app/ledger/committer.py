@@ -8,7 +8,7 @@ that shares nothing with it. A batch beside another is begun only when enough wa
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -30,13 +30,19 @@ log = structlog.get_logger()
 class Committer:
     """Gathers changes and commits them in order. One per process; its streams are its own."""
 
-    def __init__(self, lanes: Sequence[Decider]) -> None:
+    def __init__(self, lanes: Sequence[Decider], observe_batch: Callable[[int], None] | None = None) -> None:
         self._lanes = lanes
+        self._observe_batch = observe_batch
         self._queue = Queue()
         self._arrived = asyncio.Event()
         self._busy: set[str] = set()
         self._committing = 0
         self._closing = False
+
+    @property
+    def waiting(self) -> int:
+        """How many changes are queued."""
+        return len(self._queue)
 
     async def submit(self, change: Change, *, deadline_s: float = 10.0) -> Posted | Duplicate:
         """Make the change true, and answer when it is durable.
@@ -125,6 +131,8 @@ class Committer:
         keys = frozenset[str]().union(*(waiting.keys for waiting in batch))
         self._busy |= keys
         self._committing += 1
+        if self._observe_batch is not None:
+            self._observe_batch(len(batch))
         self._arrived.set()  # the other lane may take what is left
         try:
             await self._commit(lane, batch)

@@ -1,5 +1,6 @@
 """One line per request: which route, by whom, how it ended, how long it took. No query, header or body."""
 
+from collections.abc import Callable
 from time import perf_counter
 
 import structlog
@@ -11,12 +12,20 @@ _log = structlog.get_logger()
 _DROPPED = 499
 """No answer was begun: the caller went away, or the process is stopping."""
 
+Observe = Callable[[str, str, int, float], None]
+"""Told the method, the route's template, the status and the seconds."""
+
+
+def unobserved(_method: str, _route: str, _status: int, _duration_s: float) -> None:
+    """Nobody wants to be told."""
+
 
 class AccessLog:
     """Outside the layer that answers unexpected errors, so that it sees their status too."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, observe: Observe = unobserved) -> None:
         self._app = app
+        self._observe = observe
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -38,10 +47,13 @@ class AccessLog:
 
     def _write(self, scope: Scope, status: int, duration_s: float) -> None:
         state = state_of(scope)
+        method = state.route.method if state.route else "-"
+        route = state.route.template if state.route else "-"
+        self._observe(method, route, status, duration_s)
         _log.info(
             "request",
-            method=state.route.method if state.route else "-",
-            route=state.route.template if state.route else "-",
+            method=method,
+            route=route,
             status=status,
             duration_ms=round(duration_s * 1_000, 1),
             user_id=state.principal.user_id if state.principal else None,

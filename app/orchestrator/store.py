@@ -17,12 +17,15 @@ from app.ids import book_of, new_id
 from app.ledger.changes import Document
 from app.ledger.feed_store import Place
 from app.orchestrator.doubt import IN_DOUBT, InDoubt, sum_up
-from app.orchestrator.effects import Effect
+from app.orchestrator.effects import Effect, EffectStatus
 from app.orchestrator.journal import EFFECTS, EVENTS, SAGAS, SagaRecord, effect_from, event_id, saga_from
 from app.orchestrator.lifecycle import ENDS
 from app.plumbing.collections import CollectionSpec, ids_of_book
 
 _DATE = {"$type": "date"}
+
+DOUBTFUL = [EffectStatus.SENDING.value, EffectStatus.UNKNOWN.value, EffectStatus.CANCELLING.value]
+"""The calls whose outcome is not known."""
 _OPEN = [status.value for status in IN_DOUBT]
 
 COLLECTIONS = (
@@ -43,6 +46,7 @@ COLLECTIONS = (
             IndexModel([("saga_id", ASCENDING)]),
             IndexModel([("provider_ref", ASCENDING)]),
             IndexModel([("approved_ref", ASCENDING)]),
+            IndexModel([("first_sent_at", ASCENDING)], partialFilterExpression={"status": {"$in": DOUBTFUL}}),
             IndexModel([("provider", ASCENDING), ("operation", ASCENDING), ("status", ASCENDING)]),
             IndexModel([("status", ASCENDING)], partialFilterExpression={"status": {"$in": _OPEN}}, name="open"),
         ),

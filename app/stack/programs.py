@@ -51,9 +51,14 @@ class Programs:
         sandbox = ("--port", str(self.sandbox_port), "--api-url", self.api_url)
         return {
             "sandbox": lambda: self._wallet("sandbox", *sandbox),
-            "api": lambda: self._wallet("api"),
-            "worker": lambda: self._wallet("worker"),
+            "api": lambda: self._wallet("api", *self._metrics_port(0)),
+            "worker": lambda: self._wallet("worker", *self._metrics_port(1)),
         }
+
+    def _metrics_port(self, number: int) -> tuple[str, ...]:
+        """The processes of one machine answer on a port each, from the configured one on."""
+        first = self.settings.metrics_port
+        return ("--metrics-port", str(first + number)) if first else ()
 
     def environment(self) -> dict[str, str]:
         """What the product's processes are told; an address that the user set stays as it is."""

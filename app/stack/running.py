@@ -8,13 +8,13 @@ from app.stack.folder import Folder
 from app.stack.problem import Problem
 
 
-def settings_of(data: Path) -> Settings:
+def settings_of(data: Path, *, metrics_port: int | None = None) -> Settings:
     """The settings of the environment; servers that it does not name are those running in the folder.
 
     Refuses with Problem when there are none.
     """
     settings, folder = configured(), Folder.at(data)
-    found: dict[str, str] = {}
+    found: dict[str, str] = {} if metrics_port is None else {"metrics_port": str(metrics_port)}
     for name, note in (("mongodb_uri", "mongodb.uri"), ("redis_url", "redis.url")):
         if not getattr(settings, name).get_secret_value():
             if not (folder.running() and (url := folder.noted(note))):

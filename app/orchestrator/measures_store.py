@@ -1,0 +1,92 @@
+"""Figures read from MongoDB when somebody asks for measures: few queries, each on an index and bounded."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from pymongo import ASCENDING
+
+from app.ledger.changes import Document
+from app.money import Money, asset
+from app.orchestrator.journal import EFFECTS, SAGAS
+from app.orchestrator.measures import Figures
+from app.orchestrator.store import DOUBTFUL
+from app.plumbing.decimals import from_decimal128
+from app.plumbing.mongo import Database
+
+_OPEN = ["running", "waiting", "compensating", "parked"]
+_CLAIMABLE = _OPEN[:3]
+_COUNTED_MAX = 10_000
+_EFFECTS_MAX = 2_000
+_MS_MAX = 2_000
+
+
+class MeasuresStore:
+    """Reads the figures into their instruments."""
+
+    def __init__(self, database: Database, figures: Figures) -> None:
+        self._database = database
+        self._figures = figures
+
+    async def read(self, now: datetime) -> None:
+        """All of them, as of now."""
+        await self._sagas(now)
+        await self._in_doubt()
+        await self._doubtful(now)
+        for status in ("received", "parked"):
+            found = await self._database["inbox"].count_documents({"status": status}, limit=_COUNTED_MAX)
+            self._figures.inbox.labels(status).set(found)
+
+    async def _sagas(self, now: datetime) -> None:
+        sagas, figures = self._database[SAGAS], self._figures
+        pipeline: list[Mapping[str, Any]] = [
+            {"$match": {"status": {"$in": _OPEN}}},
+            {"$group": {"_id": {"type": "$type", "status": "$status"}, "count": {"$sum": 1}}},
+        ]
+        figures.open_sagas.clear()
+        async for group in await sagas.aggregate(pipeline, maxTimeMS=_MS_MAX):
+            figures.open_sagas.labels(group["_id"]["type"], group["_id"]["status"]).set(group["count"])
+        parked = await sagas.find_one({"status": "parked"}, {"updated_at": 1}, sort=[("updated_at", ASCENDING)])
+        figures.parked_oldest.set(_age_s(parked["updated_at"], now) if parked else 0)
+        due = {"wake_at": {"$type": "date", "$lte": now}, "status": {"$in": _CLAIMABLE}}
+        unclaimed = {**due, "$expr": {"$lt": ["$lease_until", "$$NOW"]}}
+        longest = await sagas.find_one(unclaimed, {"wake_at": 1}, sort=[("wake_at", ASCENDING)], max_time_ms=_MS_MAX)
+        figures.due_oldest.set(_age_s(longest["wake_at"], now) if longest else 0)
+
+    async def _in_doubt(self) -> None:
+        """The product's own accounts have no user, so the index on users finds them: a handful for each book."""
+        query = {"user_id": None, "role": {"$regex": "^in_doubt"}}
+        sums: defaultdict[tuple[str, str], int] = defaultdict(int)
+        async for account in self._database["accounts"].find(query, {"role": 1, "currency": 1, "balance": 1}):
+            sums[account["role"], account["currency"]] += from_decimal128(account["balance"])
+        for (role, currency), minor in sums.items():
+            self._figures.in_doubt.labels(role, currency).set(abs(minor))
+
+    async def _doubtful(self, now: datetime) -> None:
+        counts: defaultdict[str, int] = defaultdict(int)
+        minutes: defaultdict[tuple[str, str], int] = defaultdict(int)
+        query = {"status": {"$in": DOUBTFUL}}
+        found = self._database[EFFECTS].find(query).sort("first_sent_at", ASCENDING).limit(_EFFECTS_MAX)
+        async for effect in found.max_time_ms(_MS_MAX):
+            counts[effect["provider"]] += 1
+            amount = _amount(effect["request"])
+            if amount is not None:
+                age_minutes = int(_age_s(effect["first_sent_at"], now) // 60)
+                minutes[effect["provider"], amount.asset.code] += amount.minor * age_minutes
+        for instrument in (self._figures.doubtful, self._figures.doubt_minutes):
+            instrument.clear()
+        for provider, count in counts.items():
+            self._figures.doubtful.labels(provider).set(count)
+        for labels, total in minutes.items():
+            self._figures.doubt_minutes.labels(*labels).set(total)
+
+
+def _amount(request: Document) -> Money | None:
+    if "amount" not in request or "currency" not in request:
+        return None
+    return Money.parse(request["amount"], asset(request["currency"]))
+
+
+def _age_s(since: datetime, now: datetime) -> int:
+    return max(0, int((now - since).total_seconds()))
