@@ -27,7 +27,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-
 MetricsPort = Annotated[int | None, typer.Option(min=1, max=65535, help="Where it answers GET /metrics.")]
 
 

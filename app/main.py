@@ -46,7 +46,7 @@ from app.api import (
     withdrawals,
 )
 from app.idempotency.claims import Claims
-from app.middleware.access_log import AccessLog
+from app.middleware.access_log import AccessLog, Observe, unobserved
 from app.middleware.authentication import Authentication, VerifiesTokens
 from app.middleware.authorisation import Authorisation
 from app.middleware.body_limit import BodyLimit
@@ -62,7 +62,7 @@ from app.plumbing.bounded_head import BoundedHead
 from app.plumbing.logging import configure_logging
 from app.plumbing.rates import Rate, Rates
 from app.plumbing.running import settle_collector
-from app.runtime import Runtime, open_runtime
+from app.runtime import Runtime, exposing, open_runtime
 from app.settings import Settings
 
 ROUTERS = (
@@ -125,7 +125,8 @@ def create_app(runtime: Runtime) -> FastAPI:
     app.state.runtime = runtime
     for router in ROUTERS:
         app.include_router(router)
-    routes = add_layers(app, runtime.tokens, runtime.claims, runtime.rates, rate_limits(runtime.settings))
+    observe = runtime.measures.observe_request
+    routes = add_layers(app, runtime.tokens, runtime.claims, runtime.rates, rate_limits(runtime.settings), observe)
     description = openapi.describe(app, routes)
     app.openapi = lambda: description  # type: ignore[method-assign]  # FastAPI's documented way to extend it
     return app
@@ -142,7 +143,12 @@ def rate_limits(settings: Settings) -> dict[str, Rate]:
 
 
 def add_layers(
-    app: FastAPI, tokens: VerifiesTokens, claims: Claims, rates: Rates, limits: Mapping[str, Rate]
+    app: FastAPI,
+    tokens: VerifiesTokens,
+    claims: Claims,
+    rates: Rates,
+    limits: Mapping[str, Rate],
+    observe: Observe = unobserved,
 ) -> RouteTable:
     """Put the layers around an application whose routes are complete, outermost first.
 
@@ -156,7 +162,7 @@ def add_layers(
             Middleware(Correlation),
             Middleware(SecurityHeaders),
             Middleware(RouteMatch, routes=routes),
-            Middleware(AccessLog),
+            Middleware(AccessLog, observe=observe),
             Middleware(Problems, render=problems.render_problem),
             Middleware(BodyLimit),
             Middleware(Authentication, tokens=tokens),
@@ -172,7 +178,7 @@ async def serve(settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM, then let running requests end and close the runtime."""
     configure_logging()
     _outlive_signals()
-    async with open_runtime(settings) as runtime:
+    async with open_runtime(settings) as runtime, exposing(runtime):
         config = uvicorn.Config(
             create_app(runtime),
             http=BoundedHead,

@@ -48,12 +48,15 @@ from app.orchestrator.engine import Engine
 from app.orchestrator.flows import FLOWS
 from app.orchestrator.keeping import Keeping
 from app.orchestrator.lookout import Lookout
+from app.orchestrator.measures import Measures, MeasuringDoor
+from app.orchestrator.measures_store import MeasuresStore
 from app.orchestrator.observations import Listener, Observations
 from app.orchestrator.onboarding import Onboardings
 from app.orchestrator.operators import Operators, Situations
 from app.orchestrator.orders import Orders
 from app.orchestrator.outside import Outside
 from app.orchestrator.publication import Publication, TellingDoor
+from app.orchestrator.registration import Endpoints
 from app.orchestrator.replays import Replays
 from app.orchestrator.scribe import Scribe
 from app.orchestrator.starting import Flows
@@ -64,10 +67,10 @@ from app.outbox import store as outbox_store
 from app.outbox.addresses import Reach, system_resolver
 from app.outbox.courier import Courier
 from app.outbox.listeners import Listeners
-from app.outbox.registration import Endpoints
 from app.outbox.sending import Sender
 from app.outbox.store import OutboxStore
 from app.plumbing.collections import ensure_collections
+from app.plumbing.exposition import exposed
 from app.plumbing.hints import PUBLISHED, WRITTEN, Hints
 from app.plumbing.mongo import Database, connect
 from app.plumbing.pipelining import PipelinedRedis
@@ -151,6 +154,8 @@ class Runtime:
     written: Hints
     published: Hints
     signer: Signer
+    measures: Measures
+    figures: MeasuresStore
     audit: TrailStore
     cases: CaseStore
     deciding: Cases
@@ -182,7 +187,9 @@ async def open_runtime(
         users, outbox = Users(database, clock), OutboxStore(database)
         hints, written, published = Hints(redis), Hints(redis, WRITTEN), Hints(redis, PUBLISHED)
         random = Random()  # noqa: S311 - it only spreads retries
-        door = Committer(open_lanes(database, clock, random))
+        measures = Measures()
+        door = Committer(open_lanes(database, clock, random), measures.batches.observe)
+        measures.queue.set_function(lambda: door.waiting)
         background = await stack.enter_async_context(asyncio.TaskGroup())
         background.create_task(door.run(), name="door")
         stack.callback(door.close)
@@ -206,11 +213,12 @@ async def open_runtime(
             sale_fee_bps=settings.sale_fee_bps,
             lifetime_s=settings.quote_lifetime_s,
         )
+        measuring = MeasuringDoor(door, measures)
         card_records = CardStore(database)
         cards = CardIssuing(door, ledger, card_records, users, providers.cards, clock)
         clearing = CardClearing(door, ledger, card_records, providers.cards, cards)
         hearing: dict[str, Listener] = {"unit": clearing.hear}
-        telling = TellingDoor(door, ledger, clock, written.give)
+        telling = TellingDoor(measuring, ledger, clock, written.give)
         audit = TrailStore(database)
         trail = Trail(telling, audit, clock)
         situations = Situations(FLOWS, sagas, ledger, clock)
@@ -261,8 +269,8 @@ async def open_runtime(
                 bank_links,
                 network=providers.network,
                 refund_rest=settings.refund_hold,
-                network_fees=network_fees,
                 limits=limits,
+                network_fees=network_fees,
             ),
             onboardings=Onboardings(Flows(sagas, telling, clock, hints.give)),
             cards=cards,
@@ -277,7 +285,7 @@ async def open_runtime(
                 sagas,
                 users,
                 providers.people,
-                door,
+                measuring,
                 clock,
                 engine.hint,
                 lookout,
@@ -297,11 +305,13 @@ async def open_runtime(
                 poll_s=settings.poll_s,
             ),
             courier=courier,
-            endpoints=Endpoints(outbox, sender, sealer, clock, secrets.token_bytes),
+            endpoints=Endpoints(outbox, trail, sender, sealer, clock, secrets.token_bytes),
             streams=Listeners(),
             written=written,
             published=published,
             signer=Signer(settings.receipt_key),
+            measures=measures,
+            figures=MeasuresStore(database, measures.figures),
             audit=audit,
             cases=CaseStore(database),
             deciding=Cases(CaseStore(database), trail, clock),
@@ -310,6 +320,22 @@ async def open_runtime(
             operators=Operators(situations, trail, audit, hints.give),
             replays=Replays(InboxStore(database), sagas, users, trail, clock, hints.give),
         )
+
+
+@asynccontextmanager
+async def exposing(runtime: Runtime, figures: MeasuresStore | None = None) -> AsyncIterator[None]:
+    """Answer ``GET /metrics`` while inside, if a port is set for it; ``figures`` are read when somebody asks."""
+    settings = runtime.settings
+    if not settings.metrics_port:
+        yield
+        return
+
+    async def read() -> None:
+        if figures is not None:
+            await figures.read(runtime.clock.now())
+
+    async with exposed(runtime.measures.registry, settings.metrics_host, settings.metrics_port, read):
+        yield
 
 
 def access_tokens(settings: Settings, http: httpx2.AsyncClient, clock: Clock) -> AccessTokens:

@@ -140,6 +140,10 @@ class Settings(BaseSettings):
     auth_tenant_claim: str = ""
     """Absent: every caller belongs to the tenant ``default``; refused in production."""
 
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int = Field(default=0, ge=0, le=65535)
+    """Where this process answers ``GET /metrics``; 0 for nowhere. Each process on a machine needs one of its own."""
+
     assets: str = "USD EUR GBP JPY BTC ETH POL SOL TRX USDC USDT"
     """What customers may hold and move, of all that ``app/assets.csv`` knows."""
     tenant_assets: str = ""
