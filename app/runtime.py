@@ -198,7 +198,7 @@ async def open_runtime(
             background.create_task(gathering.run())
             stack.callback(gathering.close)
 
-        sealer = Sealer(settings.sealing_key)
+        sealer = Sealer(settings.sealing_key, *settings.older_sealing_keys)
         bank_links = BankLinks(wallets, providers.banks, sealer, clock)
         reach = Reach(plain=settings.env is Environment.SANDBOX, loopback=settings.notify_loopback)
         sender = Sender(reach, system_resolver)
@@ -217,7 +217,7 @@ async def open_runtime(
         card_records = CardStore(database)
         cards = CardIssuing(door, ledger, card_records, users, providers.cards, clock)
         clearing = CardClearing(door, ledger, card_records, providers.cards, cards)
-        hearing: dict[str, Listener] = {"unit": clearing.hear}
+        hearing: dict[str, Listener] = {"unit": clearing.hear, "plaid": bank_links.hear}
         telling = TellingDoor(measuring, ledger, clock, written.give)
         audit = TrailStore(database)
         trail = Trail(telling, audit, clock)

@@ -177,6 +177,8 @@ class Settings(BaseSettings):
 
     sealing_key: SecretStr = SecretStr("c2FuZGJveC1zZWFsaW5nLWtleS0wMTIzNDU2Nzg5YWI=")
     """32 bytes in base64: seals bank-link tokens at rest (AES-GCM)."""
+    sealing_keys_older: SecretStr = SecretStr("")
+    """Keys that were ``sealing_key`` before, with spaces between: what they have sealed can still be opened."""
 
     receipt_key: SecretStr = SecretStr("c2FuZGJveC1yZWNlaXB0LWtleS1zZWVkLTAxMjM0NTY=")
     """The seed of the Ed25519 key that signs receipts, 32 bytes in base64."""
@@ -252,6 +254,11 @@ class Settings(BaseSettings):
         """The codes of the tenants that offer something else than ``assets``."""
         pairs = (entry.partition("=") for entry in self.tenant_assets.split(";") if entry.strip())
         return {tenant.strip(): codes.split() for tenant, _, codes in pairs}
+
+    @property
+    def older_sealing_keys(self) -> tuple[SecretStr, ...]:
+        """The keys that may open what they sealed, and seal nothing any more."""
+        return tuple(map(SecretStr, self.sealing_keys_older.get_secret_value().split()))
 
     @property
     def refund_hold(self) -> timedelta:

@@ -5,12 +5,12 @@ from typing import Annotated, Self
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from app.api.bodies import Body
+from app.api.bodies import BankLinkId, Body
 from app.api.deps import CurrentRuntime, Reader, Transactor
 from app.api.problems import problems
 from app.api.strict import StrictRoute
 from app.api.views import Instant, Page
-from app.errors import BankLinkRefused, ProviderUnavailable
+from app.errors import BankLinkRefused, Missing, ProviderUnavailable
 from app.ids import public_id
 from app.wallets.bank_links import BankLink
 
@@ -34,7 +34,7 @@ class BankLinkRequest(Body):
 
 
 class BankLinkView(BaseModel):
-    """A linked bank account."""
+    """A linked bank account. ``status``: linked, needs-update (its owner must sign in to the bank again) or revoked."""
 
     id: str
     name: str
@@ -53,6 +53,13 @@ class BankLinkView(BaseModel):
 async def create_link_token(caller: Transactor, runtime: CurrentRuntime) -> LinkToken:
     """A token that opens the bank's dialogue."""
     token, expires_at = await runtime.bank_links.link_token(caller.user_id)
+    return LinkToken(link_token=token.get_secret_value(), expires_at=expires_at)
+
+
+@router.post("/{bank_link_id}/token", responses=problems(Missing, BankLinkRefused, ProviderUnavailable))
+async def create_update_token(bank_link_id: BankLinkId, caller: Transactor, runtime: CurrentRuntime) -> LinkToken:
+    """A token that opens the bank's dialogue to sign in again, when a link needs it."""
+    token, expires_at = await runtime.bank_links.update_token(caller.book, caller.user_id, bank_link_id)
     return LinkToken(link_token=token.get_secret_value(), expires_at=expires_at)
 
 

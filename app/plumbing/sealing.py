@@ -26,14 +26,14 @@ class BrokenSeal(Exception):
 
 
 class Sealer:
-    """Seals and opens with one key of 32 bytes, given in base64. Any other key is a ValueError."""
+    """Seals with one key and opens with any it is given; each is 32 bytes in base64, else a ValueError.
 
-    def __init__(self, key: SecretStr) -> None:
-        raw = b64decode(key.get_secret_value(), validate=True)
-        if len(raw) != _KEY_BYTES:
-            raise ValueError(f"a sealing key is {_KEY_BYTES} bytes in base64")
-        self._cipher = AESGCM(raw)
-        self._key_id = hashlib.sha256(raw).hexdigest()[:16]
+    To rotate, give the new key first and the old ones behind it, until nothing is sealed with them any more.
+    """
+
+    def __init__(self, key: SecretStr, *older: SecretStr) -> None:
+        self._key_id, self._cipher = _cipher_of(key)
+        self._ciphers = dict(_cipher_of(each) for each in (*older, key))
 
     def seal(self, secret: SecretStr, belongs_to: str) -> Sealed:
         """The secret, readable only with this key and only for that document."""
@@ -43,9 +43,18 @@ class Sealer:
 
     def open(self, sealed: Sealed, belongs_to: str) -> SecretStr:
         """The secret again. Raises BrokenSeal."""
-        if sealed["key_id"] != self._key_id:
+        cipher = self._ciphers.get(sealed["key_id"])
+        if cipher is None:
             raise BrokenSeal("sealed with another key")
         try:
-            return SecretStr(self._cipher.decrypt(sealed["nonce"], sealed["ciphertext"], belongs_to.encode()).decode())
+            return SecretStr(cipher.decrypt(sealed["nonce"], sealed["ciphertext"], belongs_to.encode()).decode())
         except InvalidTag:
             raise BrokenSeal("sealed for another document, or touched") from None
+
+
+def _cipher_of(key: SecretStr) -> tuple[str, AESGCM]:
+    """The key's id, which tells nothing of it, and what it opens with."""
+    raw = b64decode(key.get_secret_value(), validate=True)
+    if len(raw) != _KEY_BYTES:
+        raise ValueError(f"a sealing key is {_KEY_BYTES} bytes in base64")
+    return hashlib.sha256(raw).hexdigest()[:16], AESGCM(raw)

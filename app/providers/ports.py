@@ -183,11 +183,27 @@ class BankAccount:
     subtype: str
 
 
+class Login(StrEnum):
+    """How a linked login stands: BROKEN until its owner signs in again, GONE for good."""
+
+    GOOD = "good"
+    BROKEN = "broken"
+    GONE = "gone"
+
+
 class LinksBanks(Protocol):
     """Links a customer's bank account without their credentials ever reaching us."""
 
     async def link_token(self, user_ref: str) -> tuple[SecretStr, datetime]:
         """A token that opens the vendor's dialogue, and when it expires."""
+        ...
+
+    async def update_token(self, user_ref: str, access_token: SecretStr) -> tuple[SecretStr, datetime]:
+        """A token that opens the dialogue for a login that exists, so that its owner signs in to their bank again."""
+        ...
+
+    async def login(self, access_token: SecretStr) -> Login:
+        """How a linked login stands."""
         ...
 
     async def exchange(self, public_token: str) -> BankItem:

@@ -15,9 +15,9 @@ async def redeem(store: Store, token: str) -> Document | None:
     return await store.get(COLLECTION, token)
 
 
-async def require_login(store: Store, item_id: str) -> None:
-    """The customer must sign in to their bank again before the item's tokens work."""
+async def set_login_required(store: Store, item_id: str, *, required: bool) -> None:
+    """Whether the customer must sign in to their bank again before the item's tokens work."""
     while await store.change(
-        COLLECTION, {"item_id": item_id, "login_required": False}, {"$set": {"login_required": True}}
+        COLLECTION, {"item_id": item_id, "login_required": not required}, {"$set": {"login_required": required}}
     ):
         pass

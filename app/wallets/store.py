@@ -11,7 +11,10 @@ QUOTES, BANK_LINKS = "quotes", "bank_links"
 
 COLLECTIONS = (
     CollectionSpec(QUOTES),
-    CollectionSpec(BANK_LINKS, indexes=(IndexModel([("user_id", ASCENDING), ("_id", ASCENDING)]),)),
+    CollectionSpec(
+        BANK_LINKS,
+        indexes=(IndexModel([("user_id", ASCENDING), ("_id", ASCENDING)]), IndexModel([("item_id", ASCENDING)])),
+    ),
 )
 
 
@@ -32,6 +35,16 @@ class WalletStore:
     async def bank_link(self, link_id: str) -> dict[str, Any] | None:
         """The link of that stored id."""
         return await self._database[BANK_LINKS].find_one({"_id": link_id})
+
+    async def bank_links_at(self, item_id: str, limit: int) -> list[dict[str, Any]]:
+        """The links made with that login at a bank."""
+        return await self._database[BANK_LINKS].find({"item_id": item_id}).limit(limit).to_list()
+
+    async def set_link_status(self, link: dict[str, Any], status: str) -> bool:
+        """Note how a link stands, if nobody has noted anything since it was read; whether that was so."""
+        unchanged = {"_id": link["_id"], "version": link.get("version")}
+        noted = {"$set": {"status": status, "version": (link.get("version") or 0) + 1}}
+        return (await self._database[BANK_LINKS].update_one(unchanged, noted)).matched_count == 1
 
     async def bank_links_of(self, book: str, user_id: str, limit: int) -> list[dict[str, Any]]:
         """A user's links, oldest first."""

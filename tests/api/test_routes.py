@@ -40,6 +40,7 @@ ROUTES = {
     "GET /v1/bank-links": ("wallet:read", None),
     "POST /v1/bank-links": ("wallet:transact", None),
     "POST /v1/bank-links/token": ("wallet:transact", None),
+    "POST /v1/bank-links/{bank_link_id}/token": ("wallet:transact", None),
     "POST /v1/cards": ("wallet:transact", "needed"),
     "GET /v1/cards": ("wallet:read", None),
     "POST /v1/cards/{card_id}/freeze": ("wallet:transact", None),

@@ -65,3 +65,14 @@ def test_a_broken_seal_tells_nothing_of_the_secret() -> None:
 def test_a_key_that_is_no_key_is_refused_at_the_start(key: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - base64 and the cipher each have their own sentence
         Sealer(SecretStr(key))
+
+
+def test_what_an_older_key_sealed_is_opened_and_what_is_sealed_now_is_the_new_ones() -> None:
+    old = Sealer(KEY).seal(TOKEN, LINK)
+    rotated = Sealer(ANOTHER_KEY, KEY)
+    assert rotated.open(old, LINK) == TOKEN
+    new = rotated.seal(TOKEN, LINK)
+    assert new["key_id"] != old["key_id"]
+    assert Sealer(ANOTHER_KEY).open(new, LINK) == TOKEN
+    with pytest.raises(BrokenSeal, match="another key"):
+        Sealer(KEY).open(new, LINK)

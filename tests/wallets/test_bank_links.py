@@ -107,3 +107,60 @@ async def test_tokens_hide_themselves_when_they_are_printed(world: World, ada: C
     token, _ = await world.runtime.bank_links.link_token(ada.user_id)
     assert isinstance(token, SecretStr)
     assert token.get_secret_value() not in repr(token)
+
+
+async def set_login(world: World, customer: Customer, *, required: bool) -> None:
+    body = {"item_id": (await stored(world, customer))["item_id"], "required": required}
+    (await world.desk.post("/control/plaid/login", json=body)).raise_for_status()
+    await world.act()
+
+
+async def status_of(world: World, customer: Customer) -> str:
+    return (await world.runtime.bank_links.own(BOOK, customer.user_id, customer.bank_link_id)).status
+
+
+async def test_a_login_that_breaks_needs_an_update_until_it_is_repaired(world: World, eve: Customer) -> None:
+    await set_login(world, eve, required=True)
+    assert await status_of(world, eve) == "needs-update"
+    headers = await world.signed_in(eve.name)
+    answer = await world.api.post(f"/v1/bank-links/{eve.bank_link_id}/token", headers=headers)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["link_token"].startswith("link-sandbox-")
+    (listed,) = (await world.api.get("/v1/bank-links", headers=headers)).json()["items"]
+    assert listed["status"] == "needs-update"
+    await set_login(world, eve, required=False)
+    assert await status_of(world, eve) == "linked"
+
+
+async def test_an_event_says_where_to_look_and_not_what_is_true(world: World, eve: Customer) -> None:
+    links, ref = world.runtime.bank_links, f"plaid:item:{(await stored(world, eve))['item_id']}"
+    assert await links.hear("ITEM.ERROR", [ref], {})
+    assert await status_of(world, eve) == "linked"
+    assert await links.hear("ITEM.PENDING_DISCONNECT", [ref], {})
+    assert await status_of(world, eve) == "needs-update"
+    assert await links.hear("ITEM.ERROR", ["plaid:item:unknown"], {}) is False
+    assert await links.hear("LINK.SESSION_FINISHED", [], {}) is None
+
+
+async def test_a_login_that_is_gone_is_revoked_and_cannot_be_updated(world: World, eve: Customer) -> None:
+    document = await stored(world, eve)
+    access_token = world.runtime.bank_links._sealer.open(document["access_token"], document["_id"])
+    asked = {"client_id": "any", "secret": "any", "access_token": access_token.get_secret_value()}
+    (await world.desk.post("/plaid/item/remove", json=asked)).raise_for_status()
+    await world.runtime.bank_links.hear("ITEM.USER_PERMISSION_REVOKED", [f"plaid:item:{document['item_id']}"], {})
+    assert await status_of(world, eve) == "revoked"
+    with pytest.raises(BankLinkRefused, match="invalid_access_token"):
+        await world.runtime.bank_links.update_token(BOOK, eve.user_id, eve.bank_link_id)
+
+
+async def test_an_update_token_is_for_the_links_owner(world: World, ada: Customer, eve: Customer) -> None:
+    with pytest.raises(Missing):
+        await world.runtime.bank_links.update_token(BOOK, eve.user_id, ada.bank_link_id)
+
+
+async def test_a_note_that_was_overtaken_is_made_again(world: World, eve: Customer) -> None:
+    store = world.runtime.bank_links._store
+    read = await stored(world, eve)
+    assert await store.set_link_status(read, "needs-update")
+    assert not await store.set_link_status(read, "linked")
+    assert await status_of(world, eve) == "needs-update"

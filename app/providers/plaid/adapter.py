@@ -10,9 +10,9 @@ from typing import Any
 from pydantic import SecretStr
 
 from app.providers.capabilities import Capabilities
-from app.providers.outcomes import Unavailable
+from app.providers.outcomes import Declined, Unavailable
 from app.providers.plaid import wire
-from app.providers.ports import BankAccount, BankItem
+from app.providers.ports import BankAccount, BankItem, Login
 from app.providers.replies import Reply
 from app.providers.transport import Transport
 
@@ -52,6 +52,21 @@ class PlaidAdapter:
     async def link_token(self, user_ref: str) -> tuple[SecretStr, datetime]:
         body = wire.link_token_request(user_ref, client_name=self._client_name)
         return (await self._ask("create_link_token", "/link/token/create", body)).read(wire.link_token)
+
+    async def update_token(self, user_ref: str, access_token: SecretStr) -> tuple[SecretStr, datetime]:
+        """A token for update mode: it names the login, and no products. Raises Declined for a login that is gone."""
+        body = wire.update_token_request(user_ref, access_token, client_name=self._client_name)
+        return (await self._ask("create_link_token", "/link/token/create", body)).read(wire.link_token)
+
+    async def login(self, access_token: SecretStr) -> Login:
+        """How the login stands. The vendor says so in the item, or by refusing to show it; both are read."""
+        body = {"access_token": access_token.get_secret_value()}
+        try:
+            return (await self._ask("get_item", "/item/get", body)).read(wire.login)
+        except Declined as declined:
+            if (state := wire.LOGIN_ERRORS.get(declined.reason)) is None:
+                raise
+            return state
 
     async def exchange(self, public_token: str) -> BankItem:
         body = {"public_token": public_token}

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from app.providers.ports import BankAccount, BankItem
+from app.providers.ports import BankAccount, BankItem, Login
 
 _LATER = {"PRODUCT_NOT_READY", "INTERNAL_SERVER_ERROR", "PLANNED_MAINTENANCE"}
 _LATER_TYPES = {"INSTITUTION_ERROR", "API_ERROR", "RATE_LIMIT_EXCEEDED"}
@@ -20,6 +20,31 @@ def link_token_request(user_ref: str, *, client_name: str) -> dict[str, Any]:
         "user": {"client_user_id": user_ref},
         "products": ["auth"],
     }
+
+
+def update_token_request(user_ref: str, access_token: SecretStr, *, client_name: str) -> dict[str, Any]:
+    """The body of /link/token/create in update mode, which names no products."""
+    body = link_token_request(user_ref, client_name=client_name)
+    del body["products"]
+    return {**body, "access_token": access_token.get_secret_value()}
+
+
+LOGIN_ERRORS = {
+    "ITEM_LOGIN_REQUIRED": Login.BROKEN,
+    "PENDING_EXPIRATION": Login.BROKEN,
+    "PENDING_DISCONNECT": Login.BROKEN,
+    "INVALID_ACCESS_TOKEN": Login.GONE,
+    "ITEM_NOT_FOUND": Login.GONE,
+    "USER_PERMISSION_REVOKED": Login.GONE,
+    "USER_ACCOUNT_REVOKED": Login.GONE,
+}
+"""What an error says of the login itself; any other says nothing of it."""
+
+
+def login(body: Any) -> Login:
+    """How the login of a response stands: what its error means, if it has one."""
+    error = body["item"].get("error")
+    return Login.GOOD if error is None else LOGIN_ERRORS.get(error["error_code"], Login.GOOD)
 
 
 def link_token(body: Any) -> tuple[SecretStr, datetime]:

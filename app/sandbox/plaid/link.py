@@ -25,6 +25,7 @@ ITEMS = "plaid_items"
 PUBLIC_TOKENS = "plaid_public_tokens"
 PUBLIC_TOKEN_LIFETIME = timedelta(minutes=30)
 LINK_TOKEN_LIFETIME = timedelta(hours=4)
+UPDATE_TOKEN_LIFETIME = timedelta(minutes=30)
 
 
 class Link:
@@ -46,7 +47,11 @@ class Link:
                 raise missing(name)
         if not body.get("products") and not body.get("access_token"):
             raise missing("products")
-        expiration = self._simulation.clock.real.now() + LINK_TOKEN_LIFETIME
+        updates = body.get("access_token") is not None
+        if updates:
+            await self._item(call, broken=True)
+        lifetime = UPDATE_TOKEN_LIFETIME if updates else LINK_TOKEN_LIFETIME
+        expiration = self._simulation.clock.real.now() + lifetime
         token = f"link-sandbox-{await self._simulation.new_uuid('plaid-link')}"
         return await self._answer({"link_token": token, "expiration": rfc3339(expiration)})
 
@@ -114,20 +119,34 @@ class Link:
         return await self._answer({"processor_token": token})
 
     async def get_item(self, call: Call) -> Answer:
-        return await self._answer({"item": item_shown(await self._item(call)), "status": None})
+        return await self._answer({"item": item_shown(await self._item(call, broken=True)), "status": None})
 
     async def remove_item(self, call: Call) -> Answer:
-        item = await self._item(call)
+        item = await self._item(call, broken=True)
         await self._store.delete(ITEMS, {"_id": item["_id"]})
         return await self._answer({})
 
     async def reset_login(self, call: Call) -> Answer:
         """Make the item ask for a new login, at Plaid and for the tokens Unit holds."""
-        item = await self._item(call)
-        await self._store.put(ITEMS, {**item, "login_required": True})
-        await processor_tokens.require_login(self._store, item["_id"])
-        await self._notices.tell(item["_id"], "ITEM", "ERROR", error=login_required().answer.body)
+        await self.break_login((await self._item(call))["_id"])
         return await self._answer({"reset_login": True})
+
+    async def break_login(self, item_id: str) -> None:
+        """The bank wants to see its customer again. Raises Refusal."""
+        await self._set_login(item_id, required=True)
+        await self._notices.tell(item_id, "ITEM", "ERROR", error=login_required().answer.body)
+
+    async def repair_login(self, item_id: str) -> None:
+        """What going through Link in update mode would do. Raises Refusal."""
+        await self._set_login(item_id, required=False)
+        await self._notices.tell(item_id, "ITEM", "LOGIN_REPAIRED")
+
+    async def _set_login(self, item_id: str, *, required: bool) -> None:
+        item = await self._store.get(ITEMS, item_id)
+        if item is None:
+            raise refusal(400, "INVALID_INPUT", "ITEM_NOT_FOUND", "there is no such item")
+        await self._store.put(ITEMS, {**item, "login_required": required})
+        await processor_tokens.set_login_required(self._store, item_id, required=required)
 
     async def fire_webhook(self, call: Call) -> Answer:
         """Send any webhook about an item."""
@@ -142,14 +161,15 @@ class Link:
         items = await self._store.find(ITEMS, {}, sort=(("created_at", 1), ("_id", 1)), limit=100_000)
         return {"items": [{"id": item["_id"], "login_required": item["login_required"]} for item in items]}
 
-    async def _item(self, call: Call) -> Document:
+    async def _item(self, call: Call, *, broken: bool = False) -> Document:
+        """The item of the call's access token; one that needs a new login only where that is welcome."""
         token = body_of(call).get("access_token")
         if not isinstance(token, str):
             raise missing("access_token")
         found = await self._store.find(ITEMS, {"access_token": token}, limit=1)
         if not found:
             raise refusal(400, "INVALID_INPUT", "INVALID_ACCESS_TOKEN", "could not find matching access token")
-        if found[0]["login_required"]:
+        if found[0]["login_required"] and not broken:
             raise login_required()
         return found[0]
 

@@ -1,5 +1,10 @@
 """Plaid, put together."""
 
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict
+
 from app.sandbox import processor_tokens
 from app.sandbox.plaid.link import ITEMS, PUBLIC_TOKENS, Link
 from app.sandbox.plaid.notices import KEYS, Notices
@@ -7,6 +12,15 @@ from app.sandbox.plaid.wire import body_of, general, login_required, refusal
 from app.sandbox.simulation import Simulation
 from app.sandbox.vendor import Call, Operation, Vendor
 from app.sandbox.webhooks import Sender
+
+
+class LoginRequest(BaseModel):
+    """The bank wants a new login of its customer, or has had it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    item_id: str
+    required: bool
 
 
 def plaid(simulation: Simulation) -> Vendor:
@@ -37,7 +51,20 @@ def plaid(simulation: Simulation) -> Vendor:
         collections={ITEMS: ("access_token",), PUBLIC_TOKENS: (), KEYS: (), processor_tokens.COLLECTION: ("item_id",)},
         lasting=frozenset({KEYS}),
         seed=notices.seed,
+        desk=_desk(simulation, link),
     )
+
+
+def _desk(simulation: Simulation, link: Link) -> APIRouter:
+    desk = APIRouter()
+
+    @desk.post("/login")
+    async def set_login(body: LoginRequest) -> dict[str, Any]:
+        change = link.break_login if body.required else link.repair_login
+        await simulation.store.atomically(lambda: change(body.item_id))
+        return {"item_id": body.item_id, "login_required": body.required}
+
+    return desk
 
 
 def _authenticate(call: Call) -> None:

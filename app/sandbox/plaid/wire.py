@@ -119,7 +119,7 @@ def item_shown(item: Document) -> dict[str, Any]:
         "item_id": item["_id"],
         "institution_id": INSTITUTION_ID,
         "webhook": None,
-        "error": None,
+        "error": login_required().answer.body if item["login_required"] else None,
         "available_products": ["balance"],
         "billed_products": ["auth"],
         "products": ["auth"],
