@@ -9,6 +9,7 @@ money back, their account is frozen in the same commit.
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 
 from app.ids import derived_id, stored_id
 from app.ledger.accounts import CUSTOMER, Account, AccountStatus
@@ -40,6 +41,8 @@ KINDS: Mapping[str, Kind] = {
 _LATE_EFFECTS = {(UNIT, "Debit"): PULL_LANDED, (UNIT, "Credit"): PUSH_LANDED, (TATUM, None): COINS_GONE}
 _OBJECTS = {UNIT: "payment", TATUM: "kms"}
 _STILL_GOING = {"running", "waiting", "compensating"}
+_OWNER_PAUSE = timedelta(minutes=15)
+"""How long a saga that is still going is left alone before it is asked again."""
 
 
 def recovery_from_watch(watch: WatchRecord, happened: str) -> Recovery:
@@ -104,7 +107,7 @@ async def book_late_event(run: Run, outside: Outside) -> Progress:
     if kind.happened(seen) is None:
         return Settled()
     if watch is not None and await outside.kept.saga_status(recovery.saga_id) in _STILL_GOING:
-        return Waiting(refs=(recovery.ref,))
+        return Waiting(until=run.now + _OWNER_PAUSE, refs=(recovery.ref,))
     seen_as = kind.book(run, seen)
     if isinstance(seen_as, Waiting) and watch is not None and run.now >= watch.until:
         return Stuck(f"{recovery.kind}-{kind.happened(seen)}")

@@ -1,0 +1,148 @@
+"""A return may come at any moment: before every commit, and on every day of the window. The money is in one place.
+
+That is: money, or coins, or coins plus a receivable.
+"""
+
+import pytest
+
+from app.ids import new_id
+from app.ledger.accounts import AccountStatus
+from app.ledger.changes import Change, Duplicate, Posted
+from app.money import USD, Money
+from app.orchestrator.flows.ach import RETURN_WINDOW
+from app.orchestrator.scribe import Door
+from app.orchestrator.watches import WatchStatus
+from tests.orchestrator.late import give_back, recoveries_of, watches_of
+from tests.orchestrator.scenarios import SCENARIOS, Scenario
+from tests.worlds import Customer, World
+
+REST_S = 2 * 86_400.0
+AMOUNT = Money(100_00, USD)
+_COMMITS_MAX = 60
+_PATIENCE_S = 61.0
+_SHORT = "delivery declined, bank paid"
+
+
+@pytest.fixture(scope="module")
+def timings() -> dict[str, float]:
+    return {"refund_hold_s": REST_S}
+
+
+class ReturningDoor:
+    """Before one of the commits, or as soon after as the bank lets it be, the customer's pull is returned."""
+
+    def __init__(self, world: World, door: Door, at: int) -> None:
+        self._world = world
+        self._door = door
+        self._at = at
+        self._pulls = 0
+        self.commits = 0
+        self.returned = False
+
+    async def begin(self) -> None:
+        """From here on a pull is this customer's."""
+        self._pulls = len(await pulls(self._world))
+
+    async def submit(self, change: Change, *, deadline_s: float = 10.0) -> Posted | Duplicate:
+        self.commits += 1
+        if self.commits >= self._at and not self.returned:
+            mine = (await pulls(self._world))[self._pulls :]
+            if mine and mine[0]["status"] in {"Clearing", "Sent"}:
+                self.returned = True
+                await give_back(self._world, mine[0]["id"])
+        return await self._door.submit(change, deadline_s=deadline_s)
+
+
+async def pulls(world: World) -> list[dict[str, str]]:
+    """Every pull that the bank knows."""
+    return [each for each in await world.bank_payments() if each["direction"] == "Debit"]
+
+
+async def require_one_place(world: World, customer: Customer, before: int, *, bought: bool) -> None:
+    """What the customer has here, less what they owe, is what the bank has of theirs, less what became coins."""
+    query = {"user_id": customer.user_id, "currency": "USD"}
+    accounts = world.runtime.database["accounts"].find(query)
+    balances = {each["_id"]: int(each["balance"].to_decimal()) async for each in accounts}
+    payments = (await world.bank_payments())[before:]
+    there = sum(
+        int(each["amount"]) * (1 if each["direction"] == "Debit" else -1)
+        for each in payments
+        if each["status"] in {"Pending", "Clearing", "Sent"}
+    )
+    spent = AMOUNT.minor if bought else 0
+    assert sum(balances.values()) == there - spent, (balances, payments, bought)
+    await world.audit()
+
+
+@pytest.mark.parametrize("name", ["from bank to chain", "from bank to account", _SHORT, "deposit"])
+@pytest.mark.long_when(lambda name: name != _SHORT, "name")
+async def test_a_return_before_any_commit_leaves_money_or_coins_or_coins_plus_a_receivable(
+    calm_world: World, name: str
+) -> None:
+    for at in range(1, _COMMITS_MAX):
+        customer = await calm_world.customer(new_id("walker"))
+        if not await _came_in_time(calm_world, SCENARIOS[name], customer, at):
+            assert at > 5, "there was nothing to return"
+            return
+    raise AssertionError("a run without an end")
+
+
+async def _came_in_time(world: World, scenario: Scenario, customer: Customer, at: int) -> bool:
+    """Whether the return came before the run was over."""
+    await scenario.set_up(world)
+    quote = await scenario.quote(world, customer)
+    before = len(await world.bank_payments())
+    door = ReturningDoor(world, world.runtime.door, at)
+    await door.begin()
+    world.work_through(door)
+    saga_id = await scenario.order(world, customer, new_id("key"), quote)
+    await world.settle()
+    in_time = door.returned
+    world.work_through(world.runtime.door)
+    for _ in range(3):
+        world.clock.advance(_PATIENCE_S)
+        await world.settle()
+    saga = await world.saga(saga_id)
+    assert saga.status in {"completed", "compensated"}, saga.reason
+    bought = scenario.flow == "purchase" and saga.status == "completed"
+    await require_one_place(world, customer, before, bought=bought)
+    return in_time
+
+
+async def test_returns_on_every_day_of_the_window_over_a_hundred_and_twenty_days(calm_world: World) -> None:
+    """A deposit a day for sixty days: the first is returned a day after it, the last sixty days after it."""
+    world, day_s = calm_world, 86_400.0
+    customer = await world.customer(new_id("walker"))
+    before, due = len(await world.bank_payments()), dict[int, str]()
+    for today in range(120):
+        if today < 60:
+            due[today + today + 1] = await world.deposit(customer, "100.00")
+            await world.settle()
+        if today in due:
+            (watch,) = await watches_of(world, due[today])
+            await give_back(world, watch.object_id)
+            await world.settle()
+            assert [each.status for each in await recoveries_of(world, due[today])] == ["completed"]
+            await world.set_status(customer.dollars_id, AccountStatus.OPEN)
+        world.clock.advance(day_s)
+    await world.settle()
+    await require_one_place(world, customer, before, bought=False)
+    assert await world.available(customer.dollars_id) == "0.00"
+
+
+async def test_a_watch_ends_with_its_window_and_a_return_after_it_is_booked_all_the_same(calm_world: World) -> None:
+    world = calm_world
+    customer = await world.customer(new_id("walker"))
+    before = len(await world.bank_payments())
+    saga_id = await world.deposit(customer, "100.00")
+    await world.settle()
+    for _ in range(70):
+        world.clock.advance(86_400)
+        await world.runtime.lookout.sweep()
+    (watch,) = await watches_of(world, saga_id)
+    assert (watch.status, watch.look_at) == (WatchStatus.EXPIRED, None)
+    assert world.clock.now() > watch.created_at + RETURN_WINDOW
+    await give_back(world, watch.object_id)
+    await world.settle()
+    assert [each.status for each in await recoveries_of(world, saga_id)] == ["completed"]
+    await require_one_place(world, customer, before, bought=False)
