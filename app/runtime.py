@@ -200,9 +200,7 @@ async def open_runtime(
 
         sealer = Sealer(settings.sealing_key, *settings.older_sealing_keys)
         bank_links = BankLinks(wallets, providers.banks, sealer, clock)
-        reach = Reach(plain=settings.env is Environment.SANDBOX, loopback=settings.notify_loopback)
-        sender = Sender(reach, system_resolver)
-        stack.push_async_callback(sender.aclose)
+        sender = _open_sender(settings, stack)
         courier = Courier(outbox, sender, sealer, clock, random, Disabling(door).disable, poll_s=settings.poll_s)
         quotes = Quotes(
             wallets,
@@ -347,6 +345,14 @@ def access_tokens(settings: Settings, http: httpx2.AsyncClient, clock: Clock) ->
         keys=IssuerKeys(settings.auth_issuer, http, clock),
         clock=clock,
     )
+
+
+def _open_sender(settings: Settings, stack: AsyncExitStack) -> Sender:
+    """What carries notifications to tenants' receivers."""
+    reach = Reach(plain=settings.env is Environment.SANDBOX, loopback=settings.notify_loopback)
+    sender = Sender(reach, system_resolver)
+    stack.push_async_callback(sender.aclose)
+    return sender
 
 
 def _limit(setting: LimitSetting) -> Limit:

@@ -11,16 +11,18 @@ from app.api.deps import CurrentRuntime, OperationsReader, Operator
 from app.api.problems import problems
 from app.api.strict import StrictRoute
 from app.api.views import Instant, Page
-from app.errors import CallbackRefused, Missing, StaleGuard, TooManyEndpoints
+from app.errors import CallbackRefused, Missing, OutcomeUnresolved, Overloaded, StaleGuard, TooManyEndpoints
 from app.ids import public_id, stored_id
 from app.orchestrator.flows import FLOWS
 from app.orchestrator.notices import notification_types
+from app.orchestrator.registration import WithSecret
 from app.outbox.endpoints import Endpoint
-from app.outbox.registration import WithSecret
 
 router = APIRouter(prefix="/v1/admin/notification-endpoints", tags=["notification endpoints"], route_class=StrictRoute)
 
 TYPES = frozenset(notification_types([flow for flow, _ in FLOWS]))
+
+_CHANGING = (StaleGuard, Overloaded, OutcomeUnresolved)
 
 
 def _known(wanted: str) -> str:
@@ -115,7 +117,7 @@ class TestSent(BaseModel):
     notification_id: str
 
 
-@router.post("", status_code=201, responses=problems(CallbackRefused, TooManyEndpoints))
+@router.post("", status_code=201, responses=problems(CallbackRefused, TooManyEndpoints, Overloaded, OutcomeUnresolved))
 async def register_endpoint(body: EndpointRequest, caller: Operator, runtime: CurrentRuntime) -> EndpointWithSecret:
     """Have notifications sent to a URL; the answer alone shows the secret that signs them."""
     made = await runtime.endpoints.register(caller.book, caller.user_id, body.url, body.types)
@@ -144,27 +146,27 @@ async def list_deliveries(
     return Page(items=[DeliveryView.of(delivery) for delivery in log])
 
 
-@router.post("/{endpoint_id}/secrets", status_code=201, responses=problems(Missing, StaleGuard))
+@router.post("/{endpoint_id}/secrets", status_code=201, responses=problems(Missing, *_CHANGING))
 async def rotate_secret(endpoint_id: EndpointId, caller: Operator, runtime: CurrentRuntime) -> EndpointWithSecret:
     """Another secret; for a day the one before it signs beside it."""
-    made = await runtime.endpoints.rotate(stored_id(caller.book, endpoint_id))
+    made = await runtime.endpoints.rotate(stored_id(caller.book, endpoint_id), caller.user_id)
     return EndpointWithSecret.with_secret(made)
 
 
-@router.post("/{endpoint_id}/enable", responses=problems(Missing, CallbackRefused, StaleGuard))
+@router.post("/{endpoint_id}/enable", responses=problems(Missing, CallbackRefused, *_CHANGING))
 async def enable_endpoint(endpoint_id: EndpointId, caller: Operator, runtime: CurrentRuntime) -> EndpointView:
     """Try it again; what was on its way when it was disabled goes out."""
-    return EndpointView.of(await runtime.endpoints.enable(stored_id(caller.book, endpoint_id)))
+    return EndpointView.of(await runtime.endpoints.enable(stored_id(caller.book, endpoint_id), caller.user_id))
 
 
-@router.post("/{endpoint_id}/test", status_code=202, responses=problems(Missing))
+@router.post("/{endpoint_id}/test", status_code=202, responses=problems(Missing, Overloaded, OutcomeUnresolved))
 async def send_test_notification(endpoint_id: EndpointId, caller: Operator, runtime: CurrentRuntime) -> TestSent:
     """Send an ``endpoint.test`` there."""
-    test = await runtime.endpoints.send_test(stored_id(caller.book, endpoint_id))
+    test = await runtime.endpoints.send_test(stored_id(caller.book, endpoint_id), caller.user_id)
     return TestSent(notification_id=public_id(test.id))
 
 
-@router.delete("/{endpoint_id}", status_code=204, responses=problems(Missing))
+@router.delete("/{endpoint_id}", status_code=204, responses=problems(Missing, *_CHANGING))
 async def remove_endpoint(endpoint_id: EndpointId, caller: Operator, runtime: CurrentRuntime) -> None:
     """Forget it, and what was on its way there."""
-    await runtime.endpoints.remove(stored_id(caller.book, endpoint_id))
+    await runtime.endpoints.remove(stored_id(caller.book, endpoint_id), caller.user_id)

@@ -13,6 +13,9 @@ ENDPOINTS = "notification_endpoints"
 ENDPOINTS_MAX = 10
 """Of one tenant."""
 
+REMOVED = "removed"
+"""The status of an endpoint that is no more."""
+
 SUSTAINED = timedelta(days=3)
 """Failing for so long without one success disables an endpoint."""
 
@@ -80,8 +83,8 @@ def endpoint_from(document: Document) -> Endpoint:
     )
 
 
-def endpoint_document(endpoint: Endpoint) -> Document:
-    """An endpoint as stored."""
+def endpoint_fields(endpoint: Endpoint) -> Document:
+    """An endpoint as stored, without its id."""
     names = Endpoint.__dataclass_fields__.keys() - {"id", "types", "secrets"}
     document: Document = {name: getattr(endpoint, name) for name in names}
-    return {**document, "_id": endpoint.id, "types": list(endpoint.types), "secrets": list(endpoint.secrets)}
+    return {**document, "types": list(endpoint.types), "secrets": list(endpoint.secrets)}

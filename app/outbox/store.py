@@ -1,8 +1,9 @@
 """Notifications, feeds, endpoints and deliveries in MongoDB.
 
-Notifications, feeds and new deliveries are written through the ledger's door. Endpoints, and what becomes of a
-delivery, are written here, each a single document: no money is decided on them. A delivery's claim is a lease by the
-server's time with a fence; whoever comes after it can write, whoever came before cannot.
+Notifications, feeds, endpoints and new deliveries are written through the ledger's door. What becomes of a delivery,
+and since when an endpoint has been failing, is written here, each a single document: no money is decided on them. A
+delivery's claim is a lease by the server's time with a fence; whoever comes after it can write, whoever came before
+cannot.
 """
 
 from collections.abc import Collection, Mapping
@@ -14,14 +15,12 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from app.ids import book_of, stored_id
 from app.outbox.deliveries import ATTEMPTS_MAX, DELIVERIES, Delivery, delivery_from
-from app.outbox.endpoints import ENDPOINTS, Endpoint, endpoint_document, endpoint_from
+from app.outbox.endpoints import ENDPOINTS, REMOVED, Endpoint, endpoint_from
 from app.outbox.notifications import (
     FEEDS,
     NOTIFICATIONS,
     Notification,
-    notification_document,
     notification_from,
-    published_fields,
 )
 from app.plumbing.collections import CollectionSpec, ids_of_book
 
@@ -39,7 +38,7 @@ COLLECTIONS = (
         ),
     ),
     CollectionSpec(FEEDS),
-    CollectionSpec(ENDPOINTS),
+    CollectionSpec(ENDPOINTS, indexes=(_EXPIRY,)),
     CollectionSpec(
         DELIVERIES,
         indexes=(
@@ -95,17 +94,7 @@ class OutboxStore:
             found = self._notifications.find(query, session=session).sort("seq", ASCENDING).limit(limit)
             return [notification_from(document) async for document in found]
 
-    async def add_published(self, notification: Notification) -> None:
-        """Keep a notification that is nobody's feed's, as one that was published."""
-        fields = published_fields(notification, 0, notification.at)
-        document = {**notification_document(notification), **fields, "_id": notification.id}
-        await self._notifications.insert_one(document)
-
     # Endpoints.
-
-    async def add_endpoint(self, endpoint: Endpoint) -> None:
-        """Keep a new endpoint."""
-        await self._endpoints.insert_one(endpoint_document(endpoint))
 
     async def endpoint(self, endpoint_id: str) -> Endpoint | None:
         """The endpoint of that stored id."""
@@ -114,26 +103,8 @@ class OutboxStore:
 
     async def endpoints(self, book: str) -> list[Endpoint]:
         """A tenant's endpoints, oldest first."""
-        found = self._endpoints.find({"_id": ids_of_book(book)}).sort("_id", ASCENDING)
+        found = self._endpoints.find({"_id": ids_of_book(book), "status": {"$ne": REMOVED}}).sort("_id", ASCENDING)
         return [endpoint_from(document) async for document in found]
-
-    async def change_endpoint(self, endpoint: Endpoint, fields: Mapping[str, Any]) -> Endpoint | None:
-        """The endpoint with these fields, if it still is as it was read; else None."""
-        document = await self._endpoints.find_one_and_update(
-            {"_id": endpoint.id, "version": endpoint.version},
-            {"$set": {**fields, "version": endpoint.version + 1}},
-            return_document=ReturnDocument.AFTER,
-        )
-        return endpoint_from(document) if document else None
-
-    async def remove_endpoint(self, endpoint_id: str) -> bool:
-        """Forget an endpoint and what was on its way there."""
-        removed = await self._endpoints.delete_one({"_id": endpoint_id})
-        await self._deliveries.update_many(
-            {"_id": ids_of_book(book_of(endpoint_id)), "endpoint_id": endpoint_id, "status": "pending"},
-            {"$set": {"status": "failed"}},
-        )
-        return removed.deleted_count == 1
 
     async def note_success(self, endpoint_id: str) -> None:
         """It took a delivery: whatever was wrong is over."""
@@ -148,9 +119,10 @@ class OutboxStore:
 
     # Deliveries.
 
-    async def add_delivery(self, delivery_id: str, document: Mapping[str, Any]) -> None:
-        """Keep a new delivery."""
-        await self._deliveries.insert_one({**document, "_id": delivery_id})
+    async def drop_deliveries(self, endpoint_id: str) -> None:
+        """Nothing that is on its way to that endpoint goes out any more."""
+        query = {"_id": ids_of_book(book_of(endpoint_id)), "endpoint_id": endpoint_id, "status": "pending"}
+        await self._deliveries.update_many(query, {"$set": {"status": "failed"}})
 
     async def owed(self) -> list[str]:
         """The stored ids of the endpoints to which something is on its way."""

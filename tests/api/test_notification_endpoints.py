@@ -103,3 +103,25 @@ async def test_another_tenants_endpoint_is_not_there(tenant: Tenant) -> None:
 async def test_customers_have_no_business_here(tenant: Tenant) -> None:
     refused = await tenant.call("GET", PATH)
     assert refused.status_code == 403
+
+
+async def test_every_act_is_in_the_audit_trail_without_the_secret(tenant: Tenant) -> None:
+    made = (await register(tenant)).json()
+    for act in ("secrets", "test"):
+        await tenant.call("POST", f"{PATH}/{made['id']}/{act}", "ops:act")
+    await tenant.call("DELETE", f"{PATH}/{made['id']}", "ops:act")
+
+    told = (await tenant.call("GET", "/v1/admin/audit", "audit:read")).json()["items"]
+    acts = ["endpoint.remove", "endpoint.test", "endpoint.rotate", "endpoint.register"]
+    assert [(each["act"], each["subject"]) for each in told] == [(act, made["id"]) for act in acts]
+    assert {each["by"] for each in told} == {tenant.person("ada").user_id}
+    assert "whsec" not in str(told)
+
+
+async def test_a_removed_one_leaves_no_secret_behind(tenant: Tenant) -> None:
+    made = (await register(tenant)).json()
+    await tenant.call("DELETE", f"{PATH}/{made['id']}", "ops:act")
+    stored = await tenant.runtime.database["notification_endpoints"].find_one({"_id": stored_id(TENANT, made["id"])})
+    assert stored is not None
+    assert (stored["secrets"], stored["status"]) == ([], "removed")
+    assert (await tenant.call("GET", PATH, "ops:read")).json()["items"] == []

@@ -15,10 +15,10 @@ from app.ids import new_id, public_id
 from app.ledger.changes import Change
 from app.orchestrator.disabling import Disabling
 from app.orchestrator.notices import tell
+from app.orchestrator.registration import WithSecret
 from app.outbox.addresses import Reach, system_resolver
 from app.outbox.courier import Courier
 from app.outbox.deliveries import ATTEMPTS_MAX, PAUSES_S
-from app.outbox.registration import WithSecret
 from app.outbox.sending import Sender
 from app.plumbing.sealing import Sealer
 from tests.outbox.given import House
@@ -227,7 +227,7 @@ async def test_an_endpoint_that_says_it_is_gone_is_disabled_at_once_and_can_be_e
         house.clock.advance(60)
         assert await house.runtime.courier.deliver_due() == 0
 
-        await house.runtime.endpoints.enable(made.endpoint.id)
+        await house.runtime.endpoints.enable(made.endpoint.id, "usr_operator")
         assert await house.runtime.courier.deliver_due() == 1
     assert receiver.ids == [told, told]
 
@@ -249,7 +249,7 @@ async def test_what_cannot_be_signed_is_not_sent(house: House) -> None:
 async def test_after_a_rotation_both_secrets_sign_for_a_day(house: House, hours: int) -> None:
     async with receiving() as receiver:
         first = await register(house, receiver)
-        second = await house.runtime.endpoints.rotate(first.endpoint.id)
+        second = await house.runtime.endpoints.rotate(first.endpoint.id, "usr_operator")
         house.clock.advance(hours * 3_600)
         (told,) = await publish(house)
         await house.runtime.courier.deliver_due()
@@ -265,6 +265,6 @@ async def test_a_removed_endpoint_gets_nothing_more(house: House) -> None:
     async with receiving() as receiver:
         made = await register(house, receiver)
         await publish(house)
-        await house.runtime.endpoints.remove(made.endpoint.id)
+        await house.runtime.endpoints.remove(made.endpoint.id, "usr_operator")
         assert await house.runtime.courier.deliver_due() == 0
     assert receiver.told == []

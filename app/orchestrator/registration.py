@@ -1,0 +1,147 @@
+"""What a tenant's operators do with notification endpoints; each act is in the audit trail by the same commit."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from pydantic import SecretStr
+
+from app.clock import Clock
+from app.compliance.trail import Deed, Trail
+from app.errors import Missing, TooManyEndpoints
+from app.ids import book_of, new_id, public_id, stored_id
+from app.ledger.changes import ABSENT, Change, Companion
+from app.outbox.deliveries import DELIVERIES, delivery_document, delivery_id
+from app.outbox.endpoints import (
+    ENDPOINTS,
+    ENDPOINTS_MAX,
+    REMOVED,
+    Endpoint,
+    endpoint_fields,
+    rotated,
+    secret_entry,
+)
+from app.outbox.notifications import KEPT, NOTIFICATIONS, Notification, notification_document, published_fields
+from app.outbox.sending import Sender
+from app.outbox.signing import new_secret
+from app.outbox.store import Document, OutboxStore
+from app.plumbing.sealing import Sealer
+
+OVERLAP = timedelta(days=1)
+"""How long the secret before the newest still signs."""
+
+_LOG_MAX = 100
+
+
+@dataclass(frozen=True, slots=True)
+class WithSecret:
+    """An endpoint and its newest secret, which is shown this once."""
+
+    endpoint: Endpoint
+    secret: SecretStr
+
+
+class Endpoints:
+    """Registers, rotates, enables, removes and tries endpoints. ``draw`` takes bytes from a cryptographic source.
+
+    Every act raises, besides what it says, StaleGuard where somebody else changes the same endpoint, and what the door
+    raises.
+    """
+
+    def __init__(
+        self,
+        store: OutboxStore,
+        trail: Trail,
+        sender: Sender,
+        sealer: Sealer,
+        clock: Clock,
+        draw: Callable[[int], bytes],
+    ) -> None:
+        self._store = store
+        self._trail = trail
+        self._sender = sender
+        self._sealer = sealer
+        self._clock = clock
+        self._draw = draw
+
+    async def register(self, book: str, by: str, url: str, types: Sequence[str]) -> WithSecret:
+        """A new endpoint. Raises CallbackRefused, TooManyEndpoints."""
+        await self._sender.require_callable(url)
+        if len(await self._store.endpoints(book)) >= ENDPOINTS_MAX:
+            raise TooManyEndpoints(ENDPOINTS_MAX)
+        endpoint_id, secret = stored_id(book, new_id("nep")), new_secret(self._draw)
+        endpoint = Endpoint(
+            id=endpoint_id,
+            url=url,
+            types=tuple(types),
+            status="enabled",
+            secrets=(secret_entry(self._sealer.seal(secret, endpoint_id)),),
+            created_at=self._clock.now(),
+            created_by=by,
+        )
+        await self._act(endpoint, by, "register", Companion(ENDPOINTS, endpoint_id, ABSENT, endpoint_fields(endpoint)))
+        return WithSecret(endpoint, secret)
+
+    async def all_of(self, book: str) -> list[Endpoint]:
+        """A tenant's endpoints, oldest first."""
+        return await self._store.endpoints(book)
+
+    async def get(self, endpoint_id: str) -> Endpoint:
+        """The endpoint of that stored id. Raises Missing."""
+        endpoint = await self._store.endpoint(endpoint_id)
+        if endpoint is None or endpoint.status == REMOVED:
+            raise Missing("notification endpoint")
+        return endpoint
+
+    async def rotate(self, endpoint_id: str, by: str) -> WithSecret:
+        """Another secret; the one before it signs beside it for a day. Raises Missing."""
+        endpoint, secret = await self.get(endpoint_id), new_secret(self._draw)
+        sealed = self._sealer.seal(secret, endpoint.id)
+        secrets = rotated(endpoint.secrets, sealed, self._clock.now(), OVERLAP)
+        await self._change(endpoint, by, "rotate", {"secrets": secrets})
+        return WithSecret(replace(endpoint, secrets=tuple(secrets), version=endpoint.version + 1), secret)
+
+    async def enable(self, endpoint_id: str, by: str) -> Endpoint:
+        """Try it again: what was on its way when it was disabled goes out. Raises Missing, CallbackRefused."""
+        endpoint = await self.get(endpoint_id)
+        if endpoint.is_enabled:
+            return endpoint
+        await self._sender.require_callable(endpoint.url)
+        await self._change(endpoint, by, "enable", {"status": "enabled", "reason": None, "failing_since": None})
+        return await self.get(endpoint_id)
+
+    async def remove(self, endpoint_id: str, by: str) -> None:
+        """Forget it with its secrets, and what was on its way there. Raises Missing."""
+        endpoint = await self.get(endpoint_id)
+        gone = {"status": REMOVED, "secrets": [], "expires_at": self._clock.now() + KEPT}
+        await self._change(endpoint, by, "remove", gone)
+        await self._store.drop_deliveries(endpoint.id)
+
+    async def send_test(self, endpoint_id: str, by: str) -> Notification:
+        """An ``endpoint.test`` to that endpoint alone, delivered as any other. Raises Missing."""
+        endpoint, now = await self.get(endpoint_id), self._clock.now()
+        test = Notification(stored_id(book_of(endpoint.id), new_id("evt")), "endpoint.test", "", now)
+        told = {**notification_document(test), **published_fields(test, 0, now)}
+        delivery = delivery_document(test.id, test.type, endpoint.id, now)
+        await self._act(
+            endpoint,
+            by,
+            "test",
+            Companion(NOTIFICATIONS, test.id, ABSENT, told),
+            Companion(DELIVERIES, delivery_id(test.id, endpoint.id), ABSENT, delivery),
+        )
+        return test
+
+    async def log_of(self, endpoint_id: str) -> list[Document]:
+        """What was sent there, newest first, at most a hundred. Raises Missing."""
+        endpoint = await self.get(endpoint_id)
+        return await self._store.deliveries(endpoint.id, _LOG_MAX)
+
+    async def _change(self, endpoint: Endpoint, by: str, act: str, fields: Mapping[str, Any]) -> None:
+        after = {**fields, "version": endpoint.version + 1}
+        await self._act(endpoint, by, act, Companion(ENDPOINTS, endpoint.id, {"version": endpoint.version}, after))
+
+    async def _act(self, endpoint: Endpoint, by: str, act: str, *companions: Companion) -> None:
+        deed = Deed(f"endpoint.{act}", public_id(endpoint.id), by, reason="", cause=new_id("key"))
+        await self._trail.submit(Change(book_of(endpoint.id), companions=companions), deed)
