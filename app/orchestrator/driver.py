@@ -42,7 +42,7 @@ from app.orchestrator.saga import (
     Waiting,
     parks,
 )
-from app.orchestrator.scribe import Scribe, Work
+from app.orchestrator.scribe import Scribe, TakenOver, Work
 from app.orchestrator.store import SagaStore
 from app.providers.outcomes import Declined, OutcomeUnknown, Unavailable
 
@@ -50,10 +50,6 @@ _EFFECT_RETRIES = 5
 
 READ_REFUSED = "read-refused"
 """Why a saga is parked whose provider will not tell how things stand; the provider's own reason follows."""
-
-
-class TakenOver(Exception):
-    """Somebody else holds the saga now; what was to be written about it is theirs to write."""
 
 
 class Lease(Protocol):
@@ -93,9 +89,12 @@ class Driver:
             return None
         work = self._work(flow, saga)
         action = work.action
-        if callable(action):
-            return await self._run_inner(work, action)
-        return await self._look_or_call(work, action, lease)
+        try:
+            if callable(action):
+                return await self._run_inner(work, action)
+            return await self._look_or_call(work, action, lease)
+        except TakenOver:
+            return None
 
     async def _look_or_call(self, work: Work, action: Look | Call, lease: Lease) -> SagaRecord | None:
         """An outside step. Of the three words only those of a read get here: what is sent has its own answers."""
@@ -105,8 +104,6 @@ class Driver:
             return await self._go_outside(work, action, lease)
         except Declined as declined:
             return await self._scribe.park(work, f"{READ_REFUSED}-{declined.reason}")
-        except TakenOver:
-            return None
         except (Unavailable, OutcomeUnknown) as unread:
             wish_s = unread.retry_after_s if isinstance(unread, Unavailable) else None
             return await self._scribe.sleep(work, self._scribe.later(work.saga.looks, wish_s), looked=True)

@@ -1,7 +1,7 @@
 """Everything that is written about a saga on its way. Each method is one commit, through the one door.
 
-The methods return the saga as the next commit will find it, or None once it was let go: it waits, it has ended, it is
-parked, or an earlier holder had written the same.
+The methods return the saga as the next commit will find it, or None once it was let go: it waits, it has ended, or it
+is parked. They raise TakenOver when another holder had written the same.
 """
 
 from collections.abc import Mapping
@@ -36,6 +36,10 @@ class Door(Protocol):
     """The one door."""
 
     async def submit(self, change: Change, *, deadline_s: float = 10.0) -> Posted | Duplicate: ...
+
+
+class TakenOver(Exception):
+    """Somebody else holds the saga now; what was to be written about it is theirs to write, or written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +178,7 @@ class Scribe:
         fact: bool,
         released: bool,
     ) -> SagaRecord | None:
-        """One commit. None when it let the saga go, or when the same was committed by an earlier holder."""
+        """One commit; None when it let the saga go. Raises TakenOver when the same was committed by another holder."""
         change = Change(
             work.run.book,
             outcome.transactions,
@@ -184,7 +188,9 @@ class Scribe:
             standings=outcome.standings,
         )
         verdict = await self._door.submit(change)
-        if released or isinstance(verdict, Duplicate):
+        if isinstance(verdict, Duplicate):
+            raise TakenOver
+        if released:
             return None
         return replace(after, version=work.saga.version + 1, events=work.saga.events + len(events))
 
