@@ -15,11 +15,18 @@ from bench.context import Bench, Plan
 from bench.figures import Row
 from bench.machine import Machine, memory_folder, this_machine
 from bench.profiles import PROFILED, profile
-from bench.sections import door, http, scale, two
+from bench.sections import door, http, purchases, sagas, scale, two
 from bench.servers import Servers, started
 from bench.telling import Teller
 
-SECTIONS: dict[str, ModuleType] = {"door": door, "http": http, "two": two, "scale": scale}
+SECTIONS: dict[str, ModuleType] = {
+    "door": door,
+    "http": http,
+    "two": two,
+    "sagas": sagas,
+    "purchases": purchases,
+    "scale": scale,
+}
 _NOT_QUICK = ("scale",)
 _ROOM_GB = 16.0
 _ROOM_QUICK_GB = 4.0

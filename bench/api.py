@@ -38,7 +38,7 @@ class Api:
 @contextmanager
 def serving(servers: Servers, database: str, issuer_url: str, processes: int = 1, profile: str = "") -> Iterator[Api]:
     """Start the API on a free port; it answers by the time this yields, and is stopped on the way out."""
-    port = _free_port()
+    port = free_port()
     with ExitStack() as stack:
         started = (_process(servers, database, issuer_url, port, profile) for _ in range(processes))
         yield Api(port, tuple(stack.enter_context(each) for each in started))
@@ -68,13 +68,14 @@ def _process(servers: Servers, database: str, issuer_url: str, port: int, profil
         )
     with process:
         try:
-            _wait_until_ready(process, port, log)
+            wait_until_ready(process, port, log)
             yield process.pid
         finally:
-            _stop(process)
+            stop(process)
 
 
-def _wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    """Wait until the API answers there. Raises LoadFailed with what it said last."""
     deadline = time.monotonic() + _READY_TIMEOUT_S
     while time.monotonic() < deadline and process.poll() is None:
         with suppress(URLError, OSError), urlopen(f"http://{HOST}:{port}/health/ready", timeout=2.0) as answer:
@@ -85,14 +86,16 @@ def _wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path) ->
     raise LoadFailed(f"the API did not start: {lines[-1] if lines else 'it said nothing'}")
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """Ask it to end, wait, then insist."""
     process.terminate()
     with suppress(subprocess.TimeoutExpired):
         process.wait(15.0)
     process.kill()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of the loopback interface that nobody listens on."""
     with socket.socket() as trial:
         trial.bind((HOST, 0))
         port: int = trial.getsockname()[1]

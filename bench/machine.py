@@ -3,6 +3,7 @@
 import os
 import platform
 import shutil
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,15 @@ def cpu_seconds(pid: int) -> float | None:
     except OSError:
         return None
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def age_s() -> float | None:
+    """How long ago this process was started, its interpreter included; None where the system does not tell."""
+    try:
+        fields = (_PROC / "self" / "stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / os.sysconf("SC_CLK_TCK")
 
 
 def resident_mb(pid: int) -> float | None:

@@ -40,14 +40,14 @@ def count(plan: Plan) -> int:
 def measure(bench: Bench, profile: str = "") -> list[Row]:
     """The rows of this section; the API's profile is written to the file named, if one is."""
     with issuing() as issuer:
-        people = [_person(issuer, number) for number in range(USERS)]
+        people = [person(issuer, number) for number in range(USERS)]
         accounts = [customer(number, person.user_id) for number, person in enumerate(people)]
         with bench.database(lambda: accounts) as database:
             bench.teller.doing(f"{USERS:,} users and their tokens")
-            bench.within(database, lambda opened: _verify(opened, people))
+            bench.within(database, lambda opened: verify(opened, people))
             users = [
-                (issuer.token(person.subject), public_id(account.id))
-                for person, account in zip(people, accounts, strict=True)
+                (issuer.token(each.subject), public_id(account.id))
+                for each, account in zip(people, accounts, strict=True)
             ]
             with (
                 serving(bench.servers, database, issuer.url, profile=profile) as one,
@@ -62,18 +62,19 @@ def measure(bench: Bench, profile: str = "") -> list[Row]:
     return [*_rows(found), _memory(found.resident), _batches(found.batches)]
 
 
-def _person(issuer: Issuer, number: int) -> Principal:
+def person(issuer: Issuer, number: int) -> Principal:
+    """Somebody whom the issuer knows under that number."""
     subject = f"auth0|{number}"
     return Principal(derived_id("usr", issuer.url, subject), DEFAULT_TENANT, issuer.url, subject, frozenset())
 
 
-async def _verify(database: Database, people: Sequence[Principal]) -> None:
+async def verify(database: Database, people: Sequence[Principal]) -> None:
     """Make everybody a user whose identity is verified."""
     await ensure_collections(database, COLLECTIONS)
     clock = SystemClock()
     users = Users(database, clock)
-    for person in people:
-        user = await users.get_or_create(person)
+    for each in people:
+        user = await users.get_or_create(each)
         await users.set_level(user.stored_id, "verified", clock.now())
 
 
