@@ -1,22 +1,24 @@
 """Customers as their apps are: each request has a key, and is sent again with it until there is a definite answer."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx2
 
+from app.stack.problem import Problem
 from app.stack.sandbox_client import SandboxClient
 from tests.chaos.records import Asked, Records
 from tests.chaos.waiting import within
 
 _PAUSE_S = (0.1, 0.5)
 _TIMEOUT_S = 6.0
-_VERIFIED_WITHIN_S = 30.0
+_VERIFIED_WITHIN_S = 60.0
 _NOT_YET = {"idempotency-in-progress"}
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -27,10 +29,10 @@ class Customer:
     http: httpx2.AsyncClient
     random: Random
     link: str = ""
-    accounts: dict[str, str] | None = None
+    accounts: dict[str, str] = field(default_factory=dict)
 
     def account(self, currency: str) -> str:
-        return (self.accounts or {})[currency]
+        return self.accounts[currency]
 
     async def send(self, method: str, path: str, body: dict[str, Any] | None = None, key: str = "") -> httpx2.Response:
         """The first definite answer to a request; what says "later", or does not arrive, is asked for again."""
@@ -62,34 +64,52 @@ def _is_definite(answer: httpx2.Response) -> bool:
     return not (answer.status_code == 409 and answer.json().get("code") in _NOT_YET)
 
 
+class Crowd:
+    """Everybody who has come. Once they are in, they are verified and linked, with an account in USD and one in BTC."""
+
+    def __init__(self, front_url: str, sandbox: SandboxClient, seed: str, opened: AsyncExitStack) -> None:
+        self._front_url = front_url
+        self._sandbox = sandbox
+        self._seed = seed
+        self._opened = opened
+        self.people: dict[str, Customer] = {}
+
+    async def join(self, name: str) -> Customer:
+        """Somebody new, however often it takes."""
+        token = await _patiently(lambda: self._sandbox.token(name, role="customer"))
+        client = httpx2.AsyncClient(
+            base_url=self._front_url,
+            headers={"Authorization": f"Bearer {token.value}"},
+            timeout=_TIMEOUT_S,
+            trust_env=False,
+        )
+        http = await self._opened.enter_async_context(client)
+        customer = self.people[name] = Customer(name, http, Random(f"{self._seed}/{name}"))
+        await self._settle_in(customer)
+        return customer
+
+    async def _settle_in(self, customer: Customer) -> None:
+        session = (await customer.send("POST", "/v1/kyc/sessions", {})).json()
+        await _patiently(lambda: self._sandbox.approve_applicant(session["applicant_id"]))
+        await within(_VERIFIED_WITHIN_S, customer.is_verified)
+        linking = {"public_token": await _patiently(self._sandbox.public_token), "account_id": "acc-checking"}
+        customer.link = (await customer.send("POST", "/v1/bank-links", linking)).json()["id"]
+        for currency in ("USD", "BTC"):
+            opened = await customer.send("POST", "/v1/accounts", {"currency": currency})
+            customer.accounts[currency] = opened.json()["id"]
+
+
 @asynccontextmanager
-async def customers(front_url: str, sandbox_url: str, seed: str, count: int) -> AsyncIterator[list[Customer]]:
-    """So many customers, verified and linked, each with an account in USD and one in BTC."""
+async def crowd(front_url: str, sandbox_url: str, seed: str) -> AsyncIterator[Crowd]:
+    """Nobody yet."""
     async with AsyncExitStack() as opened:
         sandbox = await opened.enter_async_context(SandboxClient(sandbox_url))
-        found = []
-        for number in range(count):
-            name = f"customer-{number}"
-            token = (await sandbox.token(name, role="customer")).value
-            client = httpx2.AsyncClient(
-                base_url=front_url,
-                headers={"Authorization": f"Bearer {token}"},
-                timeout=_TIMEOUT_S,
-                trust_env=False,
-            )
-            http = await opened.enter_async_context(client)
-            found.append(Customer(name, http, Random(f"{seed}/{name}")))
-        await asyncio.gather(*(_settle_in(customer, sandbox) for customer in found))
-        yield found
+        yield Crowd(front_url, sandbox, seed, opened)
 
 
-async def _settle_in(customer: Customer, sandbox: SandboxClient) -> None:
-    session = (await customer.send("POST", "/v1/kyc/sessions", {})).json()
-    await sandbox.approve_applicant(session["applicant_id"])
-    await within(_VERIFIED_WITHIN_S, customer.is_verified)
-    linking = {"public_token": await sandbox.public_token(), "account_id": "acc-checking"}
-    customer.link = (await customer.send("POST", "/v1/bank-links", linking)).json()["id"]
-    opened = {}
-    for currency in ("USD", "BTC"):
-        opened[currency] = (await customer.send("POST", "/v1/accounts", {"currency": currency})).json()["id"]
-    customer.accounts = opened
+async def _patiently(ask: Callable[[], Awaitable[T]]) -> T:
+    while True:
+        try:
+            return await ask()
+        except Problem:
+            await asyncio.sleep(_PAUSE_S[1])

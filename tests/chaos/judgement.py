@@ -20,6 +20,7 @@ from tests.chaos.customers import Customer
 from tests.chaos.records import Asked
 from tests.chaos.stack import Stack
 
+_DECIDED = {"confirmed", "rejected", "cancelled"}
 ENDED = {"completed", "compensated"}
 _AT_ONCE = 8
 _NOT_MADE = {"Rejected", "Canceled", "Returned"}
@@ -52,9 +53,14 @@ async def judge(
     effects = await database["effects"].find({}).to_list()
     found.effects = Counter(f"{each['provider']} {each['operation']} {each['status']}" for each in effects)
     payments, sent = await _vendor_books(stack.sandbox_url)
-    found.differences.extend(_judge_bank([each for each in effects if each["provider"] == "unit"], payments, sagas))
-    found.differences.extend(_judge_chain([each for each in effects if each["provider"] == "tatum"], sent, sagas))
+    found.differences.extend(_judge_open(effects, sagas))
+    found.differences.extend(_judge_bank(_of(effects, "unit", "create_payment"), payments, sagas))
+    found.differences.extend(_judge_chain(_of(effects, "tatum", "send"), sent, sagas))
     return found
+
+
+def _of(effects: Sequence[Document], provider: str, operation: str) -> list[Document]:
+    return [each for each in effects if (each["provider"], each["operation"]) == (provider, operation)]
 
 
 def _judge_sagas(found: Judgement, sagas: Mapping[str, Document]) -> None:
@@ -112,6 +118,17 @@ async def _vendor_books(sandbox_url: str) -> tuple[list[Document], list[Document
     return payments, sent
 
 
+def _judge_open(effects: Sequence[Document], sagas: Mapping[str, Document]) -> Iterator[str]:
+    """Once a saga has ended, what became of each of its effects is known."""
+    for effect in effects:
+        if effect["status"] not in _DECIDED and sagas[effect["saga_id"]]["status"] in ENDED:
+            yield f"{_told(effect)}: its saga has ended"
+
+
+def _told(effect: Document) -> str:
+    return f"{public_id(effect['_id'])} ({effect['step']} of {public_id(effect['saga_id'])}, {effect['status']})"
+
+
 def _judge_bank(
     effects: Sequence[Document], payments: Sequence[Document], sagas: Mapping[str, Document]
 ) -> Iterator[str]:
@@ -119,9 +136,10 @@ def _judge_bank(
     by_ref: dict[str, list[Document]] = {}
     for payment in payments:
         by_ref.setdefault(payment["tags"].get("opId", ""), []).append(payment)
+    recovered = {str(saga["params"]["ref"]) for saga in sagas.values() if saga["type"] == "recovery"}
     for effect in effects:
         made = by_ref.pop(effect["_id"], [])
-        told = f"{public_id(effect['_id'])} ({effect['step']} of {public_id(effect['saga_id'])}, {effect['status']})"
+        told = _told(effect)
         moved = [payment for payment in made if payment["status"] not in _NOT_MADE]
         if len(made) > 1:
             yield f"{told}: the bank made {len(made)} payments of it"
@@ -129,11 +147,10 @@ def _judge_bank(
             yield f"{told}: the bank knows it as {[payment['id'] for payment in made]}, we as {effect['provider_ref']}"
         if effect["status"] in {"rejected", "cancelled", "planned"} and moved:
             yield f"{told}: the bank made payment {moved[0]['id']} of it, {moved[0]['status']}"
-        if effect["status"] not in {"confirmed", "rejected", "cancelled"} and _has_ended(effect, sagas):
-            yield f"{told}: its saga has ended"
         yield from (f"{told}: {each}" for payment in made for each in _unlike(effect, payment))
         done = sagas[effect["saga_id"]]["steps"].get(effect["step"], {}).get("status") == "done"
-        if done and effect["status"] == "confirmed" and not moved:
+        came_back = any(payment["id"] in recovered for payment in made)
+        if done and effect["status"] == "confirmed" and not moved and not came_back:
             yield f"{told}: the step is done, and the bank has {[payment['status'] for payment in made]}"
     for ref, made in by_ref.items():
         yield f"the bank made {len(made)} payments for {ref or 'nobody'}, of which we know nothing"
@@ -147,20 +164,13 @@ def _unlike(effect: Document, payment: Document) -> Iterator[str]:
         yield f"we asked for a {asked['direction']}, the bank made a {payment['direction']}"
 
 
-def _has_ended(effect: Document, sagas: Mapping[str, Document]) -> bool:
-    return sagas[effect["saga_id"]]["status"] in ENDED
-
-
 def _judge_chain(effects: Sequence[Document], sent: Sequence[Document], sagas: Mapping[str, Document]) -> Iterator[str]:
     """Every delivered step has a transaction of its own, with its recipient and amount, and there are no others."""
     by_hash = {each["hash"]: each for each in sent if each["kms_id"] is not None}
     for effect in effects:
-        saga = sagas[effect["saga_id"]]
-        told = f"{public_id(effect['_id'])} ({effect['step']} of {public_id(effect['saga_id'])}, {effect['status']})"
+        saga, told = sagas[effect["saga_id"]], _told(effect)
         tx_id = saga["results"].get(effect["step"], {}).get("tx_id")
         done = saga["steps"].get(effect["step"], {}).get("status") == "done"
-        if effect["status"] not in {"confirmed", "rejected", "cancelled"} and _has_ended(effect, sagas):
-            yield f"{told}: its saga has ended"
         if tx_id is None:
             if done:
                 yield f"{told}: the step is done without a transaction"

@@ -14,6 +14,9 @@ _ON_CHAIN = {"type": "address", "chain": "bitcoin", "address": ADDRESS}
 _TELLING_CENTS = ("13", "19", "29")
 """Cents by which the bank's sandbox rejects a pull, returns it while it clears, or reviews it first."""
 
+COMES_BACK_LATE = "25.17"
+"""A pull that the bank's sandbox returns after it was sent."""
+
 
 def dollars(customer: Customer) -> str:
     """An amount; now and then one whose cents mean trouble, and some that others ask for too."""

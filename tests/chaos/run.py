@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from app.plumbing.mongo import Database, connect
 from app.stack.folder import Folder
-from tests.chaos.customers import Customer, customers
+from tests.chaos.customers import Crowd, crowd
 from tests.chaos.judgement import Judgement, judge
 from tests.chaos.moments import Moment, expected
 from tests.chaos.orders import offered
@@ -56,7 +56,7 @@ async def run(options: Options, tell: Callable[[str], None]) -> Outcome:
     async with stack.running():
         settings = stack.settings
         client, database = connect(settings.mongodb_uri.get_secret_value(), settings.mongodb_database)
-        async with client, customers(stack.front_url, stack.sandbox_url, options.seed, _CUSTOMERS) as people:
+        async with client, crowd(stack.front_url, stack.sandbox_url, options.seed) as people:
             records = Records(options.folder.root / "requests.jsonl")
             try:
                 return await _Run(options, stack, database, people, records, tell).live()
@@ -72,28 +72,28 @@ class _Run:
         options: Options,
         stack: Stack,
         database: Database,
-        people: Sequence[Customer],
+        crowd: Crowd,
         records: Records,
         tell: Callable[[str], None],
     ) -> None:
         self._options = options
         self._stack = stack
         self._database = database
-        self._people = people
+        self._crowd = crowd
         self._records = records
         self._tell = tell
 
     async def live(self) -> Outcome:
-        described = (await self._people[0].send("GET", "/openapi.json")).json()
+        first, *_ = await asyncio.gather(*(self._crowd.join(f"customer-{number}") for number in range(_CUSTOMERS)))
+        described = (await first.send("GET", "/openapi.json")).json()
         makers = offered(described["paths"])
-        self._tell(f"{len(self._people)} customers; routes: {', '.join(sorted(makers))}")
+        self._tell(f"{_CUSTOMERS} customers; routes: {', '.join(sorted(makers))}")
         await self._open_with_dollars()
-        traffic = Traffic(self._people, makers, self._records, self._database, self._options.seed)
+        traffic = Traffic(self._crowd, makers, self._records, self._database, self._options.seed)
         weather = Weather(self._stack, traffic, self._tell)
         quiet_after_s = await self._rage_and_rest(traffic, weather)
         self._tell(f"quiet after {quiet_after_s:.1f} s; judging {len(self._records.all)} requests")
-        people = {customer.name: customer for customer in self._people}
-        judgement = await judge(self._stack, self._database, self._records.all, people)
+        judgement = await judge(self._stack, self._database, self._records.all, self._crowd.people)
         wires = self._stack.wires.values()
         return Outcome(
             self._options,
@@ -109,7 +109,7 @@ class _Run:
 
     async def _open_with_dollars(self) -> None:
         """Everybody has something to spend before the weather turns."""
-        for customer in self._people:
+        for customer in self._crowd.people.values():
             order = {
                 "account_id": customer.account("USD"),
                 "bank_link_id": customer.link,
@@ -122,9 +122,11 @@ class _Run:
         """How long it took, after the last blow, until nothing was in flight."""
         async with asyncio.TaskGroup() as asking:
             flowing = asking.create_task(traffic.flow(self._options.in_flight, asking))
+            growing = asking.create_task(traffic.grow(asking))
             ends_at = time.monotonic() + self._options.minutes * 60
             await weather.rage(forecast(self._options.seed, expected()), ends_at)
             flowing.cancel()
+            growing.cancel()
             await weather.calm()
             calm_at = time.monotonic()
         await self._until_quiet()

@@ -73,7 +73,8 @@ class Stack:
                     await self._until_ready()
                     yield self
             finally:
-                self.thaw_all()
+                for name in MORTALS:
+                    self.kill(name)  # asked to end, they would say goodbye over wires that are gone
                 supervisor.stop()
                 self.folder.forget_addresses()
 

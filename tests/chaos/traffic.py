@@ -2,19 +2,21 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from itertools import count
 from random import Random
 from typing import Any
 
 from pymongo.errors import PyMongoError
 
 from app.plumbing.mongo import Database
-from tests.chaos.customers import Customer
-from tests.chaos.orders import Maker
+from tests.chaos.customers import Crowd
+from tests.chaos.orders import COMES_BACK_LATE, Maker
 from tests.chaos.records import Records
 
 IN_FLIGHT = ["running", "waiting", "compensating"]
 _LOOK_S = 0.2
+_NEWCOMER_EACH_S = 5.0
 _COUNT_WITHIN_MS = 1_000
 
 
@@ -23,13 +25,14 @@ class Traffic:
 
     def __init__(
         self,
-        customers: Sequence[Customer],
+        crowd: Crowd,
         makers: Mapping[str, tuple[int, Maker]],
         records: Records,
         database: Database,
         seed: str,
     ) -> None:
-        self._customers = customers
+        self._crowd = crowd
+        self._customers = list(crowd.people.values())
         self._makers = makers
         self._records = records
         self._database = database
@@ -46,6 +49,18 @@ class Traffic:
                 self._asking += 1
                 group.create_task(self._ask_for_something())
             await asyncio.sleep(_LOOK_S)
+
+    async def grow(self, group: asyncio.TaskGroup) -> None:
+        """Somebody new now and then, whose first deposit comes back after it had settled; until cancelled."""
+        for number in count():
+            group.create_task(self._join_and_deposit(f"newcomer-{number}"))
+            await asyncio.sleep(_NEWCOMER_EACH_S)
+
+    async def _join_and_deposit(self, name: str) -> None:
+        customer = await self._crowd.join(name)
+        order = {"account_id": customer.account("USD"), "bank_link_id": customer.link, "amount": COMES_BACK_LATE}
+        self.asked["/v1/deposits"] += 1
+        await customer.ask(self._records, "/v1/deposits", order, f"{name}-first")
 
     async def _count(self) -> int:
         query: dict[str, Any] = {"status": {"$in": IN_FLIGHT}}
