@@ -157,7 +157,7 @@ def _reject_reason(request: PaymentRequest, account: Document, link: Document | 
 
 
 def shown(payment: Document) -> dict[str, Any]:
-    """The payment as a resource. The vendor's SDK insists on ``attributes.counterparty``."""
+    """The payment as a resource. The vendor's SDK insists on ``counterparty`` and ``sameDay`` of an ACH payment."""
     attributes = {
         "createdAt": rfc3339(payment["created_at"]),
         "status": payment["status"],
@@ -168,6 +168,7 @@ def shown(payment: Document) -> dict[str, Any]:
         **payment["extra"],
     }
     if payment["type"] == "achPayment":
+        attributes.setdefault("sameDay", False)
         attributes["counterparty"] = dict(payment["counterparty"])
         attributes["settlementDate"] = (payment["created_at"] + timedelta(days=1)).date().isoformat()
         attributes["expectedCompletionDate"] = (payment["created_at"] + timedelta(days=3)).date().isoformat()
