@@ -1,5 +1,7 @@
 """Whatever goes wrong with a call outside, or with the news about it, the money moves once and the saga ends."""
 
+from dataclasses import replace
+
 import pytest
 
 from app.sandbox.faults import KINDS
@@ -19,7 +21,10 @@ CALLS = (
 )
 SENDS_GO_WRONG = ("error", "rate_limit", "timeout_before", "timeout_after", "late")
 LOOKED_UP_BY = {"unit create_payment": "unit list_payments", "tatum send": "tatum kms_pending"}
+NOT_TOLD = replace(PURCHASE, ends="parked", pulls=1, sends=0)
+"""A vendor that will not tell how the pull stands: a person must look."""
 ENDS_OTHERWISE = {
+    ("unit get_payment", "decline"): NOT_TOLD,
     ("unit create_payment", "decline"): SCENARIOS["pull declined"],
     ("tatum send", "decline"): REFUND,
 }
@@ -47,7 +52,6 @@ async def run(world: World, scenario: Scenario, customer: Customer, *faults: tup
     lambda call, fault: call not in LOOKED_UP_BY and fault in {"timeout_after", "late", "slow"}, "call", "fault"
 )
 async def test_one_fault_in_one_call(calm_world: World, rich_ada: Customer, call: str, fault: str) -> None:
-    calm_world.surprises_welcome = (call, fault) == ("unit get_payment", "decline")
     await run(calm_world, ENDS_OTHERWISE.get((call, fault), PURCHASE), rich_ada, (call, fault, 1))
 
 
@@ -58,8 +62,9 @@ async def test_one_fault_in_one_call(calm_world: World, rich_ada: Customer, call
 async def test_a_fault_while_looking_for_what_became_of_a_lost_call(
     calm_world: World, rich_ada: Customer, call: str, lost: str, fault: str
 ) -> None:
-    calm_world.surprises_welcome = (call, fault) == ("unit create_payment", "decline")
-    await run(calm_world, PURCHASE, rich_ada, (call, lost, 1), (LOOKED_UP_BY[call], fault, 1))
+    not_told = replace(NOT_TOLD, pulls=lost != "timeout_before")
+    ends = not_told if (call, fault) == ("unit create_payment", "decline") else PURCHASE
+    await run(calm_world, ends, rich_ada, (call, lost, 1), (LOOKED_UP_BY[call], fault, 1))
 
 
 @pytest.mark.parametrize("fault", SENDS_GO_WRONG)
