@@ -14,7 +14,7 @@ from app.ledger.store import LedgerStore
 from app.orchestrator.commands import Situation, legal
 from app.orchestrator.effects import Effect, EffectStatus
 from app.orchestrator.flows import FLOWS
-from app.orchestrator.journal import SagaRecord, effect_id
+from app.orchestrator.journal import SagaRecord
 from app.orchestrator.lifecycle import diagram
 from app.orchestrator.operators import Order, Situations
 from app.orchestrator.progress import sentence
@@ -103,12 +103,10 @@ def _not_there(saga_id: str) -> Problem:
 def _trace(met: Situation) -> Iterator[str]:
     yield _line(met.saga)
     names = [step.name for step in met.flow.steps] if met.flow else list(met.saga.steps)
-    by_id = {effect.id: effect for effect in met.effects}
     for name in names:
-        calls = [by_id.get(effect_id(met.saga.id, name, undoing=undoing)) for undoing in (False, True)]
-        open_call = next((call for call in calls if call and call.status in _UNKNOWN), None)
-        yield _step(name, met.saga.steps.get(name), is_unknown=open_call is not None)
-        yield from (_call(call) for call in calls if call)
+        calls = [effect for effect in met.effects if effect.step == name]
+        yield _step(name, met.saga.steps.get(name), is_unknown=any(call.status in _UNKNOWN for call in calls))
+        yield from map(_call, sorted(calls, key=lambda call: call.first_sent_at))
     for account_id, amount in left_on_the_way(met.postings).items():
         yield f"on the way  {public_id(account_id)}  {amount} {amount.asset.code}"
     if commands := legal(met):
