@@ -41,6 +41,7 @@ from app.orchestrator import store as saga_store
 from app.orchestrator import treasury_store, watch_store
 from app.orchestrator.account_use import AccountUse
 from app.orchestrator.approvals import Approvals
+from app.orchestrator.arrivals import Arrivals
 from app.orchestrator.disabling import Disabling
 from app.orchestrator.driver import Driver
 from app.orchestrator.effects import Policy
@@ -60,6 +61,7 @@ from app.orchestrator.registration import Endpoints
 from app.orchestrator.replays import Replays
 from app.orchestrator.scribe import Scribe
 from app.orchestrator.starting import Flows
+from app.orchestrator.sweeping import Sweeping
 from app.orchestrator.store import SagaStore
 from app.orchestrator.treasury_store import TreasuryStore
 from app.orchestrator.watch_store import WatchStore
@@ -82,13 +84,16 @@ from app.providers.ports import VerifiesPeople
 from app.providers.registry import CAPABILITIES, Providers, open_providers
 from app.settings import Environment, LimitSetting, Settings
 from app.wallets import card_store as cards_store
+from app.wallets import address_store
 from app.wallets import store as wallet_store
+from app.wallets.address_store import AddressStore
 from app.wallets.bank_links import BankLinks
 from app.wallets.batches import Batches
 from app.wallets.card_clearing import CardClearing
 from app.wallets.card_issuing import CardIssuing
 from app.wallets.card_store import CardStore
 from app.wallets.card_use import CardUse
+from app.wallets.deposit_addresses import DepositAddresses
 from app.wallets.network_fees import NetworkFees
 from app.wallets.offered import Offered
 from app.wallets.quotes import Quotes
@@ -102,6 +107,7 @@ COLLECTIONS = (
     *treasury_store.COLLECTIONS,
     *watch_store.COLLECTIONS,
     *wallet_store.COLLECTIONS,
+    *address_store.COLLECTIONS,
     *cards_store.COLLECTIONS,
     *users_store.COLLECTIONS,
     *inbox_store.COLLECTIONS,
@@ -136,11 +142,13 @@ class Runtime:
     bank_links: BankLinks
     quotes: Quotes
     network_fees: NetworkFees
+    addresses: DepositAddresses
     orders: Orders
     onboardings: Onboardings
     cards: CardIssuing
     card_use: CardUse
     hearing: Mapping[str, Listener]
+    sweeping: Sweeping
     approvals: Approvals
     engine: Engine
     observations: Observations
@@ -228,6 +236,9 @@ async def open_runtime(
         driver = Driver(FLOWS, sagas, scribe, outside, _policies(settings), clock)
         engine = Engine(sagas, driver, telling, clock, lease_s=settings.lease_s, poll_s=settings.poll_s)
         flows = Flows(sagas, telling, clock, hints.give)
+        addresses = DepositAddresses(AddressStore(database), door, providers.receiving, clock, providers.network)
+        arrivals = Arrivals(flows, telling, ledger, addresses, providers.receiving, clock, providers.network)
+        hearing["tatum"] = arrivals.hear
         lookout = Lookout(WatchStore(database), sagas, flows, outside, door, clock, poll_s=settings.poll_s)
         limits = tuple(map(_limit, settings.limits))
         yield Runtime(
@@ -260,6 +271,7 @@ async def open_runtime(
             bank_links=bank_links,
             quotes=quotes,
             network_fees=network_fees,
+            addresses=addresses,
             orders=Orders(
                 flows,
                 ledger,
@@ -276,6 +288,9 @@ async def open_runtime(
                 door, card_records, clock, answer_s=settings.card_answer_s, limits=tuple(map(_limit, settings.limits))
             ),
             hearing=hearing,
+            sweeping=Sweeping(
+                providers.bank_events, Inbox(InboxStore(database), clock), clock, every_s=settings.sweep_s
+            ),
             approvals=Approvals(sagas, door, providers.coins),
             engine=engine,
             observations=Observations(

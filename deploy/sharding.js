@@ -34,6 +34,8 @@ const collections = [
   "treasury_inputs",
   "quotes",
   "bank_links",
+  "crypto_addresses",
+  "crypto_address_counters",
   "cards",
   "card_authorizations",
   "audit",

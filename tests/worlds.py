@@ -47,6 +47,7 @@ from app.orchestrator.starting import Asked, Flows
 from app.orchestrator.store import SagaStore
 from app.orchestrator.treasury_store import TreasuryStore
 from app.orchestrator.watch_store import WatchStore
+from app.plumbing.collections import ids_of_book
 from app.runtime import Runtime, _limit, _policies, open_runtime
 from app.settings import Settings, sandbox_addresses
 from app.wallets.opening import open_account, passing_account
@@ -87,6 +88,7 @@ class World:
         self._third_parties = third_parties
         self._open = AsyncExitStack()
         self.surprises_welcome = False
+        self._arrived: dict[str, str] = {}
         self.runtime: Runtime
         self.wallet: FastAPI
 
@@ -144,8 +146,8 @@ class World:
                 runtime.bank_links,
                 network=outside.providers.network,
                 refund_rest=self.settings.refund_hold,
-                network_fees=runtime.network_fees,
                 limits=tuple(map(_limit, self.settings.limits)),
+                network_fees=runtime.network_fees,
             ),
             onboardings=Onboardings(starting),
             approvals=Approvals(runtime.sagas, door, runtime.providers.coins),
@@ -373,6 +375,28 @@ class World:
         asked = Asked(BOOK, customer.user_id, new_id("key"), {"quote_id": quote})
         funding, destination = Funding("account", customer.dollars_id), Destination(chain=chain, address=address)
         return (await runtime.orders.trades.purchase(asked, quote, funding, destination)).id
+
+    async def receiving_address(self, account_id: str, chain: str) -> str:
+        """Where coins for that public account id are to be sent on that chain."""
+        account = await self.runtime.ledger.account(stored_id(BOOK, account_id))
+        assert account is not None
+        return (await self.runtime.addresses.address_for(BOOK, account, chain)).address
+
+    async def deposit_coins(self, customer: Customer, amount: str = "0.001", *, key: str = "") -> str:
+        """Somebody sends the customer coins, once a key; its saga's stored id, once the coins were seen."""
+        if key not in self._arrived:
+            address = await self.receiving_address(customer.coins_id, "bitcoin")
+            self._arrived[key] = await self.coins_arrive("bitcoin", address, Money.parse(amount, BTC))
+        sought = {"_id": ids_of_book(BOOK), "type": "crypto_deposit", "params.tx_id": self._arrived[key]}
+        while not (found := await self.runtime.sagas.sagas(sought, 1)):
+            assert await self.pass_on(), "the coins will never be seen"
+        return found[0].id
+
+    async def coins_arrive(self, chain: str, address: str, amount: Money) -> str:
+        """Somebody out there sends coins; the transaction's hash."""
+        body = {"chain": chain, "address": address, "amount": str(amount), "currency": amount.asset.code}
+        answer = (await self.desk.post("/control/tatum/incoming", json=body)).raise_for_status()
+        return str(answer.json()["hash"])
 
     async def with_coins(self, customer: Customer, amount: Money) -> str:
         """The public id of a new account of the customer with so much in it, which the treasury has in custody."""

@@ -71,6 +71,10 @@ def _returned_if_it_was_sent(saga: SagaRecord) -> str:
     return "returned" if "returned_at" in saga.results.get("push", {}) else "cancelled"
 
 
+def _taken_back(_saga: SagaRecord) -> str:
+    return "reorganised"
+
+
 def _cancelled(_saga: SagaRecord) -> str:
     return "cancelled"
 
@@ -93,6 +97,7 @@ WORDING: Mapping[str, Wording] = {
     ),
     "sale": Wording({"record": "pending", "convert": "converting"}, unwinding="cancelling", unwound=_cancelled),
     "deposit": Wording({"record": "pending", "collect": "collecting"}, unwinding="cancelling", unwound=_cancelled),
+    "crypto_deposit": Wording({"record": "pending", "confirm": "pending"}, unwinding="cancelling", unwound=_taken_back),
     "crypto_withdrawal": Wording(
         {"record": "pending", "charge": "pending", "deliver": "delivering"},
         unwinding="cancelling",

@@ -58,6 +58,8 @@ ROUTES = {
     "GET /v1/withdrawals/{withdrawal_id}": ("wallet:read", None),
     "POST /v1/crypto-withdrawals": ("wallet:transact", "needed"),
     "GET /v1/crypto-withdrawals/{withdrawal_id}": ("wallet:read", None),
+    "POST /v1/crypto/addresses": ("wallet:transact", None),
+    "GET /v1/crypto/addresses": ("wallet:read", None),
     "GET /v1/crypto/fees": ("wallet:read", None),
     "GET /v1/sagas/{saga_id}": ("wallet:read", None),
     "GET /v1/sagas/{saga_id}/story": ("wallet:read", None),

@@ -39,8 +39,13 @@ class Scenario:
     async def order(self, world: World, customer: Customer, key: str, quote: str = "") -> str:
         """Ask for it, under that key; the saga's stored id."""
         match self.flow:
-            case "deposit" | "withdrawal" | "crypto_withdrawal" as flow:
-                plain = {"deposit": world.deposit, "withdrawal": world.withdraw, "crypto_withdrawal": world.send_coins}
+            case "deposit" | "withdrawal" | "crypto_withdrawal" | "crypto_deposit" as flow:
+                plain = {
+                    "deposit": world.deposit,
+                    "withdrawal": world.withdraw,
+                    "crypto_withdrawal": world.send_coins,
+                    "crypto_deposit": world.deposit_coins,
+                }
                 return await plain[flow](customer, self.amount, key=key)
             case "sale":
                 return await world.sell(customer, self.amount, key=key, quote=quote)
@@ -96,6 +101,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "onboarding": Scenario("onboarding", "912345678", "completed"),
     "onboarding, refused by the vendor": Scenario("onboarding", "912345678", "rejected", verdict="RED"),
     "onboarding, refused by the bank": Scenario("onboarding", "000000001", "rejected"),
+    "coins from outside": Scenario("crypto_deposit", "0.001", "completed", sends=1, coins="0.01100000"),
     "coins to an address": Scenario("crypto_withdrawal", "0.001", "completed", sends=1, coins="0.00898328"),
     "coins to an address, declined": Scenario("crypto_withdrawal", "0.001", "cancelled", declined=NO_SEND),
     "withdrawal": Scenario("withdrawal", "100.00", "completed", refunds=1, dollars="400.00"),

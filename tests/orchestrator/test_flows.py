@@ -95,6 +95,19 @@ GOLDEN = {
         "accepted-request, done record, sending push, failed push, undone record, compensated",
         "hold push.sending push.refused",
     ),
+    "coins to an address": (
+        f"accepted-request, done record, done charge, {_DELIVER}, completed",
+        f"hold charge.charged {_DELIVERED}",
+    ),
+    "coins to an address, declined": (
+        "accepted-request, done record, done charge, sending deliver, failed deliver, undone charge, undone record, "
+        "compensated",
+        "hold charge.charged deliver.sending deliver.refused charge.given-back",
+    ),
+    "coins from outside": (
+        "accepted-request, done record, done confirm, completed",
+        "record.seen confirm.confirmed confirm.credited",
+    ),
     "withdrawal declined": (
         "accepted-request, done record, sending push, failed push, undone record, compensated",
         "hold push.sending push.refused",

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from app.orchestrator.flows.crypto_deposit import CRYPTO_DEPOSIT
 from app.orchestrator.flows.crypto_withdrawal import CRYPTO_WITHDRAWAL
 from app.orchestrator.flows.deposit import DEPOSIT
 from app.orchestrator.flows.onboarding import ONBOARDING
@@ -13,6 +14,6 @@ from app.orchestrator.saga import Saga
 
 FLOWS: Mapping[tuple[str, int], Saga] = {
     (flow.name, flow.version): flow
-    for flow in (PURCHASE, SALE, DEPOSIT, WITHDRAWAL, CRYPTO_WITHDRAWAL, RECOVERY, ONBOARDING)
+    for flow in (PURCHASE, SALE, DEPOSIT, WITHDRAWAL, CRYPTO_WITHDRAWAL, CRYPTO_DEPOSIT, RECOVERY, ONBOARDING)
 }
 """Every definition a running saga may be pinned to."""

@@ -1,0 +1,125 @@
+"""Coins that arrive: an event of the vendor's says where to look, and what the chain says is booked.
+
+Every payment to an address of ours becomes one saga, its id derived from chain, transaction and place within it: told
+twice, from the pool and from a block, or found by looking, it is one deposit. What arrives in an asset that nobody
+knows, or at an address that is nobody's, is kept as a case.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+
+from app.clock import Clock
+from app.errors import StaleGuard
+from app.identity.principals import DEFAULT_TENANT
+from app.ids import book_of, derived_id, stored_id
+from app.ledger.accounts import main_account
+from app.ledger.changes import ABSENT, Change, Companion
+from app.ledger.store import LedgerStore
+from app.orchestrator.flows.chain import TATUM
+from app.orchestrator.flows.crypto_deposit import CRYPTO_DEPOSIT, CryptoDeposit
+from app.orchestrator.scribe import Door
+from app.orchestrator.starting import Asked, Flows
+from app.providers.chain_ports import Paid, ReceivesCoins
+from app.providers.tatum.chains import Network, chain_of_id
+from app.wallets.deposit_addresses import DepositAddress, DepositAddresses
+
+log = structlog.get_logger()
+
+_INCOMING = "INCOMING_"
+CASE_KIND = "unclaimed-coins"
+
+
+class Arrivals:
+    """Hears of coins, and starts their deposits."""
+
+    def __init__(
+        self,
+        flows: Flows,
+        door: Door,
+        ledger: LedgerStore,
+        addresses: DepositAddresses,
+        receiving: ReceivesCoins,
+        clock: Clock,
+        network: Network,
+    ) -> None:
+        self._flows = flows
+        self._door = door
+        self._ledger = ledger
+        self._addresses = addresses
+        self._receiving = receiving
+        self._clock = clock
+        self._network: Network = network
+
+    async def hear(self, type_: str, refs: list[str], payload: Mapping[str, Any]) -> bool | None:
+        """An event of Tatum. None: not about coins that came in; False: not in a block yet, so to be asked again."""
+        tx_id = next((ref.removeprefix(f"{TATUM}:tx:") for ref in refs if ref.startswith(f"{TATUM}:tx:")), None)
+        if not type_.startswith(_INCOMING) or tx_id is None:
+            return None
+        chain = chain_of_id(str(payload.get("chain")), self._network)
+        if chain is None:
+            await self._keep_case(str(payload.get("chain")), tx_id, payload)
+            return True
+        found = await self._receiving.transaction(chain.name, tx_id)
+        if found is None or found.status == "pending":
+            return False
+        claimed = [await self._claim(chain.name, tx_id, paid) for paid in found.paid]
+        if not any(claimed) and found.status == "mined":
+            await self._keep_case(chain.name, tx_id, payload)
+        return True
+
+    async def _claim(self, chain: str, tx_id: str, paid: Paid) -> bool:
+        """Start the deposit of one receiver's line, if the address is one of ours."""
+        owner = await self._addresses.owner_of(chain, paid.to)
+        if owner is None:
+            return False
+        params = CryptoDeposit(
+            chain=chain,
+            tx_id=tx_id,
+            place=paid.place,
+            address=owner.address,
+            amount=paid.amount,
+            account_id=await self._account_for(owner, paid),
+        )
+        content = params.model_dump(mode="json", exclude={"account_id"})
+        asked = Asked(book_of(owner.id), owner.user_id, f"{chain}:{tx_id}:{paid.place}", content)
+
+        async def prepare(_saga_id: str) -> CryptoDeposit:
+            return params
+
+        await self._flows.start(CRYPTO_DEPOSIT, asked, prepare)
+        return True
+
+    async def _account_for(self, owner: DepositAddress, paid: Paid) -> str:
+        """The address's own account, or the customer's main one of another asset that came to the same address."""
+        account = await self._ledger.account(owner.account_id)
+        if account is not None and account.asset == paid.amount.asset:
+            return owner.account_id
+        book = book_of(owner.id)
+        main = main_account(book, owner.user_id, paid.amount.asset)
+        if await self._ledger.account(main.id) is None:
+            await self._door.submit(Change(book, openings=(main,)))
+        return main.id
+
+    async def _keep_case(self, chain: str, tx_id: str, payload: Mapping[str, Any]) -> None:
+        """Coins that nobody can be given: a person looks. Whose they are is not known, so neither is a tenant."""
+        case = {
+            "book": DEFAULT_TENANT,
+            "kind": CASE_KIND,
+            "user_id": None,
+            "chain": chain,
+            "ref": f"{TATUM}:tx:{tx_id}",
+            "asset": payload.get("asset") or payload.get("currency"),
+            "status": "open",
+            "opened_at": self._clock.now(),
+            "version": 1,
+        }
+        case_id = stored_id(DEFAULT_TENANT, derived_id("cas", chain, tx_id))
+        try:
+            await self._door.submit(
+                Change(DEFAULT_TENANT, companions=(Companion("cases", case_id, ABSENT, case),), fact=True)
+            )
+        except StaleGuard:
+            return
+        log.warning("coins-unclaimed", reason=chain)
