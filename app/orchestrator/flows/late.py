@@ -1,4 +1,11 @@
-"""What a recovery is told, and what each kind of late event must know to recover from it."""
+"""Recovery: something happened after the end. What it is is fetched, booked as the fact it is, and put before a person.
+
+It is opened by a watch that has tripped, or by an effect that exists although it was concluded that it does not; by the
+same observation twice, once. A case opens with it. While the saga concerned is still going, the recovery lets it go on:
+it may take the event into account itself (a refund that was not sent is not needed any more), and says so by tripping
+the watch. When it has ended, or stands parked, what happened is booked here, and where the customer's bank has taken
+money back, their account is frozen in the same commit.
+"""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
