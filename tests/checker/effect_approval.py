@@ -19,6 +19,9 @@ from tests.checker.effect_world import Setup, State
 class _Asking:
     """The approvals' way to the effects, to the door and to the queue."""
 
+    def __init__(self, operation: PendingSend) -> None:
+        self._operation = operation
+
     async def effects_where(self, query: Mapping[str, Any], limit: int) -> list[Effect]:
         return cast("list[Effect]", await ask("effects", query))
 
@@ -27,7 +30,7 @@ class _Asking:
         return Posted((), {})
 
     async def pending_send(self, pending_id: str) -> PendingSend:
-        return pending(pending_id)
+        return self._operation
 
 
 class Daemon:
@@ -57,22 +60,28 @@ class Daemon:
         if self._setup.approves is not None:
             yes = self._setup.approves(record, ref)
             return self._records.number(replace(record, approved_ref=ref, version=record.version + 1)) if yes else None
-        asking = _Asking()
-        approvals = Approvals(cast("SagaStore", asking), asking, cast("SendsCoins", asking))
-        answers: list[tuple[int, Any]] = []
-        while True:
-            try:
-                reached = replay(approvals.approve(ref), 0, answers, TickingClock())
-            except ApprovalRefused:
-                return None
-            if isinstance(reached, Finished):
-                return self._records.number(record)
-            if reached.kind == "effects":
-                answers.append((0, [record] if _matches(record, reached.about) else []))
-            else:
-                companion = reached.about.companions[0]
-                record = effect_from({"_id": companion.id, **companion.document})
-                answers.append((0, None))
+        after = approved(record, pending(ref))
+        return None if after is None else self._records.number(after)
+
+
+def approved(effect: Effect, operation: PendingSend) -> Effect | None:
+    """What the product's approvals make of an effect, asked for an operation; None where they say no."""
+    asking = _Asking(operation)
+    approvals = Approvals(cast("SagaStore", asking), asking, cast("SendsCoins", asking))
+    answers: list[tuple[int, Any]] = []
+    while True:
+        try:
+            reached = replay(approvals.approve(operation.id), 0, answers, TickingClock())
+        except ApprovalRefused:
+            return None
+        if isinstance(reached, Finished):
+            return effect
+        if reached.kind == "effects":
+            answers.append((0, [effect] if _matches(effect, reached.about) else []))
+        else:
+            companion = reached.about.companions[0]
+            effect = effect_from({"_id": companion.id, **companion.document})
+            answers.append((0, None))
 
 
 def _matches(effect: Effect, query: Mapping[str, Any]) -> bool:

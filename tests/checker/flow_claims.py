@@ -1,0 +1,154 @@
+"""What must hold of a whole saga: money, or coins, or coins and a receivable; never twice, never neither."""
+
+from collections import Counter, defaultdict
+
+from app.ledger.accounts import CUSTOMER, RECEIVABLE
+from app.orchestrator.flows import chart
+from app.orchestrator.lifecycle import COMPLETED, ENDS, PARKED
+from app.orchestrator.saga import Saga
+from app.orchestrator.watches import WATCHES, WatchStatus
+from tests.checker.flow_moves import FlowMoves
+from tests.checker.flow_orders import Order, Wealth, account_of, assets
+from tests.checker.flow_ports import Thing
+from tests.checker.flow_world import BOOK, World
+from tests.checker.search import Counterexample, Explored, Problem, Search
+
+VOID = ("rejected", "returned", "gone", "reverted", "denied")
+_ON_CHAIN = ("broadcast", "mined")
+
+TWICE = "nothing is made twice"
+LEFT = "nothing is left on the way"
+HELD = "nothing is left held"
+BOOKS = "the books say what the bank and the chain have"
+WEALTH = "the customer has what was agreed, or what they had"
+
+
+def broken(order: Order, start: World, world: World) -> str | None:
+    """The first claim that does not hold in the world."""
+    if _made_twice(world):
+        return TWICE
+    return _broken_at_the_end(order, start, world) if world.saga.state in (*ENDS, PARKED) else None
+
+
+def _broken_at_the_end(order: Order, start: World, world: World) -> str | None:
+    state, left = world.saga.state, world.left_on_the_way()
+    if _away(start, world) and not left and not _moving(world):
+        return f"{BOOKS}: {_away(start, world)}"
+    if state == PARKED:
+        return None
+    if left:
+        return f"{LEFT}: {', '.join(left)}"
+    if any(each.remaining for each in world.holds.values()):
+        return HELD
+    agreed = (order.inside, order.outside) if state == COMPLETED else ({}, {})
+    has = (_inside(start, world), _outside(world, order))
+    return None if has == tuple({k: v for k, v in each.items() if v} for each in agreed) else f"{WEALTH}: {has}"
+
+
+def _booked(world: World) -> tuple[Thing, ...]:
+    """The things as the books must have them: what came back later is still a watch's to book."""
+    watched = {
+        document["ref"].rpartition(":")[2]
+        for (collection, _), document in world.documents.items()
+        if collection == WATCHES and document["status"] == WatchStatus.OPEN.value
+    }
+    return tuple(
+        each._replace(stage="sent") if each.stage == "returned" and f"#{number}" in watched else each
+        for number, each in enumerate(world.things)
+    )
+
+
+def _made_twice(world: World) -> bool:
+    alive = [each for each in _booked(world) if each.stage not in VOID]
+    made = Counter(each.key for each in alive if each.key)
+    signed = sum(each.kind == "send" and each.stage != "queued" for each in alive)
+    return signed > 1 or any(count > 1 for count in made.values())
+
+
+def _moving(world: World) -> bool:
+    """Whether a third party still has something under way, which whoever looks at the parked saga will see end."""
+    return any(each.stage in {"pending", "queued", "approved", "broadcast"} for each in world.things)
+
+
+def _away(start: World, world: World) -> dict[str, int]:
+    """By how much the books of our bank and our custody differ from what bank and chain have moved."""
+    moved: defaultdict[str, int] = defaultdict(int)
+    for thing in _booked(world):
+        moved[_asset(thing)] += _brought(thing)
+    for thing in start.things:
+        moved[_asset(thing)] -= _brought_then(thing)
+    booked: dict[str, int] = {}
+    for asset in assets():
+        for account in (chart.bank(BOOK, asset), chart.custody(BOOK, asset)):
+            booked[asset.code] = booked.get(asset.code, 0) + account_of(start, account) - account_of(world, account)
+    return {code: booked.get(code, 0) - moved.get(code, 0) for code in booked if booked[code] != moved.get(code, 0)}
+
+
+def _brought(thing: Thing) -> int:
+    """What a thing has brought us, in minor units."""
+    if thing.kind == "payment":
+        return 0 if thing.stage in VOID else _signed(thing)
+    if thing.kind == "send":
+        return -(thing.facts[2] if thing.stage == "mined" else 0) - (thing.stage in {"mined", "reverted"})
+    return int(thing.facts[2]) if thing.kind == "incoming" and thing.stage == "deep" else 0
+
+
+def _brought_then(thing: Thing) -> int:
+    """What one that was there before had brought us before: a payment had settled."""
+    return _signed(thing) if thing.kind == "payment" else 0
+
+
+def _signed(thing: Thing) -> int:
+    return int(thing.facts[1]) if thing.facts[0] == "Debit" else -int(thing.facts[1])
+
+
+def _asset(thing: Thing) -> str:
+    places = {"payment": 2, "send": 3, "incoming": 3}
+    return str(thing.facts[places[thing.kind]]) if thing.kind in places else ""
+
+
+def _inside(start: World, world: World) -> Wealth:
+    """What the customer has here, what they owe us taken off."""
+    wealth: Counter[str] = Counter()
+    for account in world.accounts.values():
+        if account.role in {CUSTOMER, RECEIVABLE}:
+            before = start.accounts.get(account.id)
+            wealth[account.asset.code] += account.balance - (before.balance if before else 0)
+    return {code: minor for code, minor in wealth.items() if minor}
+
+
+def _outside(world: World, order: Order) -> Wealth:
+    wealth: Counter[str] = Counter()
+    for thing in _booked(world):
+        if thing.kind == "payment":
+            wealth[thing.facts[2]] -= _brought(thing)
+        elif thing.kind == "send" and thing.stage == "mined":
+            wealth[thing.facts[3]] += int(thing.facts[2])
+    for thing in order.things:
+        wealth[_asset(thing)] += _brought_then(thing)
+    return {code: minor for code, minor in wealth.items() if minor}
+
+
+def check(order: Order, flow: Saga, *, attempts_max: int) -> Explored | Counterexample:
+    """Search the whole world of one order of that flow, each of whose calls is made at most so often."""
+    moves = FlowMoves(order, flow, attempts_max)
+    start = moves.start()
+    before = order.world()
+
+    def shown(world: World) -> str:
+        things = ", ".join(f"#{n} {each.kind} {each.stage}" for n, each in enumerate(world.things)) or "nothing"
+        return f"{world.saga.state:<20} {things}"
+
+    def ended(world: World) -> str | None:
+        return world.saga.state if world.saga.state in (*ENDS, PARKED) else None
+
+    return Search(
+        Problem(
+            start=start,
+            moves=moves,
+            broken=lambda world: broken(order, before, world),
+            ended=ended,
+            key=lambda world: world.key,
+            shown=shown,
+        )
+    ).run()
