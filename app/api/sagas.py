@@ -18,9 +18,11 @@ from app.clock import rfc3339
 from app.errors import Missing, Overloaded, TooManyStreams
 from app.identity.principals import Principal
 from app.ids import public_id, stored_id
+from app.ledger.documents import transaction_from
 from app.orchestrator.flows import FLOWS
 from app.orchestrator.journal import SagaRecord
 from app.orchestrator.progress import current_step, postings_by_step, sentence, steps_of
+from app.orchestrator.story import moved, summary
 from app.runtime import Runtime
 
 router = APIRouter(prefix="/v1/sagas", tags=["sagas"], route_class=StrictRoute)
@@ -77,6 +79,7 @@ class PostingView(BaseModel):
     transaction_id: str
     kind: str
     status: str
+    sentence: str
     legs: list[LegView]
 
     @classmethod
@@ -85,6 +88,7 @@ class PostingView(BaseModel):
             transaction_id=public_id(transaction["_id"]),
             kind=transaction["kind"],
             status=transaction["status"],
+            sentence=moved(transaction_from(transaction)),
             legs=[
                 LegView(
                     account_id=public_id(leg["account_id"]),
@@ -106,10 +110,11 @@ class SentenceView(BaseModel):
 
 
 class StoryView(BaseModel):
-    """The run in sentences, and the postings beside each step."""
+    """The run in one sentence and in many, and the postings beside each step."""
 
     id: str
     status: str
+    summary: str
     story: list[SentenceView]
     postings: dict[str, list[PostingView]]
 
@@ -126,10 +131,13 @@ async def tell_saga(saga_id: SagaId, caller: Reader, runtime: CurrentRuntime) ->
     saga = await _own(runtime, caller, saga_id)
     events = await runtime.sagas.events(saga.id, 0, _EVENTS_MAX)
     flow = FLOWS[saga.type, saga.def_version]
-    postings = postings_by_step(await runtime.ledger.transactions_of_saga(saga.id))
+    transactions = await runtime.ledger.transactions_of_saga(saga.id)
+    postings = postings_by_step(transactions)
+    effects = await runtime.sagas.effects_of(saga.id)
     return StoryView(
         id=saga_id,
         status=saga.status,
+        summary=summary(saga, effects, [transaction_from(each) for each in transactions]),
         story=[
             SentenceView(at=event["at"], step=event["step"], sentence=sentence(flow, saga.params, event))
             for event in events

@@ -19,6 +19,7 @@ from app.orchestrator.lifecycle import diagram
 from app.orchestrator.operators import Order, Situations
 from app.orchestrator.progress import sentence
 from app.orchestrator.store import SagaStore
+from app.orchestrator.story import summary
 from app.orchestrator.transit import left_on_the_way
 from app.plumbing.mongo import connect
 from app.runtime import open_runtime
@@ -56,7 +57,8 @@ async def told(settings: Settings, book: str, saga_id: str) -> list[str]:
     async with _stores(settings) as (sagas, situations):
         met = await _situation(situations, book, saga_id)
         events = await sagas.events(met.saga.id, 0, _EVENTS_MAX)
-        return [_line(met.saga), *(f"{rfc3339(event['at'])}  {_sentence(met, event)}" for event in events)]
+        told = [f"{rfc3339(event['at'])}  {_sentence(met, event)}" for event in events]
+        return [_line(met.saga), *told, summary(met.saga, met.effects, met.postings)]
 
 
 async def commanded(settings: Settings, order: Order, reason: str, key: str) -> list[str]:

@@ -54,8 +54,10 @@ async def test_a_refund_that_was_refused_is_shown_with_its_calls_and_given_up(
     assert (await calm_world.audit()).breaks == []
     assert await calm_world.available(await calm_world.passing_account(rich_ada)) != "0.00"
     history = await told(settings, BOOK, public)
-    assert "By cli:" in history[-2]
-    assert history[-2].endswith("she keeps them here")
+    assert "By cli:" in history[-3]
+    assert history[-3].endswith("she keeps them here")
+    assert history[-1].startswith("Purchase: cancelled after ")
+    assert history[-1].endswith("with 5 calls outside and 14 postings.")
 
 
 async def test_what_is_not_there_is_told_in_a_sentence(calm_world: World) -> None:
