@@ -1,5 +1,7 @@
 """What a withdrawal on a chain is charged for the network: in what is withdrawn, at the rates of the moment."""
 
+from fractions import Fraction
+
 from app.errors import ChainUnsupported, ProviderUnavailable
 from app.money import USD, Money
 from app.providers.outcomes import ProviderOutcome
@@ -35,4 +37,4 @@ class NetworkFees:
             dear, cheap = await self._rates.rate(estimate.asset, USD), await self._rates.rate(amount.asset, USD)
         except ProviderOutcome as outcome:
             raise ProviderUnavailable(outcome.provider) from outcome
-        return cost_of(estimate, amount.asset, dear / cheap)
+        return cost_of(estimate, amount.asset, Fraction(dear) / Fraction(cheap))

@@ -27,11 +27,11 @@ def proceeds_of(coins: Money, currency: Asset, price: Decimal) -> Money:
     return Money(exact.numerator // exact.denominator, currency)
 
 
-def cost_of(coins: Money, currency: Asset, price: Decimal) -> Money:
+def cost_of(coins: Money, currency: Asset, price: Decimal | Fraction) -> Money:
     """What those coins are charged at."""
     exact = _value(coins, currency, price)
     return Money(-(-exact.numerator // exact.denominator), currency)
 
 
-def _value(coins: Money, currency: Asset, price: Decimal) -> Fraction:
+def _value(coins: Money, currency: Asset, price: Decimal | Fraction) -> Fraction:
     return Fraction(coins.minor, coins.asset.one) * Fraction(price) * currency.one
