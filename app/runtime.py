@@ -63,6 +63,7 @@ from app.orchestrator.scribe import Scribe
 from app.orchestrator.starting import Flows
 from app.orchestrator.sweeping import Sweeping
 from app.orchestrator.store import SagaStore
+from app.orchestrator.sweeping import Sweeping
 from app.orchestrator.treasury_store import TreasuryStore
 from app.orchestrator.watch_store import WatchStore
 from app.outbox import store as outbox_store
@@ -222,8 +223,10 @@ async def open_runtime(
         measuring = MeasuringDoor(door, measures)
         card_records = CardStore(database)
         cards = CardIssuing(door, ledger, card_records, users, providers.cards, clock)
-        clearing = CardClearing(door, ledger, card_records, providers.cards, cards)
-        hearing: dict[str, Listener] = {"unit": clearing.hear, "plaid": bank_links.hear}
+        hearing: dict[str, Listener] = {
+            "unit": CardClearing(door, ledger, card_records, providers.cards, cards).hear,
+            "plaid": bank_links.hear,
+        }
         telling = TellingDoor(measuring, ledger, clock, written.give)
         audit = TrailStore(database)
         trail = Trail(telling, audit, clock)

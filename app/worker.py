@@ -26,6 +26,7 @@ async def run(runtime: Runtime) -> None:
         await _fund_sandbox(runtime)
     log.info("worker-started")
     async with asyncio.TaskGroup() as group:
+        group.create_task(kept_up("sweeping", runtime.sweeping.run), name="sweeping")
         group.create_task(kept_up("sagas", runtime.engine.run), name="sagas")
         group.create_task(kept_up("inbox", runtime.observations.run), name="inbox")
         group.create_task(kept_up("watches", runtime.lookout.run), name="watches")
@@ -54,6 +55,7 @@ def stop(runtime: Runtime) -> None:
     runtime.observations.close()
     runtime.lookout.close()
     runtime.expiry.close()
+    runtime.sweeping.close()
     runtime.hints.close()
     runtime.publication.close()
     runtime.courier.close()

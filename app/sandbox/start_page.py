@@ -29,6 +29,15 @@ _CONTROLS = (
     ("POST /control/tatum/drop | replace | fail", "{hash}: a transaction that is broadcast and not in a block yet"),
     ("POST /control/tatum/reorg", "{hash, lost?}: its block is gone; it is mined again, unless lost"),
     ("POST /control/sumsub/review", "{applicant_id, reviewAnswer: GREEN | RED, reviewRejectType?}"),
+    (
+        "POST /control/sumsub/person",
+        "{applicant_id, info}: who they turn out to be; tin decides how the bank takes them",
+    ),
+    ("POST /control/sumsub/share-token", "{external_user_id}: of somebody whom another company has verified"),
+    ("POST /control/plaid/login", "{item_id, required}: the bank wants a new login of its customer, or has had it"),
+    ("POST /control/unit/card-request", "{card_id, amount, linked?}: a merchant asks for so many cents"),
+    ("POST /control/unit/card-clearing", "{card_id, amount, authorization_id?, direction?}: they take, or give back"),
+    ("POST /control/unit/card-cancel", "{authorization_id}: they give it up, or it expires"),
     ("POST /control/reset", "forget everything but signing keys"),
     ("GET /control/{vendor}/calls", "what the vendor was asked, oldest first"),
     ("GET /control/{vendor}/book", "what the vendor holds"),
@@ -63,8 +72,14 @@ _KMS_RULE = (
     "A send through KMS is signed only after the wallet answered the approval question with 2xx; five refusals "
     "(403) fail it. Deleting it after that answer does not stop it: the daemon has signed."
 )
+_PERSON_RULE = (
+    "Whoever applies is approved, but for the numbers 000000001 (denied), ...2, ...3 and ...6 (awaiting documents) "
+    "and ...4 (pending review); /sandbox/applications/{id}/approve and deny decide those."
+)
 _FACTS = (
     ("Unit", "Deposit account 10 of customer 7 is open and full."),
+    ("Unit", _PERSON_RULE),
+    ("Unit", "A question about a card that is not answered within two seconds is declined."),
     (
         "Plaid",
         "The institution has the accounts acc-checking (mask 0000) and acc-savings (mask 1111, 200.00 available).",
