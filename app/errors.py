@@ -256,12 +256,16 @@ class AccountNotEmpty(Conflict):
 
 
 class AccountInUse(Conflict):
-    """Something that is still running will come back to the account."""
+    """Something that is still running, or may yet be taken back, will come back to the account."""
 
     code = "account-in-use"
 
     def __init__(self, account_id: str, saga_id: str) -> None:
-        super().__init__("A flow that touches the account is still running.", account_id=account_id, saga_id=saga_id)
+        super().__init__(
+            "A flow that touches the account is still running, or may yet be taken back.",
+            account_id=account_id,
+            saga_id=saga_id,
+        )
 
 
 class StaleVersion(Conflict):

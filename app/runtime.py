@@ -61,7 +61,6 @@ from app.orchestrator.registration import Endpoints
 from app.orchestrator.replays import Replays
 from app.orchestrator.scribe import Scribe
 from app.orchestrator.starting import Flows
-from app.orchestrator.sweeping import Sweeping
 from app.orchestrator.store import SagaStore
 from app.orchestrator.sweeping import Sweeping
 from app.orchestrator.treasury_store import TreasuryStore
@@ -269,7 +268,7 @@ async def open_runtime(
                 limits=limits,
             ),
             batches=Batches(door),
-            acts=Acts(AuditedDoor(door, trail), ledger, clock, AccountUse(sagas).require_unused),
+            acts=Acts(AuditedDoor(door, trail), ledger, clock, AccountUse(sagas, WatchStore(database)).require_unused),
             expiry=Expiry(door, ledger, clock, poll_s=settings.poll_s),
             bank_links=bank_links,
             quotes=quotes,

@@ -104,7 +104,7 @@ def next_look(created_at: datetime, until: datetime, now: datetime) -> datetime 
     """
     if now >= until:
         return None
-    return min(now + max(now - created_at, (until - created_at) / _LOOKS_PER_WINDOW_MAX), until)
+    return min(now + max(now - created_at, (until - created_at) // _LOOKS_PER_WINDOW_MAX), until)
 
 
 def looked(watch: WatchRecord, now: datetime) -> Companion:

@@ -2,6 +2,10 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
+from app.errors import AccountInUse
+from app.orchestrator.account_use import AccountUse
 from app.orchestrator.flows.ach import RETURN_WINDOW
 from app.orchestrator.flows.chain import REORG_WINDOW
 from app.orchestrator.watch_store import WatchStore
@@ -15,7 +19,7 @@ from app.orchestrator.watches import (
     watch_companion,
     watch_from,
 )
-from tests.worlds import Customer, World
+from tests.worlds import BOOK, Customer, World
 
 BEGAN = datetime(2026, 11, 20, 5, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -78,3 +82,18 @@ def test_of_two_who_would_book_what_happened_one_finds_the_watch_changed() -> No
     watch = stored(BEGAN + DAY)
     assert tripped(watch).guard == {"version": 1}
     assert tripped(watch).document == {"status": "tripped", "look_at": None, "version": 2}
+
+
+async def test_an_account_whose_money_may_be_taken_back_is_not_closed(calm_world: World, rich_ada: Customer) -> None:
+    world = calm_world
+    account = await world.runtime.ledger.account(f"{BOOK}/{rich_ada.dollars_id}")
+    assert account is not None
+    use = AccountUse(world.runtime.sagas, WatchStore(world.runtime.database))
+    await use.require_unused(account)
+    await world.deposit(rich_ada, "12.00")
+    await world.settle()
+    with pytest.raises(AccountInUse):
+        await use.require_unused(account)
+    world.clock.advance(RETURN_WINDOW.total_seconds())
+    await world.runtime.lookout.sweep()
+    await use.require_unused(account)
