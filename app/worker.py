@@ -34,7 +34,7 @@ async def run(runtime: Runtime) -> None:
         group.create_task(runtime.hints.listen(lambda _: _look(runtime)), name="hints")
         group.create_task(runtime.publication.run(), name="publication")
         group.create_task(runtime.courier.run(), name="courier")
-        group.create_task(runtime.written.listen(lambda _: runtime.publication.hint()), name="written")
+        group.create_task(runtime.written.listen(lambda _: _tell(runtime)), name="written")
 
 
 async def serve(settings: Settings) -> None:
@@ -60,6 +60,11 @@ def stop(runtime: Runtime) -> None:
     runtime.publication.close()
     runtime.courier.close()
     runtime.written.close()
+
+
+def _tell(runtime: Runtime) -> None:
+    runtime.publication.hint()
+    runtime.courier.hint()
 
 
 def _look(runtime: Runtime) -> None:
