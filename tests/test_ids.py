@@ -1,8 +1,11 @@
+from base64 import b32encode, b32hexencode
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.ids import book_of, derived_id, is_book, is_public_id, new_id, public_id, stored_id
+from app.ids import _SORTING, _USUAL, _letters, book_of, derived_id, is_book, is_public_id, new_id, public_id, stored_id
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
@@ -16,6 +19,13 @@ def test_fresh_ids_differ_and_say_what_they_name() -> None:
 def test_fresh_ids_sort_as_they_were_made() -> None:
     ids = [new_id("txn") for _ in range(5_000)]
     assert ids == sorted(ids)
+
+
+@pytest.mark.parametrize(("pairs", "encode"), [(_USUAL, b32encode), (_SORTING, b32hexencode)], ids=["derived", "fresh"])
+def test_letters_are_those_of_the_standard(pairs: tuple[str, ...], encode: Callable[[bytes], bytes]) -> None:
+    for number in (0, 1, 2**127, 2**128 - 1, 0x0123456789ABCDEFFEDCBA9876543210):
+        sixteen = number.to_bytes(16)
+        assert _letters(sixteen, pairs) == encode(sixteen).decode().rstrip("=").lower()
 
 
 def test_a_derived_id_is_always_the_same() -> None:

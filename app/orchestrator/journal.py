@@ -67,14 +67,18 @@ class Event:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
+_FIELDS = SagaRecord.__dataclass_fields__.keys()
+_READ_AS_THEY_ARE = tuple(_FIELDS - {"id", "waits", "generations"})
+_WRITTEN_AS_THEY_ARE = tuple(_FIELDS - {"id", "waits", "fence"})
+
+
 def saga_from(document: Document) -> SagaRecord:
     """A saga as read. One that was written before there were generations has had none."""
-    names = SagaRecord.__dataclass_fields__.keys() - {"id", "waits", "generations"}
     return SagaRecord(
         id=document["_id"],
         waits=tuple(document["waits"]),
         generations=document.get("generations", {}),
-        **{name: document[name] for name in names},
+        **{name: document[name] for name in _READ_AS_THEY_ARE},
     )
 
 
@@ -83,8 +87,7 @@ def saga_document(saga: SagaRecord, *, released: bool) -> Document:
 
     ``fence`` and ``woken_at`` are left alone: claiming and waking write them directly.
     """
-    names = SagaRecord.__dataclass_fields__.keys() - {"id", "waits", "fence"}
-    document: Document = {name: getattr(saga, name) for name in names}
+    document: Document = {name: getattr(saga, name) for name in _WRITTEN_AS_THEY_ARE}
     document.update(waits=list(saga.waits), status=saga.status)
     if released:
         document["lease_until"] = _LONG_AGO
@@ -95,7 +98,8 @@ def birth(saga: SagaRecord, events: tuple[Event, ...]) -> tuple[Companion, ...]:
     """The companions that bring a saga into the world."""
     born = replace(saga, events=len(events))
     document = {**saga_document(born, released=True), "fence": 0, "book": saga.id.partition("/")[0]}
-    return (Companion(SAGAS, saga.id, ABSENT, document), *_event_companions(saga, events), *notifications(None, born))
+    told = (*_event_companions(saga, saga.events, events), *notifications(None, born))
+    return (Companion(SAGAS, saga.id, ABSENT, document), *told)
 
 
 def progress(
@@ -105,19 +109,18 @@ def progress(
     moved = replace(after, version=before.version + 1, events=before.events + len(events))
     guard = {"version": before.version, "fence": before.fence}
     saga = Companion(SAGAS, before.id, guard, saga_document(moved, released=released))
-    told = notifications(before, moved)
-    return (saga, *_event_companions(replace(after, events=before.events), events), *told)
+    return (saga, *_event_companions(moved, before.events, events), *notifications(before, moved))
 
 
-def _event_companions(saga: SagaRecord, events: tuple[Event, ...]) -> tuple[Companion, ...]:
+def _event_companions(saga: SagaRecord, earlier: int, events: tuple[Event, ...]) -> tuple[Companion, ...]:
     return tuple(
         Companion(
             EVENTS,
-            event_id(saga.id, saga.events + number),
+            event_id(saga.id, earlier + number),
             ABSENT,
             {
                 "saga_id": saga.id,
-                "seq": saga.events + number,
+                "seq": earlier + number,
                 "at": saga.updated_at,
                 "type": event.type,
                 "step": event.step,

@@ -30,12 +30,13 @@ class _Context:
     state: str
 
 
+@cache
 def move(saga: Saga, state: str, trigger: str) -> str:
     """The state that a trigger leads to.
 
     ``done``: the step is through; ``skip``: it does not apply; ``wait``: the outside world must settle first;
     ``fail``: unwind what was done before it; ``undone``: its undo is through; ``park``: a person must look.
-    Raises IllegalMove.
+    Raises IllegalMove. The machine is asked once for each legal move; it does not change its mind.
     """
     context = _Context(state)
     try:
@@ -45,6 +46,7 @@ def move(saga: Saga, state: str, trigger: str) -> str:
     return context.state
 
 
+@cache
 def may(saga: Saga, state: str, trigger: str) -> bool:
     """Whether the definition has that move."""
     return trigger in _machine(saga).get_triggers(state)
