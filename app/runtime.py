@@ -83,8 +83,8 @@ from app.plumbing.signing import Signer
 from app.providers.ports import VerifiesPeople
 from app.providers.registry import CAPABILITIES, Providers, open_providers
 from app.settings import Environment, LimitSetting, Settings
-from app.wallets import card_store as cards_store
 from app.wallets import address_store
+from app.wallets import card_store as cards_store
 from app.wallets import store as wallet_store
 from app.wallets.address_store import AddressStore
 from app.wallets.bank_links import BankLinks
