@@ -92,8 +92,9 @@ class Crowd:
         session = (await customer.send("POST", "/v1/kyc/sessions", {})).json()
         await _patiently(lambda: self._sandbox.approve_applicant(session["applicant_id"]))
         await within(_VERIFIED_WITHIN_S, customer.is_verified)
-        linking = {"public_token": await _patiently(self._sandbox.public_token), "account_id": "acc-checking"}
-        customer.link = (await customer.send("POST", "/v1/bank-links", linking)).json()["id"]
+        while not customer.link:  # a public token is good for once, also where the answer is lost
+            linking = {"public_token": await _patiently(self._sandbox.public_token), "account_id": "acc-checking"}
+            customer.link = str((await customer.send("POST", "/v1/bank-links", linking)).json().get("id", ""))
         for currency in ("USD", "BTC"):
             opened = await customer.send("POST", "/v1/accounts", {"currency": currency})
             customer.accounts[currency] = opened.json()["id"]

@@ -136,7 +136,7 @@ def _judge_bank(
     by_ref: dict[str, list[Document]] = {}
     for payment in payments:
         by_ref.setdefault(payment["tags"].get("opId", ""), []).append(payment)
-    recovered = {str(saga["params"]["ref"]) for saga in sagas.values() if saga["type"] == "recovery"}
+    recovered = {saga["params"]["ref"].rpartition(":")[2] for saga in sagas.values() if saga["type"] == "recovery"}
     for effect in effects:
         made = by_ref.pop(effect["_id"], [])
         told = _told(effect)
