@@ -18,7 +18,7 @@ from tests.chaos.waiting import within
 
 IN_FLIGHT_MIN = 20
 _ENOUGH_WITHIN_S = 15.0
-_MOMENT_WITHIN_S = 6.0
+_MOMENT_WITHIN_S = 5.0
 _CALM_WITHIN_S = 30.0
 _LOSS = 0.001
 _FROZEN_S = (0.3, 5.0)
@@ -55,7 +55,7 @@ def forecast(seed: str, moments: list[Moment]) -> Iterator[Blow]:
     random, waiting = Random(f"{seed}/weather"), list[Moment]()
     while True:
         pause_s = random.uniform(*_PAUSE_S)
-        kind = random.choices(("crash", "kill", "freeze", "cut", "fault", "webhooks"), (8, 3, 3, 2, 5, 2))[0]
+        kind = random.choices(("crash", "kill", "freeze", "cut", "fault", "webhooks"), (12, 3, 3, 2, 4, 2))[0]
         if not waiting:
             waiting = random.sample(moments, len(moments))
         match kind:
