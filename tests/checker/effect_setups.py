@@ -49,7 +49,7 @@ def _freeze(provider: str) -> Bounds:
 def _short(provider: str, left: Left) -> Bounds:
     """A queue has more to interleave than a key, so its messages and the search itself are shorter."""
     queued = DECLARED[provider].provider_fence == "approval"
-    return Bounds(left=left, slow=1, horizon=7, network=1) if queued else Bounds(left=left, slow=1, horizon=9)
+    return Bounds(left=left, slow=1, horizon=6, network=1) if queued else Bounds(left=left, slow=1, horizon=9)
 
 
 def _everything(provider: str) -> Bounds:

@@ -5,6 +5,7 @@ import pytest
 from tests.checker.effect_claims import check
 from tests.checker.effect_setups import TAKEN_AWAY
 from tests.checker.search import Counterexample
+from tests.docs.pages import ROOT, Page
 
 
 @pytest.mark.parametrize("rule", TAKEN_AWAY)
@@ -27,3 +28,8 @@ def test_a_counterexample_reads_as_a_story() -> None:
         "worker A commits: failed, compensated",
         "broken: never concluded absent what happens after all, but for what a recovery explains",
     ]
+
+
+@pytest.mark.parametrize("rule", TAKEN_AWAY)
+def test_the_page_about_the_checker_tells_the_rule(rule: str) -> None:
+    assert f"| {rule} |" in Page(ROOT / "docs" / "checker.md").text, "print it with python -m tests.checker"
