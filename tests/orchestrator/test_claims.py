@@ -64,6 +64,6 @@ async def test_the_loop_outlives_an_outage_of_the_database(calm_world: World, mo
         engine = calm_world.engine(calm_world.runtime.door, {("toy", 1): FLOW}, store)
         async with asyncio.timeout(60), asyncio.TaskGroup() as group:
             group.create_task(engine.run())
-            await until(completed)
+            await until(completed, deadline_s=50)
             engine.close()
     assert proxy.losses == 3
