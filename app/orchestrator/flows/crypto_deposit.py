@@ -13,13 +13,17 @@ that takes it back, and when it stays away as long as a confirmation takes, what
 
 from app.ledger.transactions import credit, debit
 from app.orchestrator.flows import chart
-from app.orchestrator.flows.chain import TATUM
+from app.orchestrator.flows.chain import REORG_WINDOW, TATUM
 from app.orchestrator.flows.params import Params, StoredMoney, money
 from app.orchestrator.flows.spending import settling_time
 from app.orchestrator.outside import Outside
 from app.orchestrator.saga import Failed, Look, Outcome, Progress, Run, Saga, Settled, Step, Waiting
+from app.orchestrator.watches import Watch
 from app.providers.chain_ports import ChainTransaction
 from app.providers.tatum.chains import CHAINS
+
+CHAIN_DEPOSIT = "chain-deposit"
+"""The kind of watches on credited deposits."""
 
 
 class CryptoDeposit(Params):
@@ -59,7 +63,13 @@ async def look_how_deep(run: Run, outside: Outside) -> Progress:
     reappeared = Outcome(result={"absent_since": None})
     if found.confirmations < CHAINS[deposit.chain].confirmations(deposit.amount):
         return Waiting(reappeared, refs=refs)
-    return Settled(_confirmed(run))
+    watch = Watch(
+        kind=CHAIN_DEPOSIT,
+        ref=refs[0],
+        until=run.now + REORG_WINDOW[deposit.chain],
+        facts={"amount": money(deposit.amount), "chain": deposit.chain, "account_id": deposit.account_id},
+    )
+    return Settled(_confirmed(run), (watch,))
 
 
 def _pays(found: ChainTransaction, deposit: CryptoDeposit) -> bool:

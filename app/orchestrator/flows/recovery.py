@@ -12,9 +12,11 @@ from app.ledger.store import ACCOUNT_ACTS
 from app.orchestrator.effects import Effect
 from app.orchestrator.flows.ach import ACH_PULL, ACH_PUSH, UNIT
 from app.orchestrator.flows.chain import CHAIN_SEND, TATUM
+from app.orchestrator.flows.crypto_deposit import CHAIN_DEPOSIT
 from app.orchestrator.flows.late import Kind, Recovery, customers_account
 from app.orchestrator.flows.late_ach import LANDED_PULL, LANDED_PUSH, RETURNED_PULL, RETURNED_PUSH
 from app.orchestrator.flows.late_chain import COINS_LEFT, REORGANISED
+from app.orchestrator.flows.late_deposit import DEPOSIT_UNDONE
 from app.orchestrator.outside import Outside
 from app.orchestrator.saga import Look, Outcome, Progress, Run, Saga, Settled, Step, Stuck, Waiting
 from app.orchestrator.watches import WatchRecord, WatchStatus, tripped
@@ -25,6 +27,7 @@ KINDS: Mapping[str, Kind] = {
     ACH_PULL: RETURNED_PULL,
     ACH_PUSH: RETURNED_PUSH,
     CHAIN_SEND: REORGANISED,
+    CHAIN_DEPOSIT: DEPOSIT_UNDONE,
     PULL_LANDED: LANDED_PULL,
     PUSH_LANDED: LANDED_PUSH,
     COINS_GONE: COINS_LEFT,
