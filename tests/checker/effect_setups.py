@@ -55,7 +55,7 @@ def _short(provider: str, left: Left) -> Bounds:
 def _everything(provider: str) -> Bounds:
     left = WORST_OF_A_CALM_DAY._replace(freezes=1)
     queued = DECLARED[provider].provider_fence == "approval"
-    return Bounds(left=left, horizon=9) if queued else Bounds(left=left, slow=3, horizon=12)
+    return Bounds(left=left, horizon=8 if queued else 10)
 
 
 BOUNDS: Mapping[str, Callable[[str], Bounds]] = {
