@@ -39,7 +39,7 @@ class Rates:
             raise self.trouble
         return self.price
 
-    async def network_fee(self, chain: str, to: str | None) -> Money:  # noqa: ARG002 - the port's
+    async def network_fee(self, chain: str, to: str | None, amount: Money | None = None) -> Money:  # noqa: ARG002 - the port's
         return self.fee
 
 
