@@ -156,7 +156,7 @@ class _Receiving:
 
 
 class _Rates:
-    async def network_fee(self, chain: str, to: str | None) -> Money:
+    async def network_fee(self, chain: str, to: str | None, amount: Money | None = None) -> Money:
         return Money(1, asset("BTC"))
 
 
