@@ -100,8 +100,10 @@ GOLDEN = {
         f"hold charge.charged {_DELIVERED}",
     ),
     "coins to an address, declined": (
-        "accepted-request, done record, done charge, sending deliver, failed deliver, undone charge, undone record, "
-        "compensated",
+        (
+            "accepted-request, done record, done charge, sending deliver, failed deliver, undone charge, "
+            "undone record, compensated"
+        ),
         "hold charge.charged deliver.sending deliver.refused charge.given-back",
     ),
     "coins from outside": (
