@@ -117,6 +117,7 @@ def sandbox(
             tatum_webhook_secret=settings.tatum_webhook_secret.get_secret_value(),
             sumsub_secret=settings.sumsub_secret.get_secret_value(),
             sumsub_webhook_secret=settings.sumsub_webhook_secret.get_secret_value(),
+            stripe_webhook_secret=settings.stripe_webhook_secret.get_secret_value().split()[0],
         )
     )
 

@@ -165,6 +165,13 @@ class Settings(BaseSettings):
     tatum_webhook_url: str = "http://127.0.0.1:8000/webhooks/tatum"
     """Where Tatum is told to send what happens at our addresses: this API's, as the vendor reaches it."""
 
+    stripe_base_url: str = f"{_SANDBOX}/stripe"
+    stripe_secret_key: SecretStr = SecretStr("sk_test_sandbox")
+    stripe_webhook_secret: SecretStr = SecretStr("whsec_sandbox")
+    """What Stripe signs its webhooks with; two, with a space between, while one is being replaced."""
+    card_topup_lifetime_s: float = Field(default=3600.0, gt=0)
+    """How long a customer has to confirm a card payment before it is cancelled."""
+
     sumsub_base_url: str = f"{_SANDBOX}/sumsub"
     sumsub_app_token: SecretStr = SecretStr("sbx:sandbox-sumsub-token")
     sumsub_secret: SecretStr = SecretStr("sandbox-sumsub-secret")

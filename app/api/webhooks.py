@@ -12,6 +12,7 @@ from app.api.problems import problems
 from app.errors import ApprovalRefused, Malformed, Missing, ProviderUnavailable, SignatureInvalid
 from app.ids import public_id
 from app.providers.events import WebhookEvent
+from app.providers.stripe import webhooks as stripe
 from app.providers.sumsub import webhooks as sumsub
 from app.providers.tatum import webhooks as tatum
 from app.providers.unit import webhooks as unit
@@ -58,6 +59,14 @@ async def receive_from_tatum(request: Request, runtime: CurrentRuntime) -> Recei
     return await _keep(runtime, tatum.read_events(body, headers, _secrets(runtime.settings, "tatum")))
 
 
+@router.post("/stripe", responses=_REFUSALS)
+async def receive_from_stripe(request: Request, runtime: CurrentRuntime) -> Received:
+    """Events of card payments and payouts."""
+    body, headers = await _delivery(request)
+    secrets, now = _secrets(runtime.settings, "stripe"), runtime.clock.now()
+    return await _keep(runtime, stripe.read_events(body, headers, secrets, now=now))
+
+
 @router.post("/sumsub", responses=_REFUSALS)
 async def receive_from_sumsub(request: Request, runtime: CurrentRuntime) -> Received:
     """Events about applicants."""
@@ -90,9 +99,11 @@ async def _keep(runtime: Runtime, events: Sequence[WebhookEvent]) -> Received:
 
 
 def _secrets(settings: Settings, vendor: str) -> tuple[SecretStr, ...]:
+    """What the vendor may sign with: one secret, or two with a space between while one is being replaced."""
     secrets = {
         "unit": settings.unit_webhook_secret,
         "tatum": settings.tatum_webhook_secret,
+        "stripe": settings.stripe_webhook_secret,
         "sumsub": settings.sumsub_webhook_secret,
     }
-    return (secrets[vendor],)
+    return tuple(SecretStr(each) for each in secrets[vendor].get_secret_value().split())

@@ -9,11 +9,15 @@ from app.clock import Clock
 from app.money import Asset
 from app.providers.bank_ports import IssuesCards, KeepsAccounts, MovesInside, TellsEvents
 from app.providers.capabilities import Capabilities
+from app.providers.card_ports import PaysCards, TakesCards
 from app.providers.chain_ports import ReceivesCoins, SendsCoins
 from app.providers.plaid import adapter as plaid
 from app.providers.plaid import wire as plaid_wire
 from app.providers.plaid.webhooks import PlaidWebhooks
 from app.providers.ports import LinksBanks, MovesAch, QuotesRates, VerifiesPeople
+from app.providers.stripe import adapter as stripe
+from app.providers.stripe import wire as stripe_wire
+from app.providers.stripe.payouts import StripePayouts
 from app.providers.sumsub import adapter as sumsub
 from app.providers.sumsub import wire as sumsub_wire
 from app.providers.sumsub.signing import signer
@@ -34,7 +38,7 @@ CHAIN_ASSETS: Mapping[str, frozenset[Asset]] = {
 """The chains that coins can be sent on, and what each carries, on one network or the other."""
 
 CAPABILITIES: Mapping[str, Capabilities] = {
-    vendor.PROVIDER: vendor.CAPABILITIES for vendor in (unit, tatum, sumsub, plaid)
+    vendor.PROVIDER: vendor.CAPABILITIES for vendor in (unit, tatum, stripe, sumsub, plaid)
 }
 """What each vendor promises about repeated and abandoned calls."""
 
@@ -54,6 +58,8 @@ class Providers:
     coins: SendsCoins
     receiving: ReceivesCoins
     rates: QuotesRates
+    card_payments: TakesCards
+    card_payouts: PaysCards
     people: VerifiesPeople
     banks: LinksBanks
     plaid_webhooks: PlaidWebhooks
@@ -74,6 +80,7 @@ async def open_providers(settings: Settings, clock: Clock, wire: httpx2.AsyncBas
     network: Network = "mainnet" if settings.env is Environment.PRODUCTION else "testnet"
     unit_line, tatum_line = _unit_line(settings, wire), _tatum_line(settings, wire)
     sumsub_line, plaid_line = _sumsub_line(settings, clock, wire), _plaid_line(settings, wire)
+    stripe_line = _stripe_line(settings, wire)
     wallets = {name: tatum.TreasuryWallet(**dict(wallet)) for name, wallet in settings.tatum_wallets.items()}
     chains = tatum.TatumAdapter(tatum_line, network=network, wallets=wallets)
     receiving = TatumReceiving(tatum_line, chains, network=network, wallets=wallets, told_at=settings.tatum_webhook_url)
@@ -88,11 +95,13 @@ async def open_providers(settings: Settings, clock: Clock, wire: httpx2.AsyncBas
         coins=chains,
         receiving=receiving,
         rates=chains,
+        card_payments=stripe.StripeCards(stripe_line),
+        card_payouts=StripePayouts(stripe_line),
         people=sumsub.SumsubAdapter(sumsub_line, level=settings.sumsub_level, clock=clock),
         banks=banks,
         plaid_webhooks=PlaidWebhooks(banks, clock),
         network=network,
-        transports=(unit_line, tatum_line, sumsub_line, plaid_line),
+        transports=(unit_line, tatum_line, stripe_line, sumsub_line, plaid_line),
     )
 
 
@@ -116,6 +125,17 @@ def _tatum_line(settings: Settings, wire: httpx2.AsyncBaseTransport | None) -> T
         error_code=tatum_wire.error_code,
         headers=tatum.request_headers(settings.tatum_api_key),
         concurrency=_TATUM_CONCURRENCY,
+    )
+
+
+def _stripe_line(settings: Settings, wire: httpx2.AsyncBaseTransport | None) -> Transport:
+    return Transport(
+        stripe.PROVIDER,
+        base_url=settings.stripe_base_url,
+        timeout_s=settings.provider_timeout_s,
+        transport=wire,
+        error_code=stripe_wire.error_code,
+        headers=stripe.request_headers(settings.stripe_secret_key),
     )
 
 

@@ -88,6 +88,7 @@ class Transport:
         *,
         params: Mapping[str, str] | None = None,
         json: object = None,
+        content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         safe: bool | None = None,
         accept: Collection[int] = (),
@@ -95,13 +96,14 @@ class Transport:
     ) -> Reply:
         """Make one call and return its answer: a success, or a status in ``accept``, which the adapter judges.
 
-        ``operation`` names the call in logs. ``safe`` (default: whether it is a GET) says that repeating it does no
-        harm: it is then tried up to three times while it is unavailable and time is left. ``deadline`` (default: a
-        timeout from now) is shared by the calls of an operation that needs several.
+        ``operation`` names the call in logs. ``content`` is a body other than JSON, its type in ``headers``. ``safe``
+        (default: whether it is a GET) says that repeating it does no harm: it is then tried up to three times while it
+        is unavailable and time is left. ``deadline`` (default: a timeout from now) is shared by the calls of an
+        operation that needs several.
         Raises Declined, Unavailable or OutcomeUnknown.
         """
         safe = method in _SAFE_METHODS if safe is None else safe
-        content = None if json is None else exact_json.dumps(json).encode()
+        content = content if json is None else exact_json.dumps(json).encode()
         call = _Call(operation, method, path, params, content, _call_headers(headers, content), safe)
         deadline = self.deadline() if deadline is None else deadline
         await self._take_slot(deadline)

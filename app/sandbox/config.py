@@ -22,6 +22,7 @@ class SandboxConfig:
     tatum_webhook_secret: str
     sumsub_secret: str
     sumsub_webhook_secret: str
+    stripe_webhook_secret: str
 
     @property
     def base_url(self) -> str:

@@ -25,6 +25,7 @@ from app.sandbox.shifted_clock import ShiftedClock
 from app.sandbox.simulation import Simulation
 from app.sandbox.start_page import start_page
 from app.sandbox.store import Store
+from app.sandbox.stripe.simulator import stripe
 from app.sandbox.sumsub.simulator import sumsub
 from app.sandbox.tatum.simulator import tatum
 from app.sandbox.unit.simulator import unit
@@ -32,7 +33,7 @@ from app.sandbox.upkeep import close, loops, open_book
 from app.sandbox.vendor import Refusal, Vendor, application
 from app.sandbox.webhooks import Webhooks
 
-VENDORS: tuple[Callable[[Simulation], Vendor], ...] = (auth0, unit, tatum, sumsub, plaid)
+VENDORS: tuple[Callable[[Simulation], Vendor], ...] = (auth0, unit, tatum, stripe, sumsub, plaid)
 WALLET_TIMEOUT_S = 5.0
 GRACE_S = 2
 EXIT_NOT_STARTED = 3

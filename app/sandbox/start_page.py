@@ -5,6 +5,7 @@ from html import escape
 
 from app.sandbox.config import SandboxConfig
 from app.sandbox.faults import KINDS
+from app.sandbox.stripe import fates as stripe_fates
 from app.sandbox.unit.fates import FATES
 from app.sandbox.vendor import Vendor
 
@@ -38,6 +39,8 @@ _CONTROLS = (
     ("POST /control/unit/card-request", "{card_id, amount, linked?}: a merchant asks for so many cents"),
     ("POST /control/unit/card-clearing", "{card_id, amount, authorization_id?, direction?}: they take, or give back"),
     ("POST /control/unit/card-cancel", "{authorization_id}: they give it up, or it expires"),
+    ("POST /control/stripe/dispute", "{payment_intent_id, close?: won | lost}: the cardholder's bank, or its verdict"),
+    ("POST /control/stripe/fail-payout", "{payout_id, failure_code?}: one that is on its way, or was paid"),
     ("POST /control/reset", "forget everything but signing keys"),
     ("GET /control/{vendor}/calls", "what the vendor was asked, oldest first"),
     ("GET /control/{vendor}/book", "what the vendor holds"),
@@ -63,6 +66,8 @@ real here. Any non-empty credential is valid; signatures are checked. Webhooks g
 <h2>Fault dial</h2>{_table([(kind, _FAULT_MEANINGS[kind]) for kind in KINDS])}
 <h2>Amounts with a meaning</h2>
 <p>The cents of a Unit payment decide its fate; every other amount goes through.</p>{_table(_fates())}
+<p>Likewise those of a Stripe payment or payout, and its payment methods and card tokens.</p>
+{_table(stripe_fates.meanings())}
 <h2>Things to know</h2>{_table(_FACTS)}
 <h2>Endpoints</h2>{"".join(_endpoints(vendor) for vendor in vendors.values())}
 </body></html>"""

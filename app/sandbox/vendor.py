@@ -94,6 +94,8 @@ class Vendor:
     authenticate: Callable[[Call], None]
     """Raises Refusal."""
     idempotency_key: Callable[[Call], str | None] = lambda _call: None
+    remember_failure: Callable[[Call, Answer], Awaitable[None]] | None = None
+    """Keeps an internal error under the call's key, where the vendor does."""
     media_type: str = "application/json"
     sender: Sender | None = None
     moves: Mapping[str, Move] = field(default_factory=dict)
@@ -172,7 +174,7 @@ class Gate:
         """The answer as the fault dial has it; None when nothing was done."""
         match fault.kind if fault else None:
             case "error":
-                return self._vendor.refuse(500, "An internal error occurred.").answer
+                return await self._failed(call)
             case "rate_limit":
                 return self._limited()
             case "decline":
@@ -192,6 +194,12 @@ class Gate:
             answer = await self._do(call)
         if fault.kind in {"timeout_before", "timeout_after"}:
             await end_connection()
+        return answer
+
+    async def _failed(self, call: Call) -> Answer:
+        answer = self._vendor.refuse(500, "An internal error occurred.").answer
+        if self._operation.writes and self._vendor.remember_failure is not None:
+            await self._vendor.remember_failure(call, answer)
         return answer
 
     async def _do(self, call: Call) -> Answer:

@@ -94,6 +94,7 @@ ROUTES = {
     "POST /webhooks/unit": (None, None),
     "POST /webhooks/unit/authorizations": (None, None),
     "POST /webhooks/tatum": (None, None),
+    "POST /webhooks/stripe": (None, None),
     "POST /webhooks/sumsub": (None, None),
     "POST /webhooks/plaid": (None, None),
     "GET /webhooks/tatum/kms/{pending_id}": (None, None),

@@ -100,6 +100,7 @@ async def _opened(mongodb_uri: str, database: str, *, pace_s: float) -> AsyncIte
             tatum_base_url=f"{url}/tatum",
             sumsub_base_url=f"{url}/sumsub",
             plaid_base_url=f"{url}/plaid",
+            stripe_base_url=f"{url}/stripe",
         )
         wallet = Wallet()
         config = _config(settings, mongodb_uri, database, port, pace_s)
@@ -120,6 +121,7 @@ def _config(settings: Settings, mongodb_uri: str, database: str, port: int, pace
         tatum_webhook_secret=settings.tatum_webhook_secret.get_secret_value(),
         sumsub_secret=settings.sumsub_secret.get_secret_value(),
         sumsub_webhook_secret=settings.sumsub_webhook_secret.get_secret_value(),
+        stripe_webhook_secret=settings.stripe_webhook_secret.get_secret_value(),
     )
 
 

@@ -19,6 +19,7 @@ from app.sandbox.serve import create_sandbox
 
 UNIT = {"Authorization": "Bearer any", "Content-Type": "application/vnd.api+json"}
 TATUM = {"x-api-key": "any"}
+STRIPE = {"Authorization": "Bearer sk_test_any"}
 PLAID = {"PLAID-CLIENT-ID": "any", "PLAID-SECRET": "any"}
 DEADLINE_S = 10.0
 
@@ -81,6 +82,7 @@ def config_of(mongodb_uri: str, database: str, *, pace_s: float = 0.1) -> Sandbo
         tatum_webhook_secret="tatum-hmac-1",
         sumsub_secret="sumsub-secret-1",
         sumsub_webhook_secret="sumsub-wh-1",
+        stripe_webhook_secret="whsec_test1",
     )
 
 
