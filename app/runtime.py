@@ -197,7 +197,7 @@ async def open_runtime(
         random = Random()  # noqa: S311 - it only spreads retries
         measures = Measures()
         door = Committer(open_lanes(database, clock, random), measures.batches.observe)
-        measures.queue.set_function(lambda: door.waiting)
+        _watch(measures, door, providers)
         background = await stack.enter_async_context(asyncio.TaskGroup())
         background.create_task(door.run(), name="door")
         stack.callback(door.close)
@@ -362,6 +362,13 @@ def access_tokens(settings: Settings, http: httpx2.AsyncClient, clock: Clock) ->
         keys=IssuerKeys(settings.auth_issuer, http, clock),
         clock=clock,
     )
+
+
+def _watch(measures: Measures, door: Committer, providers: Providers) -> None:
+    """Show what is read where it stands, whenever somebody asks."""
+    measures.queue.set_function(lambda: door.waiting)
+    for line in providers.transports:
+        measures.circuits.labels(line.provider).set_function(line.refuses)
 
 
 def _open_sender(settings: Settings, stack: AsyncExitStack) -> Sender:

@@ -92,6 +92,9 @@ class Measures:
             ("provider", "outcome"),
             registry=registry,
         )
+        self.circuits = Gauge(
+            "wallet_circuit_open", "1 while calls to a vendor are refused here.", ("provider",), registry=registry
+        )
         self.figures = Figures(registry)
 
     def observe_request(self, method: str, route: str, status: int, duration_s: float) -> None:

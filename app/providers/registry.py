@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 import httpx2
 
@@ -11,6 +12,7 @@ from app.providers.bank_ports import IssuesCards, KeepsAccounts, MovesInside, Te
 from app.providers.capabilities import Capabilities
 from app.providers.card_ports import PaysCards, TakesCards
 from app.providers.chain_ports import ReceivesCoins, SendsCoins
+from app.providers.circuit import Circuit
 from app.providers.plaid import adapter as plaid
 from app.providers.plaid import wire as plaid_wire
 from app.providers.plaid.webhooks import PlaidWebhooks
@@ -44,6 +46,7 @@ CAPABILITIES: Mapping[str, Capabilities] = {
 
 _TATUM_CONCURRENCY = 5
 """The smallest plan allows five requests a second."""
+_REST_S_MAX = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +81,9 @@ async def open_providers(settings: Settings, clock: Clock, wire: httpx2.AsyncBas
     ``wire`` carries the requests in place of the network.
     """
     network: Network = "mainnet" if settings.env is Environment.PRODUCTION else "testnet"
-    unit_line, tatum_line = _unit_line(settings, wire), _tatum_line(settings, wire)
-    sumsub_line, plaid_line = _sumsub_line(settings, clock, wire), _plaid_line(settings, wire)
-    stripe_line = _stripe_line(settings, wire)
+    unit_line, tatum_line = _unit_line(settings, clock, wire), _tatum_line(settings, clock, wire)
+    sumsub_line, plaid_line = _sumsub_line(settings, clock, wire), _plaid_line(settings, clock, wire)
+    stripe_line = _stripe_line(settings, clock, wire)
     wallets = {name: tatum.TreasuryWallet(**dict(wallet)) for name, wallet in settings.tatum_wallets.items()}
     chains = tatum.TatumAdapter(tatum_line, network=network, wallets=wallets)
     receiving = TatumReceiving(tatum_line, chains, network=network, wallets=wallets, told_at=settings.tatum_webhook_url)
@@ -105,36 +108,39 @@ async def open_providers(settings: Settings, clock: Clock, wire: httpx2.AsyncBas
     )
 
 
-def _unit_line(settings: Settings, wire: httpx2.AsyncBaseTransport | None) -> Transport:
+def _unit_line(settings: Settings, clock: Clock, wire: httpx2.AsyncBaseTransport | None) -> Transport:
     return Transport(
         unit.PROVIDER,
         base_url=settings.unit_base_url,
         timeout_s=settings.provider_timeout_s,
         transport=wire,
         error_code=unit_wire.error_code,
+        circuit=_circuit(unit.PROVIDER, settings, clock),
         headers=unit.request_headers(settings.unit_token),
     )
 
 
-def _tatum_line(settings: Settings, wire: httpx2.AsyncBaseTransport | None) -> Transport:
+def _tatum_line(settings: Settings, clock: Clock, wire: httpx2.AsyncBaseTransport | None) -> Transport:
     return Transport(
         tatum.PROVIDER,
         base_url=settings.tatum_base_url,
         timeout_s=settings.provider_timeout_s,
         transport=wire,
         error_code=tatum_wire.error_code,
+        circuit=_circuit(tatum.PROVIDER, settings, clock),
         headers=tatum.request_headers(settings.tatum_api_key),
         concurrency=_TATUM_CONCURRENCY,
     )
 
 
-def _stripe_line(settings: Settings, wire: httpx2.AsyncBaseTransport | None) -> Transport:
+def _stripe_line(settings: Settings, clock: Clock, wire: httpx2.AsyncBaseTransport | None) -> Transport:
     return Transport(
         stripe.PROVIDER,
         base_url=settings.stripe_base_url,
         timeout_s=settings.provider_timeout_s,
         transport=wire,
         error_code=stripe_wire.error_code,
+        circuit=_circuit(stripe.PROVIDER, settings, clock),
         headers=stripe.request_headers(settings.stripe_secret_key),
     )
 
@@ -146,16 +152,23 @@ def _sumsub_line(settings: Settings, clock: Clock, wire: httpx2.AsyncBaseTranspo
         timeout_s=settings.provider_timeout_s,
         transport=wire,
         error_code=sumsub_wire.error_code,
+        circuit=_circuit(sumsub.PROVIDER, settings, clock),
         sign=signer(settings.sumsub_app_token, settings.sumsub_secret, clock),
     )
 
 
-def _plaid_line(settings: Settings, wire: httpx2.AsyncBaseTransport | None) -> Transport:
+def _plaid_line(settings: Settings, clock: Clock, wire: httpx2.AsyncBaseTransport | None) -> Transport:
     return Transport(
         plaid.PROVIDER,
         base_url=settings.plaid_base_url,
         timeout_s=settings.provider_timeout_s,
         transport=wire,
         error_code=plaid_wire.error_code,
+        circuit=_circuit(plaid.PROVIDER, settings, clock),
         headers=plaid.request_headers(settings.plaid_client_id, settings.plaid_secret),
     )
+
+
+def _circuit(provider: str, settings: Settings, clock: Clock) -> Circuit:
+    """A vendor that is silent rests for as long as a call to it may take, and never for long."""
+    return Circuit(provider, clock, rest=timedelta(seconds=min(settings.provider_timeout_s, _REST_S_MAX)))

@@ -17,6 +17,7 @@ import structlog
 
 from app.plumbing.correlation import correlation_id
 from app.providers import exact_json
+from app.providers.circuit import Circuit
 from app.providers.outcomes import Declined, ProviderOutcome, Unavailable, code_of, lost
 from app.providers.replies import Reply
 
@@ -28,7 +29,11 @@ _KEEPALIVE_S = 2.0
 _PAUSES_S = (0.05, 0.2)
 """Between the attempts of a safe call; two repeats at most."""
 _SEGMENT_CHARACTERS_MAX = 255
+_TROUBLED = 500
+"""Statuses from here on are failures of the vendor's own."""
 _SAFE_METHODS = frozenset({"GET"})
+_LASTING = frozenset({"unauthorized", "circuit-open"})
+"""Why a call is unavailable that the next attempt would hear again."""
 _NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
 
 _log = structlog.get_logger()
@@ -49,7 +54,10 @@ class _Call:
 
 
 class Transport:
-    """HTTP with one vendor. ``error_code`` finds the vendor's code in an error body, None where it is not theirs."""
+    """HTTP with one vendor. ``error_code`` finds the vendor's code in an error body, None where it is not theirs.
+
+    Without a ``circuit`` every call is made, however long the vendor has been silent.
+    """
 
     def __init__(
         self,
@@ -61,9 +69,11 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         sign: Callable[[httpx2.Request], Mapping[str, str]] | None = None,
         concurrency: int = 32,
+        circuit: Circuit | None = None,
         transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
         self.provider = provider
+        self._circuit = circuit
         self._timeout_s = timeout_s
         self._error_code = error_code
         self._sign = sign
@@ -112,6 +122,10 @@ class Transport:
         finally:
             self._slots.release()
 
+    def refuses(self) -> bool:
+        """Whether calls are refused here, because the vendor has been silent."""
+        return self._circuit is not None and self._circuit.is_open
+
     def deadline(self) -> float:
         """When a call that begins now has to be over, on the event loop's clock."""
         return asyncio.get_running_loop().time() + self._timeout_s
@@ -138,12 +152,14 @@ class Transport:
             except Unavailable as refusal:
                 wait_s = max(pause_s, refusal.retry_after_s or 0.0)
                 in_time = asyncio.get_running_loop().time() + wait_s < deadline
-                if refusal.reason == "unauthorized" or not in_time:
+                if refusal.reason in _LASTING or not in_time:
                     raise
                 await asyncio.sleep(wait_s)
         return await self._exchange(call, deadline, accept)
 
     async def _exchange(self, call: _Call, deadline: float, accept: Collection[int]) -> Reply:
+        if self._circuit is not None:
+            self._circuit.admit()
         started = perf_counter()
         try:
             async with asyncio.timeout_at(deadline):
@@ -189,6 +205,8 @@ class Transport:
         return lost(self.provider, reason, safe=safe)
 
     def _note(self, call: _Call, status: int | None, started: float, reason: str | None) -> None:
+        if self._circuit is not None:
+            self._circuit.heard(well=status is not None and status < _TROUBLED)
         _log.info(
             "provider call",
             provider=self.provider,
