@@ -38,7 +38,7 @@ from app.ledger.preview import Previews
 from app.ledger.store import LedgerStore
 from app.money import Money, asset
 from app.orchestrator import store as saga_store
-from app.orchestrator import treasury_store, watch_store
+from app.orchestrator import sweep_store, treasury_store, watch_store
 from app.orchestrator.account_use import AccountUse
 from app.orchestrator.approvals import Approvals
 from app.orchestrator.arrivals import Arrivals
@@ -62,6 +62,7 @@ from app.orchestrator.replays import Replays
 from app.orchestrator.scribe import Scribe
 from app.orchestrator.starting import Flows
 from app.orchestrator.store import SagaStore
+from app.orchestrator.sweep_store import SweepStore
 from app.orchestrator.sweeping import Sweeping
 from app.orchestrator.treasury_store import TreasuryStore
 from app.orchestrator.watch_store import WatchStore
@@ -106,6 +107,7 @@ COLLECTIONS = (
     *saga_store.COLLECTIONS,
     *treasury_store.COLLECTIONS,
     *watch_store.COLLECTIONS,
+    *sweep_store.COLLECTIONS,
     *wallet_store.COLLECTIONS,
     *address_store.COLLECTIONS,
     *cards_store.COLLECTIONS,
@@ -291,7 +293,12 @@ async def open_runtime(
             ),
             hearing=hearing,
             sweeping=Sweeping(
-                providers.bank_events, Inbox(InboxStore(database), clock), clock, every_s=settings.sweep_s
+                providers.event_lists,
+                SweepStore(database),
+                Inbox(InboxStore(database), clock),
+                door,
+                clock,
+                every_s=settings.sweep_s,
             ),
             approvals=Approvals(sagas, door, providers.coins),
             engine=engine,

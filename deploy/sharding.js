@@ -11,7 +11,7 @@
 const database = process.env.WALLET_MONGODB_DATABASE || "wallet";
 const homes = JSON.parse(process.env.BOOKS || "{}");
 
-// Every _id in these begins with its book and a slash. `users` and `inbox` stay unsharded: small, or short-lived, and
+// Every _id in these begins with its book and a slash. `users`, `inbox` and `sweeps` stay unsharded: small, or short-lived, and
 // looked up by what vendors call them.
 const collections = [
   "accounts",

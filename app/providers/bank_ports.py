@@ -3,6 +3,7 @@
 The rules of ports.py hold here too: the three words, and ``None`` for what the bank does not know.
 """
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -148,8 +149,8 @@ class MovesInside(Protocol):
 class TellsEvents(Protocol):
     """Lists what its webhooks have told, or should have."""
 
-    async def events_since(self, since: datetime, offset: int) -> tuple[WebhookEvent, ...]:
-        """A page of the events created at or after that moment, the oldest first; an empty one is the last."""
+    def events_since(self, since: datetime) -> AsyncIterator[tuple[WebhookEvent, ...]]:
+        """The events created at or after that moment, page by page, in whatever order the vendor lists them."""
         ...
 
 

@@ -19,6 +19,7 @@ from app.providers.plaid.webhooks import PlaidWebhooks
 from app.providers.ports import LinksBanks, MovesAch, QuotesRates, VerifiesPeople
 from app.providers.stripe import adapter as stripe
 from app.providers.stripe import wire as stripe_wire
+from app.providers.stripe.events import StripeEvents
 from app.providers.stripe.payouts import StripePayouts
 from app.providers.sumsub import adapter as sumsub
 from app.providers.sumsub import wire as sumsub_wire
@@ -56,7 +57,7 @@ class Providers:
     ach: MovesAch
     accounts: KeepsAccounts
     inside: MovesInside
-    bank_events: TellsEvents
+    event_lists: Mapping[str, TellsEvents]
     cards: IssuesCards
     coins: SendsCoins
     receiving: ReceivesCoins
@@ -93,7 +94,7 @@ async def open_providers(settings: Settings, clock: Clock, wire: httpx2.AsyncBas
         ach=unit.UnitAdapter(unit_line, account_id=settings.unit_account_id),
         accounts=accounts,
         inside=accounts,
-        bank_events=accounts,
+        event_lists={unit.PROVIDER: accounts, stripe.PROVIDER: StripeEvents(stripe_line)},
         cards=UnitCards(unit_line),
         coins=chains,
         receiving=receiving,

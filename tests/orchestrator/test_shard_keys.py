@@ -20,7 +20,7 @@ from app.runtime import COLLECTIONS
 from tests.worlds import BOOK, NOW, World, open_world
 
 ROOT = Path(__file__).parents[2]
-UNSHARDED = {"users", "inbox"}
+UNSHARDED = {"users", "inbox", "sweeps"}
 SHARDED = {spec.name for spec in COLLECTIONS} - UNSHARDED
 
 EXCEPTIONS = {

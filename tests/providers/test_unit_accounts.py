@@ -15,7 +15,6 @@ from app.providers.bank_ports import (
     DepositAccount,
     DepositAccountStatus,
 )
-from app.providers.events import WebhookEvent
 from app.providers.outcomes import Declined, OutcomeUnknown, Unavailable
 from app.providers.ports import Person
 from tests.providers.test_against_sandbox import World, still_world, world
@@ -195,9 +194,8 @@ async def test_what_a_card_moved_is_told_from_other_transactions(still_world: Wo
 async def test_the_list_of_events_says_what_the_webhooks_said(still_world: World) -> None:
     began = datetime.now(UTC) - timedelta(minutes=1)
     await opened(still_world)
-    listed: list[WebhookEvent] = []
-    while page := await still_world.providers.bank_events.events_since(began, len(listed)):
-        listed.extend(page)
+    pages = still_world.providers.event_lists["unit"].events_since(began)
+    listed = [event async for page in pages for event in page]
     assert [event.type for event in listed] == [
         "application.created",
         "customer.created",

@@ -1,5 +1,6 @@
 """Unit as the bank that keeps customers' accounts: translate, call, translate."""
 
+from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import TypeVar
 
@@ -100,7 +101,14 @@ class UnitAccounts:
     async def find_movement(self, reference: str) -> BookPayment | None:
         return await find(self._transport, "list_payments", "/payments", reference, wire.book_payment_among)
 
-    async def events_since(self, since: datetime, offset: int) -> tuple[WebhookEvent, ...]:
+    async def events_since(self, since: datetime) -> AsyncIterator[tuple[WebhookEvent, ...]]:
+        """The oldest first, so that what happens meanwhile is found at the end and moves no page."""
+        seen = 0
+        while page := await self._events(since, seen):
+            yield page
+            seen += len(page)
+
+    async def _events(self, since: datetime, offset: int) -> tuple[WebhookEvent, ...]:
         params = {
             "filter[since]": rfc3339(since),
             "page[limit]": str(_EVENTS_A_PAGE),
