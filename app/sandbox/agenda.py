@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 
+from app.sandbox.bells import Bells
 from app.sandbox.shifted_clock import ShiftedClock
 from app.sandbox.store import Document, Store, StoreFailure
 
@@ -26,6 +27,7 @@ class Agenda:
         self._store = store
         self._clock = clock
         self._tick_s = tick_s
+        self._bells = Bells()
 
     async def add(self, vendor: str, move: str, subject: str, *, after_s: float) -> None:
         await self._store.put(
@@ -38,15 +40,17 @@ class Agenda:
                 "due_at": self._clock.after(after_s),
             },
         )
+        self._store.once_kept(lambda: self._bells.ring(vendor, after_s))
 
     async def run(self, vendor: str, moves: Mapping[str, Move]) -> None:
         """Make the vendor's due moves, for ever."""
         while True:
+            self._bells.hush(vendor)
             try:
                 await self.run_due(vendor, moves)
             except StoreFailure:
                 _logger.warning("the agenda of %s waits for the database", vendor)
-            await asyncio.sleep(self._tick_s)
+            await self._bells.heard(vendor, self._tick_s)
 
     async def run_due(self, vendor: str, moves: Mapping[str, Move]) -> int:
         """Make every move that is due now, earliest first, some at once; how many there were."""
@@ -56,15 +60,16 @@ class Agenda:
             sort=(("due_at", 1), ("_id", 1)),
             limit=200,
         )
-        for begin in range(0, len(due), AT_ONCE_MAX):
-            async with asyncio.TaskGroup() as group:
-                for entry in due[begin : begin + AT_ONCE_MAX]:
-                    group.create_task(self._make(moves[entry["move"]], entry))
+        room = asyncio.Semaphore(AT_ONCE_MAX)
+        async with asyncio.TaskGroup() as group:
+            for entry in due:
+                group.create_task(self._make(moves[entry["move"]], entry, room))
         return len(due)
 
-    async def _make(self, move: Move, entry: Document) -> None:
+    async def _make(self, move: Move, entry: Document, room: asyncio.Semaphore) -> None:
         try:
-            await move(entry["subject"])
+            async with room:
+                await move(entry["subject"])
         except StoreFailure:
             _logger.warning("%s waits for the database", entry["_id"])
             return

@@ -4,6 +4,8 @@ import json
 from decimal import Decimal
 from typing import Any
 
+_plain = json.JSONEncoder(ensure_ascii=False).encode
+
 
 def read(text: bytes | str) -> Any:
     """Parse JSON, with fractions as Decimal. Raises ValueError, for NaN and Infinity too."""
@@ -14,7 +16,7 @@ def write(value: Any) -> str:
     """Compact JSON, non-ASCII kept. A float is refused: no simulator calculates with one."""
     match value:
         case None | bool() | int() | str():
-            return json.dumps(value, ensure_ascii=False)
+            return _plain(value)
         case Decimal():
             return format(value, "f")
         case dict():

@@ -39,6 +39,7 @@ GRACE_S = 2
 EXIT_NOT_STARTED = 3
 _TICK_S_MAX = 0.1
 _TICK_S_MIN = 0.01
+"""How often a loop looks that nobody has woken: after a restart, a moved clock, a database that was away."""
 
 
 def create_sandbox(
@@ -105,7 +106,7 @@ def server_config(config: SandboxConfig, sandbox: FastAPI) -> uvicorn.Config:
 def _simulation(config: SandboxConfig, clock: Clock, transport: httpx2.AsyncBaseTransport | None) -> Simulation:
     store = Store(config.mongodb_uri, config.database)
     own_time = ShiftedClock(clock, store)
-    tick_s = min(max(config.pace_s / 10, _TICK_S_MIN), _TICK_S_MAX)
+    tick_s = min(max(config.pace_s / 10, _TICK_S_MIN), _TICK_S_MAX) if config.pace_s else _TICK_S_MAX
     return Simulation(
         config=config,
         clock=own_time,

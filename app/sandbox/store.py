@@ -1,6 +1,7 @@
-"""The sandbox's own Mongo database: one writer, and every change whole or not at all."""
+"""The sandbox's own Mongo database: one process writes it, and every change is whole or not at all."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextvars import ContextVar
 from datetime import datetime
@@ -23,6 +24,7 @@ _PATIENCE_MS = 3_000
 _NUMBERS_RESERVED = 100
 _Result = TypeVar("_Result")
 _session: ContextVar[AsyncClientSession | None] = ContextVar("sandbox_session", default=None)
+_kept: ContextVar[list[Callable[[], None]] | None] = ContextVar("sandbox_kept", default=None)
 
 
 class Store:
@@ -32,7 +34,7 @@ class Store:
         self._uri = uri
         self._name = database
         self._collections: tuple[str, ...] = ()
-        self._writing = asyncio.Lock()
+        self._queues: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._numbering = asyncio.Lock()
         self._numbers = range(0)
         self._client: AsyncMongoClient[Document] | None = None
@@ -66,18 +68,42 @@ class Store:
             if name not in keep:
                 await self._database[name].delete_many({})
 
-    async def atomically(self, work: Callable[[], Awaitable[_Result]]) -> _Result:
-        """Run the work as one transaction; nothing of it is seen when it raises."""
-        async with self._writing, self._connected.start_session() as session:
+    async def atomically(self, work: Callable[[], Awaitable[_Result]], *, queue: str | None = "") -> _Result:
+        """Run the work as one transaction; nothing of it is seen when it raises.
 
-            async def inside(joined: AsyncClientSession) -> _Result:
-                token = _session.set(joined)
-                try:
-                    return await work()
-                finally:
-                    _session.reset(token)
+        Works of one queue wait for each other. Works of different queues, and those of none, run beside each other:
+        what collides is run again, so a queue is for works that would always collide.
+        """
+        if queue is None:
+            return await self._transact(work)
+        async with self._queues[queue]:
+            return await self._transact(work)
 
-            return await session.with_transaction(inside)
+    async def _transact(self, work: Callable[[], Awaitable[_Result]]) -> _Result:
+        then: list[Callable[[], None]] = []
+
+        async def inside(joined: AsyncClientSession) -> _Result:
+            then.clear()
+            tokens = _session.set(joined), _kept.set(then)
+            try:
+                return await work()
+            finally:
+                _session.reset(tokens[0])
+                _kept.reset(tokens[1])
+
+        async with self._connected.start_session() as session:
+            result = await session.with_transaction(inside)
+        for call in then:
+            call()
+        return result
+
+    def once_kept(self, call: Callable[[], None]) -> None:
+        """Do this as soon as others can see what was written: now, or when the transaction has been committed."""
+        then = _kept.get()
+        if then is None:
+            call()
+        else:
+            then.append(call)
 
     async def next_number(self) -> int:
         """A number never given out before. It is not part of any transaction: a number may be lost, never repeated."""

@@ -25,6 +25,7 @@ async def open_book(simulation: Simulation, vendors: Iterable[Vendor]) -> None:
     await simulation.store.open(collections, simulation.clock.real.now())
     await simulation.clock.load()
     await simulation.calls.load()
+    await simulation.webhooks.load()
     await _seed(vendors)
 
 
@@ -33,6 +34,7 @@ async def reset(simulation: Simulation, vendors: Iterable[Vendor]) -> None:
     lasting = frozenset[str]().union(*(vendor.lasting for vendor in vendors))
     await simulation.store.wipe(keep=lasting)
     await simulation.clock.load()
+    await simulation.webhooks.load()
     await _seed(vendors)
 
 

@@ -74,6 +74,8 @@ class Operation:
     method: str
     path: str
     do: Callable[[Call], Awaitable[Answer]]
+    queue: Callable[[Call], str | None] = lambda _call: ""
+    """What a call waits in while others write (``Store.atomically``)."""
     declines: bool = False
     """It says its own business no; otherwise the vendor's general one is given."""
 
@@ -207,7 +209,9 @@ class Gate:
             if call.declined and not self._operation.declines:
                 raise self._vendor.decline(call)
             if self._operation.writes:
-                return await self._simulation.store.atomically(lambda: self._operation.do(call))
+                return await self._simulation.store.atomically(
+                    lambda: self._operation.do(call), queue=self._operation.queue(call)
+                )
             return await self._operation.do(call)
         except Refusal as refusal:
             return refusal.answer

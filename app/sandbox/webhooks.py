@@ -8,6 +8,7 @@ from typing import Literal
 
 import httpx2
 
+from app.sandbox.bells import Bells
 from app.sandbox.shifted_clock import ShiftedClock
 from app.sandbox.store import Document, Store, StoreFailure
 
@@ -20,6 +21,8 @@ Sign = Callable[[bytes], Awaitable[dict[str, str]]]
 """The headers that prove these bytes, made anew for every attempt."""
 
 ATTEMPTS_MAX = 150
+AT_ONCE_MAX = 16
+"""Deliveries of one vendor that are on their way together; their order is no promise of any vendor."""
 BACKOFF_FIRST_S = 0.2
 BACKOFF_MAX_S = 5.0
 DELAY_S_DEFAULT = 3.0
@@ -45,13 +48,21 @@ class Webhooks:
         self._store = store
         self._clock = clock
         self._tick_s = tick_s
+        self._bells = Bells()
+        self._modes: dict[str, Document] = {}
+
+    async def load(self) -> None:
+        """Read the delivery modes, as they were set before a restart."""
+        self._modes = {mode["_id"]: mode for mode in await self._store.find(MODES, {})}
 
     async def set_mode(self, vendor: str, mode: Mode, delay_s: float = DELAY_S_DEFAULT) -> None:
-        await self._store.put(MODES, {"_id": vendor, "mode": mode, "delay_s": delay_s})
+        chosen: Document = {"_id": vendor, "mode": mode, "delay_s": delay_s}
+        await self._store.put(MODES, chosen)
+        self._modes[vendor] = chosen
 
     async def post(self, vendor: str, body: str) -> None:
         """Put a webhook in the outbox, as the vendor's delivery mode has it."""
-        chosen = await self._store.get(MODES, vendor) or {"mode": "normal", "delay_s": 0.0}
+        chosen = self._modes.get(vendor) or {"mode": "normal", "delay_s": 0.0}
         match chosen["mode"]:
             case "drop":
                 return
@@ -66,13 +77,14 @@ class Webhooks:
                 await self._queue(vendor, body, after_s=0)
 
     async def run(self, vendor: str, sender: Sender, http: httpx2.AsyncClient) -> None:
-        """Deliver the vendor's webhooks one after the other, for ever."""
+        """Deliver the vendor's webhooks, some at once, for ever."""
         while True:
+            self._bells.hush(vendor)
             try:
                 await self.deliver_due(vendor, sender, http)
             except StoreFailure:
                 _logger.warning("the webhooks of %s wait for the database", vendor)
-            await asyncio.sleep(self._tick_s)
+            await self._bells.heard(vendor, self._tick_s)
 
     async def deliver_due(self, vendor: str, sender: Sender, http: httpx2.AsyncClient) -> int:
         """Try every webhook that is due now; how many there were."""
@@ -82,12 +94,23 @@ class Webhooks:
             sort=(("due_at", 1), ("_id", 1)),
             limit=200,
         )
-        for webhook in due:
-            if await _answered(webhook["body"].encode(), sender, http):
-                await self._store.delete(COLLECTION, {"_id": webhook["_id"]})
-            else:
-                await self._put_off(webhook)
+        room = asyncio.Semaphore(AT_ONCE_MAX)
+        async with asyncio.TaskGroup() as group:
+            for webhook in due:
+                group.create_task(self._deliver(webhook, sender, http, room))
         return len(due)
+
+    async def _deliver(
+        self, webhook: Document, sender: Sender, http: httpx2.AsyncClient, room: asyncio.Semaphore
+    ) -> None:
+        try:
+            async with room:
+                if await _answered(webhook["body"].encode(), sender, http):
+                    await self._store.delete(COLLECTION, {"_id": webhook["_id"]})
+                else:
+                    await self._put_off(webhook)
+        except StoreFailure:
+            _logger.warning("webhook %s waits for the database", webhook["_id"])
 
     async def _queue(self, vendor: str, body: str, *, after_s: float, held: bool = False) -> None:
         await self._store.put(
@@ -101,6 +124,7 @@ class Webhooks:
                 "due_at": self._clock.after(after_s),
             },
         )
+        self._store.once_kept(lambda: self._bells.ring(vendor, after_s))
 
     async def _overtake(self, vendor: str, body: str) -> None:
         """Hold every other webhook back until the one behind it has gone first."""
@@ -125,6 +149,7 @@ class Webhooks:
             {"_id": webhook["_id"]},
             {"$set": {"attempts": attempts, "due_at": self._clock.after(backoff_s)}},
         )
+        self._bells.ring(webhook["vendor"], backoff_s)
 
 
 async def _answered(body: bytes, sender: Sender, http: httpx2.AsyncClient) -> bool:

@@ -1,3 +1,4 @@
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -111,6 +112,12 @@ async def test_a_webhook_nobody_answers_is_given_up_in_the_end(config: SandboxCo
         wallet.webhook_status = 200
         clock.advance(BACKOFF_MAX_S)
         await always(lambda: not wallet.received, for_s=0.2)
+
+
+async def test_webhooks_do_not_wait_for_one_another(client: httpx2.AsyncClient, wallet: Wallet) -> None:
+    wallet.together = asyncio.Barrier(3)
+    await asyncio.gather(*(pay(client, 10_023) for _ in range(3)))
+    assert await told(wallet, 3) == ["payment.created"] * 3
 
 
 async def test_another_hmac_secret_signs_from_then_on(client: httpx2.AsyncClient, wallet: Wallet) -> None:

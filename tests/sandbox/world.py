@@ -45,6 +45,8 @@ class Wallet:
     attempts: int = 0
     webhook_status: int = 200
     approval_status: int = 200
+    together: asyncio.Barrier | None = None
+    """Where so many webhooks wait for each other before any of them is answered."""
 
     def application(self) -> Starlette:
         return Starlette(
@@ -62,6 +64,8 @@ class Wallet:
 
     async def _receive(self, request: Request) -> Response:
         self.attempts += 1
+        if self.together is not None:
+            await self.together.wait()
         if self.webhook_status == 200:
             body = await request.body()
             self.received.append(Received(request.path_params["vendor"], dict(request.headers), body))

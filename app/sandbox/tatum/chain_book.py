@@ -102,7 +102,9 @@ class ChainBook:
 
     async def mine(self, tx_hash: str) -> None:
         """Put the transaction into the block of now, once, and tell."""
-        await self._simulation.store.atomically(lambda: self._mine(tx_hash))
+        waiting = await self._store.get(TRANSACTIONS, tx_hash)
+        if waiting is not None:
+            await self._store.atomically(lambda: self._mine(tx_hash), queue=waiting["chain"])
 
     async def _mine(self, tx_hash: str) -> None:
         waiting = await self._store.get(TRANSACTIONS, tx_hash)

@@ -77,8 +77,8 @@ def _operations(prices: Prices, kms: Kms, reads: Reads, notices: Notices) -> tup
         Operation("estimate_fee", "GET", "/v3/blockchain/fee/{chain}", prices.fee),
         Operation("estimate_fee", "POST", "/v3/blockchain/estimate", prices.estimate),
         Operation("estimate_fee", "POST", "/v4/blockchainOperations/gas", prices.estimate),
-        Operation("send", "POST", "/v3/{chain}/transaction", kms.send, declines=True),
-        Operation("send", "POST", "/v3/{chain}/trc20/transaction", kms.send, declines=True),
+        Operation("send", "POST", "/v3/{chain}/transaction", kms.send, declines=True, queue=_none),
+        Operation("send", "POST", "/v3/{chain}/trc20/transaction", kms.send, declines=True, queue=_none),
         Operation("derive_address", "GET", "/v3/{chain}/address/{xpub}/{index}", reads.derived),
         Operation("kms_pending", "GET", "/v3/kms/pending/{chain}", kms.list_pending),
         Operation("kms_pending", "POST", "/v3/kms/pending/{chain}", kms.list_pending),
@@ -127,3 +127,7 @@ def _desk(simulation: Simulation, book: ChainBook, disturbances: Disturbances) -
 def _authenticate(call: Call) -> None:
     if not call.header("x-api-key").strip():
         raise refusal(401, "subscription.invalid", "Unable to find a valid subscription for the API key.")
+
+
+def _none(_call: Call) -> None:
+    """A send waits for no other: what it takes is its own."""
