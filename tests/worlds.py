@@ -272,7 +272,7 @@ class World:
 
     async def signed_in(self, name: str) -> dict[str, str]:
         """The header of somebody who has just signed in."""
-        asked = {"grant_type": "password", "username": name}
+        asked = {"grant_type": "password", "username": name, "tenant": BOOK}
         token = (await self.desk.post("/auth0/oauth/token", json=asked)).json()["access_token"]
         return {"Authorization": f"Bearer {token}"}
 

@@ -1,10 +1,12 @@
 """Requests taken literally: no unknown parameter is passed over, and JSON is what RFC 8259 means by it.
 
-One value per name, finite numbers, UTF-8, and nothing rounded on the way in. A query parameter that the route does not
-know is refused, because ignoring it may do the opposite of what was asked: think of ``dry_run=true``.
+One value per name, finite numbers, UTF-8, and nothing rounded on the way in. No text, in body or query, has a
+character that a terminal, a log or a reader's eye would obey instead of showing it. A query parameter that the route
+does not know is refused, because ignoring it may do the opposite of what was asked: think of ``dry_run=true``.
 """
 
 import json
+import re
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -19,6 +21,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.errors import Malformed
+
+DEPTH_MAX = 16
+"""How deep arrays and objects may lie in one another."""
+MEMBERS_MAX = 2_000
+"""How many members one array or object may have."""
+
+OBEYED = r"\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069"
+"""Control characters, line separators, and those that turn the direction of writing (Unicode TR 36, 2.4)."""
+_UNSPEAKABLE = re.compile(f"[{OBEYED}\ud800-\udfff]")
+"""With them the halves of surrogate pairs: JSON can spell one alone, and no encoding can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +65,7 @@ class StrictRoute(APIRoute):
             if request.scope["query_string"]:
                 unknown = request.query_params.keys() - known
                 _refuse([name for name in unknown if not name.startswith(prefixes)], "There is no such parameter.")
+                _refuse([name for name, value in request.query_params.multi_items() if _obeyed(value)], _OBEYED_SAID)
             if not has_body:
                 return await handle(request)
             strict = _StrictRequest(request.scope, request.receive)
@@ -89,12 +102,34 @@ class _StrictRequest(Request):
 def parse_json(body: bytes) -> Any:
     """The content of a JSON text; numbers with a point or exponent become Decimal.
 
-    Raises Malformed, for a name used twice in one object, NaN or Infinity, another encoding, or no JSON at all.
+    Raises Malformed, for a name used twice in one object, NaN or Infinity, another encoding, or no JSON at all; then
+    for what is nested too deeply, has too many members, or has a character in it that no text of ours has.
     """
     try:
-        return _READER.decode(body.decode())
+        content = _READER.decode(body.decode())
     except (ValueError, RecursionError):
         raise Malformed("The body is not valid JSON.") from None
+    _require_bounded(content, 1)
+    return content
+
+
+def _require_bounded(content: Any, depth: int) -> None:
+    if isinstance(content, str):
+        if _obeyed(content):
+            raise Malformed(_OBEYED_SAID)
+    elif isinstance(content, dict | list):
+        if depth > DEPTH_MAX:
+            raise Malformed(f"The body is nested deeper than {DEPTH_MAX}.")
+        if len(content) > MEMBERS_MAX:
+            raise Malformed(f"The body has more than {MEMBERS_MAX} members in one place.")
+        for member in content.values() if isinstance(content, dict) else content:
+            _require_bounded(member, depth + 1)
+        if isinstance(content, dict):
+            _require_bounded("".join(content), depth)
+
+
+def _obeyed(text: str) -> bool:
+    return _UNSPEAKABLE.search(text) is not None
 
 
 def _is_json(content_type: str) -> bool:
@@ -116,4 +151,5 @@ def _no_constant(name: str) -> NoReturn:
     raise Malformed(f"The body has {name} where a number belongs; JSON has no such thing.")
 
 
+_OBEYED_SAID = "There is a control character, or one that turns the direction of writing."
 _READER = json.JSONDecoder(object_pairs_hook=_each_name_once, parse_constant=_no_constant, parse_float=Decimal)

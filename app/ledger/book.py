@@ -34,7 +34,7 @@ from app.ids import derived_id, public_id, stored_id
 from app.ledger import checks
 from app.ledger.accounts import CUSTOMER, Account
 from app.ledger.blocks import Block, canonical, leaf, merkle_root
-from app.ledger.changes import ABSENT, Change, Companion, Document, Duplicate, Posted
+from app.ledger.changes import ABSENT, ANYBODY, Change, Companion, Document, Duplicate, Posted
 from app.ledger.diversion import divert
 from app.ledger.documents import diversion_case, entry_document, transaction_document
 from app.ledger.limits import LIMIT_WINDOWS, Spending, spend
@@ -98,7 +98,7 @@ class Book:
                 return duplicate
             overlay = _Overlay()
             self._apply_companions(change.companions, overlay)
-            self._require_versions(change.versions)
+            self._require_versions(change)
             for account in change.openings:
                 self._open(account, overlay)
             for standing in change.standings:
@@ -170,10 +170,11 @@ class Book:
                 raise StaleGuard(companion.collection, companion.id)
             overlay.companions.append(companion)
 
-    def _require_versions(self, versions: Mapping[str, int]) -> None:
-        for account_id, version in versions.items():
+    def _require_versions(self, change: Change) -> None:
+        """A payer is told the version of no account but their own."""
+        for account_id, version in change.versions.items():
             account = self._accounts.get(account_id)
-            if account is None:
+            if account is None or change.payer not in {None, ANYBODY, account.user_id}:
                 raise AccountNotFound
             if account.version != version:
                 raise StaleVersion(public_id(account_id), lock_version=version, version=account.version)

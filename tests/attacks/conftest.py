@@ -1,0 +1,15 @@
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.attacks.house import House, open_house
+from tests.world_fixtures import sandbox_book
+
+__all__ = ["house", "sandbox_book"]
+
+
+@pytest.fixture(scope="package")
+async def house(mongodb_uri: str, redis_url: str, sandbox_book: str) -> AsyncIterator[House]:
+    """One house for all attempts: none of them may change anything in it."""
+    async with open_house(mongodb_uri, redis_url, sandbox_book) as opened:
+        yield opened
