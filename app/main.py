@@ -58,12 +58,13 @@ from app.middleware.rate_limit import RateLimit
 from app.middleware.route_match import RouteMatch
 from app.middleware.route_table import RouteTable
 from app.middleware.security_headers import SecurityHeaders
+from app.orchestrator.exposing import exposing
 from app.outbox.listeners import Listeners
 from app.plumbing.bounded_head import BoundedHead
 from app.plumbing.logging import configure_logging
 from app.plumbing.rates import Rate, Rates
 from app.plumbing.running import settle_collector
-from app.runtime import Runtime, exposing, open_runtime
+from app.runtime import Runtime, open_runtime
 from app.settings import Settings
 
 ROUTERS = (
@@ -180,7 +181,7 @@ async def serve(settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM, then let running requests end and close the runtime."""
     configure_logging()
     _outlive_signals()
-    async with open_runtime(settings) as runtime, exposing(runtime):
+    async with open_runtime(settings) as runtime, exposing(runtime.measures, settings, runtime.clock):
         config = uvicorn.Config(
             create_app(runtime),
             http=BoundedHead,

@@ -60,6 +60,8 @@ from app.orchestrator.publication import Publication, TellingDoor
 from app.orchestrator.registration import Endpoints
 from app.orchestrator.replays import Replays
 from app.orchestrator.scribe import Scribe
+from app.orchestrator.silence import Silence
+from app.orchestrator.silence_store import SilenceStore
 from app.orchestrator.starting import Flows
 from app.orchestrator.store import SagaStore
 from app.orchestrator.sweep_store import SweepStore
@@ -73,7 +75,6 @@ from app.outbox.listeners import Listeners
 from app.outbox.sending import Sender
 from app.outbox.store import OutboxStore
 from app.plumbing.collections import ensure_collections
-from app.plumbing.exposition import exposed
 from app.plumbing.hints import PUBLISHED, WRITTEN, Hints
 from app.plumbing.mongo import Database, connect
 from app.plumbing.pipelining import PipelinedRedis
@@ -151,6 +152,7 @@ class Runtime:
     card_use: CardUse
     hearing: Mapping[str, Listener]
     sweeping: Sweeping
+    silence: Silence
     approvals: Approvals
     engine: Engine
     observations: Observations
@@ -300,6 +302,7 @@ async def open_runtime(
                 clock,
                 every_s=settings.sweep_s,
             ),
+            silence=Silence(SilenceStore(database), clock, measures.observe_silence),
             approvals=Approvals(sagas, door, providers.coins),
             engine=engine,
             observations=Observations(
@@ -342,22 +345,6 @@ async def open_runtime(
             operators=Operators(situations, trail, audit, hints.give),
             replays=Replays(InboxStore(database), sagas, users, trail, clock, hints.give),
         )
-
-
-@asynccontextmanager
-async def exposing(runtime: Runtime, figures: MeasuresStore | None = None) -> AsyncIterator[None]:
-    """Answer ``GET /metrics`` while inside, if a port is set for it; ``figures`` are read when somebody asks."""
-    settings = runtime.settings
-    if not settings.metrics_port:
-        yield
-        return
-
-    async def read() -> None:
-        if figures is not None:
-            await figures.read(runtime.clock.now())
-
-    async with exposed(runtime.measures.registry, settings.metrics_host, settings.metrics_port, read):
-        yield
 
 
 def access_tokens(settings: Settings, http: httpx2.AsyncClient, clock: Clock) -> AccessTokens:

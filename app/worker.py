@@ -7,11 +7,12 @@ import structlog
 
 from app.identity.principals import DEFAULT_TENANT
 from app.money import Money
+from app.orchestrator.exposing import exposing
 from app.orchestrator.inventory import fund_inventory
 from app.plumbing.logging import configure_logging
 from app.plumbing.loops import kept_up
 from app.plumbing.running import settle_collector
-from app.runtime import Runtime, exposing, open_runtime
+from app.runtime import Runtime, open_runtime
 from app.settings import Environment, Settings
 
 _SANDBOX_COINS = 1_000
@@ -27,6 +28,7 @@ async def run(runtime: Runtime) -> None:
     log.info("worker-started")
     async with asyncio.TaskGroup() as group:
         group.create_task(kept_up("sweeping", runtime.sweeping.run), name="sweeping")
+        group.create_task(kept_up("silence", runtime.silence.run), name="silence")
         group.create_task(kept_up("sagas", runtime.engine.run), name="sagas")
         group.create_task(kept_up("inbox", runtime.observations.run), name="inbox")
         group.create_task(kept_up("watches", runtime.lookout.run), name="watches")
@@ -40,7 +42,10 @@ async def run(runtime: Runtime) -> None:
 async def serve(settings: Settings) -> None:
     """Work until SIGINT or SIGTERM, then let go what is in flight and close the runtime."""
     configure_logging()
-    async with open_runtime(settings) as runtime, exposing(runtime, runtime.figures):
+    async with (
+        open_runtime(settings) as runtime,
+        exposing(runtime.measures, settings, runtime.clock, runtime.figures),
+    ):
         loop = asyncio.get_running_loop()
         for signal_number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(signal_number, stop, runtime)
@@ -56,6 +61,7 @@ def stop(runtime: Runtime) -> None:
     runtime.lookout.close()
     runtime.expiry.close()
     runtime.sweeping.close()
+    runtime.silence.close()
     runtime.hints.close()
     runtime.publication.close()
     runtime.courier.close()

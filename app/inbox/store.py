@@ -21,6 +21,7 @@ COLLECTIONS: tuple[CollectionSpec, ...] = (
             IndexModel([("status", ASCENDING), ("due_at", ASCENDING)]),
             IndexModel([("refs", ASCENDING)]),
             IndexModel([("received_at", DESCENDING), ("_id", DESCENDING)]),
+            IndexModel([("provider", ASCENDING), ("received_at", DESCENDING)]),
         ),
         schema={
             "bsonType": "object",

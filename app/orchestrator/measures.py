@@ -5,7 +5,7 @@ No label names a person, a saga or an account: every label has few values. Amoun
 """
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
@@ -92,6 +92,12 @@ class Measures:
             ("provider", "outcome"),
             registry=registry,
         )
+        self.silence = Gauge(
+            "wallet_vendor_silence_seconds",
+            "How long a vendor has owed an event, by what it took on since it was last heard.",
+            ("provider",),
+            registry=registry,
+        )
         self.circuits = Gauge(
             "wallet_circuit_open", "1 while calls to a vendor are refused here.", ("provider",), registry=registry
         )
@@ -100,6 +106,10 @@ class Measures:
     def observe_request(self, method: str, route: str, status: int, duration_s: float) -> None:
         """A request was answered; ``route`` is its template."""
         self.requests.labels(method, route, str(status)).observe(duration_s)
+
+    def observe_silence(self, provider: str, silent: timedelta) -> None:
+        """A vendor has owed an event for so long."""
+        self.silence.labels(provider).set(silent.total_seconds())
 
     def observe_change(self, change: Change) -> None:
         """A change has become true."""

@@ -48,6 +48,7 @@ COLLECTIONS = (
             IndexModel([("approved_ref", ASCENDING)]),
             IndexModel([("first_sent_at", ASCENDING)], partialFilterExpression={"status": {"$in": DOUBTFUL}}),
             IndexModel([("provider", ASCENDING), ("operation", ASCENDING), ("status", ASCENDING)]),
+            IndexModel([("provider", ASCENDING), ("first_sent_at", ASCENDING)]),
             IndexModel([("status", ASCENDING)], partialFilterExpression={"status": {"$in": _OPEN}}, name="open"),
         ),
     ),
