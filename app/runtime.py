@@ -40,6 +40,7 @@ from app.money import Money, asset
 from app.orchestrator import store as saga_store
 from app.orchestrator import sweep_store, treasury_store, watch_store
 from app.orchestrator.account_use import AccountUse
+from app.orchestrator.address_sweeping import AddressSweeping
 from app.orchestrator.approvals import Approvals
 from app.orchestrator.arrivals import Arrivals
 from app.orchestrator.disabling import Disabling
@@ -153,6 +154,7 @@ class Runtime:
     hearing: Mapping[str, Listener]
     sweeping: Sweeping
     silence: Silence
+    address_sweeping: AddressSweeping
     approvals: Approvals
     engine: Engine
     observations: Observations
@@ -303,6 +305,7 @@ async def open_runtime(
                 every_s=settings.sweep_s,
             ),
             silence=Silence(SilenceStore(database), clock, measures.observe_silence),
+            address_sweeping=AddressSweeping(addresses.looks, providers.receiving, arrivals, clock),
             approvals=Approvals(sagas, door, providers.coins),
             engine=engine,
             observations=Observations(

@@ -29,6 +29,7 @@ async def run(runtime: Runtime) -> None:
     async with asyncio.TaskGroup() as group:
         group.create_task(kept_up("sweeping", runtime.sweeping.run), name="sweeping")
         group.create_task(kept_up("silence", runtime.silence.run), name="silence")
+        group.create_task(kept_up("address-sweeping", runtime.address_sweeping.run), name="address-sweeping")
         group.create_task(kept_up("sagas", runtime.engine.run), name="sagas")
         group.create_task(kept_up("inbox", runtime.observations.run), name="inbox")
         group.create_task(kept_up("watches", runtime.lookout.run), name="watches")
@@ -62,6 +63,7 @@ def stop(runtime: Runtime) -> None:
     runtime.expiry.close()
     runtime.sweeping.close()
     runtime.silence.close()
+    runtime.address_sweeping.close()
     runtime.hints.close()
     runtime.publication.close()
     runtime.courier.close()

@@ -5,7 +5,7 @@ twice, from the pool and from a block, or found by looking, it is one deposit. W
 knows, or at an address that is nobody's, is kept as a case.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -19,9 +19,10 @@ from app.ledger.changes import ABSENT, Change, Companion
 from app.ledger.store import LedgerStore
 from app.orchestrator.flows.chain import TATUM
 from app.orchestrator.flows.crypto_deposit import CRYPTO_DEPOSIT, CryptoDeposit
+from app.orchestrator.journal import SagaRecord
 from app.orchestrator.scribe import Door
 from app.orchestrator.starting import Asked, Flows
-from app.providers.chain_ports import Paid, ReceivesCoins
+from app.providers.chain_ports import ChainTransaction, Paid, ReceivesCoins
 from app.providers.tatum.chains import Network, chain_of_id
 from app.wallets.deposit_addresses import DepositAddress, DepositAddresses
 
@@ -64,16 +65,27 @@ class Arrivals:
         found = await self._receiving.transaction(chain.name, tx_id)
         if found is None or found.status == "pending":
             return False
-        claimed = [await self._claim(chain.name, tx_id, paid) for paid in found.paid]
-        if not any(claimed) and found.status == "mined":
+        if not await self._claim_all(chain.name, found) and found.status == "mined":
             await self._keep_case(chain.name, tx_id, payload)
         return True
 
-    async def _claim(self, chain: str, tx_id: str, paid: Paid) -> bool:
+    async def find(self, chain: str, tx_id: str) -> Sequence[SagaRecord] | None:
+        """The deposits of a transaction that nobody need have told us of; None: not in a block yet.
+
+        Raises what reading from the provider raises.
+        """
+        found = await self._receiving.transaction(chain, tx_id)
+        return None if found is None or found.status == "pending" else await self._claim_all(chain, found)
+
+    async def _claim_all(self, chain: str, found: ChainTransaction) -> Sequence[SagaRecord]:
+        claimed = [await self._claim(chain, found.tx_id, paid) for paid in found.paid]
+        return [deposit for deposit in claimed if deposit is not None]
+
+    async def _claim(self, chain: str, tx_id: str, paid: Paid) -> SagaRecord | None:
         """Start the deposit of one receiver's line, if the address is one of ours."""
         owner = await self._addresses.owner_of(chain, paid.to)
         if owner is None:
-            return False
+            return None
         params = CryptoDeposit(
             chain=chain,
             tx_id=tx_id,
@@ -88,8 +100,7 @@ class Arrivals:
         async def prepare(_saga_id: str) -> CryptoDeposit:
             return params
 
-        await self._flows.start(CRYPTO_DEPOSIT, asked, prepare)
-        return True
+        return await self._flows.start(CRYPTO_DEPOSIT, asked, prepare)
 
     async def _account_for(self, owner: DepositAddress, paid: Paid) -> str:
         """The address's own account, or the customer's main one of another asset that came to the same address."""

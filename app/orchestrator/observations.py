@@ -123,14 +123,14 @@ class Observations:
         refs = document["refs"]
         if document["provider"] == "sumsub":
             understood = await self._review(refs, happened_at(document["payload"]) or document["received_at"])
-            if await self._sagas.wake(refs, self._clock.now()):
-                self._hint()
+            await self._wake(refs)
             return understood
         if not refs:
             return True
         try:
             heard = await self._tell(document)
             if heard is not None:
+                await self._wake(refs)
                 return heard
             if document["type"] == LATE_ANSWER:
                 return await self._weigh(document["payload"])
@@ -144,9 +144,7 @@ class Observations:
 
     async def _look_round(self, refs: list[str], *, takes_back: bool) -> bool:
         """Wake who waits and look at what is watched; says whether the event is accounted for."""
-        woken = bool(await self._sagas.wake(refs, self._clock.now()))
-        if woken:
-            self._hint()
+        woken = await self._wake(refs)
         if await self._lookout.hear(refs):
             return True
         if woken and not takes_back:
@@ -155,6 +153,13 @@ class Observations:
         if not known:
             return await self._lookout.is_late(refs)
         return not takes_back or all(effect.status is EffectStatus.CANCELLED for effect in known)
+
+    async def _wake(self, refs: list[str]) -> bool:
+        """Let those who wait for one of these look at once; says whether anybody does."""
+        woken = bool(await self._sagas.wake(refs, self._clock.now()))
+        if woken:
+            self._hint()
+        return woken
 
     async def _weigh(self, told: dict[str, str]) -> bool:
         effect = await self._sagas.effect(told["effect_id"])

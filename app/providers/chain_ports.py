@@ -140,8 +140,11 @@ class ReceivesCoins(Protocol):
 
     async def transaction(self, chain: str, tx_id: str) -> ChainTransaction | None: ...
 
-    async def history(self, chain: str, address: str) -> tuple[Movement, ...]:
-        """The latest transactions of an address, newest first."""
+    async def history(self, chain: str, address: str, offset: int = 0) -> tuple[Movement, ...]:
+        """A page of an address's mined transactions, newest first, behind the first ``offset`` lines; empty: no more.
+
+        On UTXO chains only what came in.
+        """
         ...
 
     async def balance(self, chain: str, address: str, asset: Asset) -> Money:

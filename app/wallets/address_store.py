@@ -1,5 +1,6 @@
 """Deposit addresses in MongoDB, and how many were given out; written through the ledger's door only."""
 
+from datetime import datetime
 from typing import Any
 
 from pymongo import ASCENDING, IndexModel
@@ -17,6 +18,7 @@ COLLECTIONS = (
         indexes=(
             IndexModel([("chain", ASCENDING), ("address", ASCENDING)]),
             IndexModel([("user_id", ASCENDING), ("_id", ASCENDING)]),
+            IndexModel([("look_at", ASCENDING)]),
         ),
     ),
     CollectionSpec(ADDRESS_COUNTERS),
@@ -41,6 +43,11 @@ class AddressStore:
         """A user's addresses, oldest first."""
         query = {"user_id": user_id, "_id": ids_of_book(book)}
         return await self._database[ADDRESSES].find(query).sort("created_at", ASCENDING).limit(limit).to_list()
+
+    async def due_for_look(self, now: datetime, limit: int) -> list[Document]:
+        """The addresses whose next look is due, of whatever book, the longest due first."""
+        query = {"look_at": {"$lte": now}}
+        return await self._database[ADDRESSES].find(query).sort("look_at", ASCENDING).limit(limit).to_list()
 
     async def address_counter(self, counter_id: str) -> Document | None:
         """How many addresses of a family were given out."""

@@ -5,13 +5,14 @@ customer's number, and so their address, is nobody else's.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from app.clock import Clock
 from app.errors import ChainUnsupported, ProviderUnavailable, StaleGuard
-from app.ids import derived_id, stored_id
+from app.ids import book_of, derived_id, stored_id
 from app.ledger.accounts import Account
 from app.ledger.changes import ABSENT, Change, Companion
 from app.ledger.committer import Committer
@@ -20,6 +21,7 @@ from app.providers.chain_ports import ReceivesCoins
 from app.providers.outcomes import Declined, ProviderOutcome
 from app.providers.tatum.addresses import canonical_address, is_valid_address
 from app.providers.tatum.chains import CHAINS, Network
+from app.wallets.address_looks import AddressLooks, first_look
 from app.wallets.address_store import ADDRESS_COUNTERS, ADDRESSES, AddressStore
 from app.wallets.network_fees import require_offered
 
@@ -51,6 +53,7 @@ class DepositAddresses:
         self._receiving = receiving
         self._clock = clock
         self._network: Network = network
+        self.looks = AddressLooks(store, door, clock)
 
     async def address_for(self, book: str, account: Account, chain: str) -> DepositAddress:
         """The account's address on that chain, made and watched when it is first asked for.
@@ -82,6 +85,7 @@ class DepositAddresses:
         for _ in range(_ATTEMPTS_MAX):
             known = await self._store.address(address_id)
             if known is not None:
+                await self._expect(known)
                 return _address(known)
             counter = await self._store.address_counter(counter_id)
             version = counter["version"] if counter else 0
@@ -99,6 +103,16 @@ class DepositAddresses:
             return _address({"_id": address_id, **document})
         raise ProviderUnavailable("tatum")
 
+    async def _expect(self, known: dict[str, Any]) -> None:
+        """Somebody who asks for their address again is about to use it: look there as often as at a new one."""
+        again = first_look(self._clock.now())
+        if known["look_at"] <= again["look_at"]:
+            return
+        guard = {"version": known["version"]}
+        companion = Companion(ADDRESSES, known["_id"], guard, {**again, "version": known["version"] + 1})
+        with suppress(StaleGuard):  # somebody else has just looked
+            await self._door.submit(Change(book_of(known["_id"]), companions=(companion,)))
+
     async def _derived(self, chain: str, index: int) -> str:
         """An address that is none of the chain's would lose whatever is sent there, so the vendor is not believed."""
         address = await self._receiving.deposit_address(chain, index)
@@ -114,6 +128,7 @@ class DepositAddresses:
             "address": address,
             "index": index,
             "created_at": self._clock.now(),
+            **first_look(self._clock.now()),
             "version": 1,
         }
 

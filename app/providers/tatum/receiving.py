@@ -59,8 +59,15 @@ class TatumReceiving:
     async def transaction(self, chain: str, tx_id: str) -> ChainTransaction | None:
         return await self._chains.transaction(chain, tx_id)
 
-    async def history(self, chain: str, address: str) -> tuple[Movement, ...]:
-        params = {"chain": chain_named(chain).ids[self._network], "addresses": address, "pageSize": _PAGE}
+    async def history(self, chain: str, address: str, offset: int = 0) -> tuple[Movement, ...]:
+        known = chain_named(chain)
+        paged = {"chain": known.ids[self._network], "pageSize": _PAGE, "offset": str(offset)}
+        if known.family == "utxo":
+            params = {**paged, "address": address, "txType": "incoming"}
+            path = "/v4/data/blockchains/transaction/history/utxos"
+            reply = await self._transport.request("utxo_history", "GET", path, params=params, accept={FORBIDDEN})
+            return successful(reply).read(lambda body: wire.incoming_history(body, address))
+        params = {**paged, "addresses": address}
         path = "/v4/data/transaction/history"
         reply = await self._transport.request("history", "GET", path, params=params, accept={FORBIDDEN})
         return successful(reply).read(wire.history)

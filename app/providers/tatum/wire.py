@@ -110,6 +110,13 @@ def history(body: Any) -> tuple[Movement, ...]:
     )
 
 
+def incoming_history(body: Any, address: str) -> tuple[Movement, ...]:
+    """The transactions that paid an address of a UTXO chain."""
+    if not isinstance(body, list):
+        raise TypeError("a list is expected")
+    return tuple(Movement(text(each["hash"]), address, incoming=True) for each in body)
+
+
 def error_code(body: Any) -> object:
     """The vendor's code; None when the body is not Tatum's."""
     return body.get("errorCode") if isinstance(body, dict) else None

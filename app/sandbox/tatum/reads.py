@@ -68,7 +68,8 @@ class Reads:
             if each["status"] == "confirmed" and (each["from"] == address) == outgoing
         ]
         found.sort(key=lambda each: each["block_number"], reverse=True)
-        return Answer([utxo_shown(each) for each in found[:size]])
+        offset = _whole(call, "offset", 0)
+        return Answer([utxo_shown(each) for each in found[offset : offset + size]])
 
     async def portfolio(self, call: Call) -> Answer:
         """Token balances, in whole tokens."""
