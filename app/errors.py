@@ -283,19 +283,53 @@ class StaleVersion(Conflict):
 
 
 class LimitExceeded(Conflict):
-    """More, or more often, than the limit of a period allows."""
+    """More, or more often, than the limit of a period allows. ``left`` is what would still pass."""
 
     code = "limit-exceeded"
 
-    def __init__(self, limit: str, bound: str, used: str, currency: str, resets_at: str) -> None:
+    def __init__(
+        self,
+        measure: str,
+        *,
+        rail: str,
+        period: str,
+        bound: str,
+        used: str,
+        left: str,
+        currency: str,
+        resets_at: str | None,
+    ) -> None:
+        limit = f"{rail} {measure} per {period}"
+        so_far = f"; {used} are used, and it resets at {resets_at}" if resets_at else ""
         super().__init__(
-            f"The limit {limit} of {bound} would be exceeded; {used} are used, and it resets at {resets_at}.",
+            f"The limit {limit} of {bound} would be exceeded{so_far}.",
             limit=limit,
+            rail=rail,
+            period=period,
             bound=bound,
             used=used,
+            left=left,
             currency=currency,
             resets_at=resets_at,
         )
+
+
+class CoolingPeriod(Conflict):
+    """A bank account or address that is new takes part in nothing for a while."""
+
+    code = "cooling-period"
+
+    def __init__(self, what: str, until: str) -> None:
+        super().__init__(f"The {what} is new; it can be used from {until} on.", what=what, until=until)
+
+
+class UserFrozen(Conflict):
+    """For a frozen customer no account is opened."""
+
+    code = "user-frozen"
+
+    def __init__(self) -> None:
+        super().__init__("The customer is frozen.")
 
 
 class HoldUnavailable(Conflict):
@@ -628,6 +662,15 @@ class BankLinkRefused(Unacceptable):
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"The bank account cannot be linked: {reason}.", reason=reason)
+
+
+class LevelUnknown(Unacceptable):
+    """No such level of limits is configured."""
+
+    code = "unknown-level"
+
+    def __init__(self, level: str) -> None:
+        super().__init__("There is no such level of limits here.", level=level)
 
 
 class EvidenceMissing(Unacceptable):

@@ -13,9 +13,7 @@ from redis.asyncio import Redis
 
 from app.clock import Clock, SystemClock
 from app.compliance import trail_store
-from app.compliance.case_store import CaseStore
-from app.compliance.cases import Cases
-from app.compliance.customers import Customers
+from app.compliance.desk import Desk, open_desk
 from app.compliance.kyc import Reviews
 from app.compliance.trail import AuditedDoor, Trail
 from app.compliance.trail_store import TrailStore
@@ -33,10 +31,8 @@ from app.ledger.batch_store import BatchStore
 from app.ledger.committer import Committer
 from app.ledger.deciding import open_lanes
 from app.ledger.expiry import Expiry
-from app.ledger.limits import Limit, Period
 from app.ledger.preview import Previews
 from app.ledger.store import LedgerStore
-from app.money import Money, asset
 from app.orchestrator import store as saga_store
 from app.orchestrator import sweep_store, treasury_store, watch_store
 from app.orchestrator.account_use import AccountUse
@@ -85,8 +81,8 @@ from app.plumbing.sealing import Sealer
 from app.plumbing.signing import Signer
 from app.providers.ports import VerifiesPeople
 from app.providers.registry import CAPABILITIES, Providers, open_providers
-from app.settings import Environment, LimitSetting, Settings
-from app.wallets import address_store
+from app.settings import Environment, Settings
+from app.wallets import address_store, payee_store
 from app.wallets import card_store as cards_store
 from app.wallets import store as wallet_store
 from app.wallets.address_store import AddressStore
@@ -96,6 +92,8 @@ from app.wallets.card_clearing import CardClearing
 from app.wallets.card_issuing import CardIssuing
 from app.wallets.card_store import CardStore
 from app.wallets.card_use import CardUse
+from app.wallets.configured import cooling_of, limits_of
+from app.wallets.cooling import Cooling
 from app.wallets.deposit_addresses import DepositAddresses
 from app.wallets.network_fees import NetworkFees
 from app.wallets.offered import Offered
@@ -113,6 +111,7 @@ COLLECTIONS = (
     *wallet_store.COLLECTIONS,
     *address_store.COLLECTIONS,
     *cards_store.COLLECTIONS,
+    *payee_store.COLLECTIONS,
     *users_store.COLLECTIONS,
     *inbox_store.COLLECTIONS,
     *trail_store.COLLECTIONS,
@@ -148,6 +147,7 @@ class Runtime:
     network_fees: NetworkFees
     addresses: DepositAddresses
     orders: Orders
+    cooling: Cooling
     onboardings: Onboardings
     cards: CardIssuing
     card_use: CardUse
@@ -171,9 +171,7 @@ class Runtime:
     measures: Measures
     figures: MeasuresStore
     audit: TrailStore
-    cases: CaseStore
-    deciding: Cases
-    customers: Customers
+    desk: Desk
     situations: Situations
     operators: Operators
     replays: Replays
@@ -248,7 +246,7 @@ async def open_runtime(
         arrivals = Arrivals(flows, telling, ledger, addresses, providers.receiving, clock, providers.network)
         hearing["tatum"] = arrivals.hear
         lookout = Lookout(WatchStore(database), sagas, flows, outside, door, clock, poll_s=settings.poll_s)
-        limits = tuple(map(_limit, settings.limits))
+        limits, cooling = limits_of(settings), cooling_of(settings, database, door, clock)
         yield Runtime(
             settings=settings,
             clock=clock,
@@ -289,12 +287,12 @@ async def open_runtime(
                 refund_rest=settings.refund_hold,
                 limits=limits,
                 network_fees=network_fees,
+                cooling=cooling,
             ),
+            cooling=cooling,
             onboardings=Onboardings(Flows(sagas, telling, clock, hints.give)),
             cards=cards,
-            card_use=CardUse(
-                door, card_records, clock, answer_s=settings.card_answer_s, limits=tuple(map(_limit, settings.limits))
-            ),
+            card_use=CardUse(door, card_records, clock, answer_s=settings.card_answer_s, limits=limits),
             hearing=hearing,
             sweeping=Sweeping(
                 providers.event_lists,
@@ -341,9 +339,7 @@ async def open_runtime(
             measures=measures,
             figures=MeasuresStore(database, measures.figures),
             audit=audit,
-            cases=CaseStore(database),
-            deciding=Cases(CaseStore(database), trail, clock),
-            customers=Customers(users, ledger, trail, audit),
+            desk=open_desk(database, clock, trail, users, ledger, limits),
             situations=situations,
             operators=Operators(situations, trail, audit, hints.give),
             replays=Replays(InboxStore(database), sagas, users, trail, clock, hints.give),
@@ -374,12 +370,6 @@ def _open_sender(settings: Settings, stack: AsyncExitStack) -> Sender:
     sender = Sender(reach, system_resolver)
     stack.push_async_callback(sender.aclose)
     return sender
-
-
-def _limit(setting: LimitSetting) -> Limit:
-    currency = asset(setting.currency)
-    amount_max = None if setting.amount is None else Money.parse(setting.amount, currency)
-    return Limit(setting.rail, Period(setting.period), currency.code, amount_max, setting.count)
 
 
 def _policies(settings: Settings) -> dict[str, Policy]:

@@ -2,9 +2,11 @@
 
 import os
 from collections.abc import Mapping
+from csv import DictReader
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any, Literal, Self
+from importlib.resources import files
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -21,12 +23,19 @@ class Environment(StrEnum):
     PRODUCTION = "production"
 
 
+Rail = Literal["transfer", "ach-pull", "ach-push", "trade", "chain-out", "card", "card-in", "card-out"]
+"""The ways of money that limits are about."""
+
+Price = Annotated[str, Field(pattern=r"^[0-9]{1,12}(\.[0-9]{1,12})?$")]
+"""What one whole unit of an asset is worth."""
+
+
 class LimitSetting(BaseModel):
     """At most that amount, or that many payments, of one rail and currency in an hour, day or month (UTC)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    rail: Literal["transfer", "ach-pull", "ach-push", "card"]
+    rail: Rail
     currency: str
     period: Literal["hour", "day", "month"]
     amount: str | None = None
@@ -41,6 +50,24 @@ class LimitSetting(BaseModel):
             Money.parse(self.amount or "0", asset(self.currency))
         except WalletError as refusal:
             raise ValueError(refusal.sentence) from None
+        return self
+
+
+class LevelLimitSetting(BaseModel):
+    """What somebody of a level may pay on a rail at once, or in an hour, day or month, in the reference currency."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    level: str = Field(pattern=r"^[a-z][a-z-]{0,39}$")
+    rail: Rail
+    period: Literal["transaction", "hour", "day", "month"]
+    amount: str | None = None
+    count: int | None = Field(default=None, ge=0)
+
+    @model_validator(mode="after")
+    def _is_a_limit(self) -> Self:
+        if self.amount is None and self.count is None:
+            raise ValueError("a limit has an amount, a count, or both")
         return self
 
 
@@ -65,6 +92,12 @@ class ChainWallet(BaseModel):
     signature_id: str = Field(min_length=1)
     index: int | None = Field(default=None, ge=0)
     xpub: str = ""
+
+
+def _levels() -> list[dict[str, str]]:
+    """The levels as the product comes with them; another one is more lines of ``limit_levels.csv``."""
+    table = files("app").joinpath("limit_levels.csv").read_text(encoding="utf-8")
+    return [{name: value for name, value in row.items() if value} for row in DictReader(table.splitlines())]
 
 
 _SANDBOX = "http://127.0.0.1:8001"
@@ -100,6 +133,9 @@ _SANDBOX_PACE = {
     "lease_s": 3.0,
     "poll_s": 0.5,
     "refund_hold_s": 0.0,
+    "limit_levels": [],
+    "cooling_bank_link_s": 0.0,
+    "cooling_address_s": 0.0,
     "rate_limits": {name: {"requests": 600_000, "per_s": 60} for name in ("caller", "tenant", "address")},
 }
 _REAL_PACE = {
@@ -108,12 +144,30 @@ _REAL_PACE = {
     "lease_s": 90.0,
     "poll_s": 5.0,
     "refund_hold_s": 2 * 86_400.0,  # the two-banking-day ACH return window
+    "limit_levels": _levels(),
+    "cooling_bank_link_s": 86_400.0,
+    "cooling_address_s": 86_400.0,
     "rate_limits": {
         "caller": {"requests": 300, "per_s": 60},
         "tenant": {"requests": 60_000, "per_s": 60},
         "address": {"requests": 1_200, "per_s": 60},
     },
 }
+
+
+_REFERENCE_PRICES = {
+    "EUR": "1.25",
+    "GBP": "1.45",
+    "JPY": "0.01",
+    "BTC": "150000",
+    "ETH": "6000",
+    "POL": "1.5",
+    "SOL": "400",
+    "TRX": "0.5",
+    "USDC": "1",
+    "USDT": "1",
+}
+"""Round and high, so that what they value never passes for less; whoever relies on limits sets current ones."""
 
 
 class Settings(BaseSettings):
@@ -206,6 +260,17 @@ class Settings(BaseSettings):
     limits: list[LimitSetting] = Field(default_factory=list)
     """Velocity limits as a JSON list; none by default. A payment meets every one of its rail and currency."""
 
+    limit_levels: list[LevelLimitSetting]
+    """What each level may on each rail, as a JSON list; none in the sandbox, elsewhere ``app/limit_levels.csv``."""
+    reference_currency: str = "USD"
+    """What levels are measured in."""
+    reference_prices: dict[str, Price] = _REFERENCE_PRICES
+    """What one whole unit of each other asset counts as, in the reference currency, as JSON."""
+
+    cooling_bank_link_s: float = Field(ge=0)
+    cooling_address_s: float = Field(ge=0)
+    """How long a new bank link, and a new address on a chain, can be used for nothing."""
+
     notify_loopback: bool
     """Whether notifications may be sent to this machine itself; refused in production."""
 
@@ -224,6 +289,23 @@ class Settings(BaseSettings):
         offered = {code for codes in self.assets_by_tenant.values() for code in codes}
         if unknown := sorted({*self.assets.split(), *offered} - ASSETS.keys()):
             raise ValueError(f"WALLET_ASSETS and WALLET_TENANT_ASSETS name {unknown[0]}, which is no registered asset")
+        return self
+
+    @model_validator(mode="after")
+    def _levels_can_be_measured(self) -> Self:
+        """There is a standard level, every amount is one of the reference currency, and every asset has a price."""
+        if not self.limit_levels:
+            return self
+        if "standard" not in {row.level for row in self.limit_levels}:
+            raise ValueError("WALLET_LIMIT_LEVELS needs the level standard: it is everybody's who has no other")
+        try:
+            for row in self.limit_levels:
+                Money.parse(row.amount or "0", asset(self.reference_currency))
+        except WalletError as refusal:
+            raise ValueError(f"WALLET_LIMIT_LEVELS: {refusal.sentence}") from None
+        offered = {*self.assets.split(), *(code for codes in self.assets_by_tenant.values() for code in codes)}
+        if unpriced := sorted(offered - self.reference_prices.keys() - {self.reference_currency}):
+            raise ValueError(f"WALLET_REFERENCE_PRICES has no price of {unpriced[0]}")
         return self
 
     @model_validator(mode="after")

@@ -48,8 +48,9 @@ from app.orchestrator.store import SagaStore
 from app.orchestrator.treasury_store import TreasuryStore
 from app.orchestrator.watch_store import WatchStore
 from app.plumbing.collections import ids_of_book
-from app.runtime import Runtime, _limit, _policies, open_runtime
+from app.runtime import Runtime, _policies, open_runtime
 from app.settings import Settings, sandbox_addresses
+from app.wallets.configured import limits_of
 from app.wallets.opening import open_account, passing_account
 from tests.third_parties import ThirdParties, config_of
 from tests.wire import Wire
@@ -146,8 +147,9 @@ class World:
                 runtime.bank_links,
                 network=outside.providers.network,
                 refund_rest=self.settings.refund_hold,
-                limits=tuple(map(_limit, self.settings.limits)),
+                limits=limits_of(self.settings),
                 network_fees=runtime.network_fees,
+                cooling=runtime.cooling,
             ),
             onboardings=Onboardings(starting),
             approvals=Approvals(runtime.sagas, door, runtime.providers.coins),

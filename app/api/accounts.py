@@ -11,7 +11,14 @@ from app.api.deps import CurrentRuntime, OptionalIdempotencyKey, Reader
 from app.api.problems import problems
 from app.api.strict import StrictRoute
 from app.api.views import Cursor, Instant, Limit, Page, PastInstant, cursor_at, is_settled, position_of
-from app.errors import AccountNotFound, Malformed, Overloaded, Unacceptable, UnknownCurrency
+from app.errors import (
+    AccountNotFound,
+    Malformed,
+    Overloaded,
+    Unacceptable,
+    UnknownCurrency,
+    UserFrozen,
+)
 from app.ids import public_id
 from app.ledger.accounts import CUSTOMER, Account, AccountStatus
 from app.money import Asset, Money
@@ -101,7 +108,7 @@ class StatementView(Page[EntryView]):
     settled: bool
 
 
-@router.post("", status_code=201, responses=problems(UnknownCurrency, Overloaded))
+@router.post("", status_code=201, responses=problems(UnknownCurrency, UserFrozen, Overloaded))
 async def open_new_account(
     body: AccountRequest, caller: Reader, key: OptionalIdempotencyKey, runtime: CurrentRuntime
 ) -> AccountView:

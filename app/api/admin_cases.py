@@ -70,14 +70,14 @@ async def list_cases(
 ) -> Page[CaseView]:
     """The tenant's cases, newest first."""
     query = {} if status is None else {"status": status}
-    found = await runtime.cases.page(caller.book, query, place_of(cursor) if cursor else None, limit + 1)
+    found = await runtime.desk.cases.page(caller.book, query, place_of(cursor) if cursor else None, limit + 1)
     return paged(found, limit, CaseView.of, lambda case: (case["opened_at"], case["_id"]))
 
 
 @router.get("/{case_id}", responses=problems(Missing))
 async def show_case(case_id: CaseId, caller: ComplianceReader, runtime: CurrentRuntime) -> CaseView:
     """One case."""
-    case = await runtime.cases.case(stored_id(caller.book, case_id))
+    case = await runtime.desk.cases.case(stored_id(caller.book, case_id))
     if case is None:
         raise Missing("case")
     return CaseView.of(case)
@@ -97,4 +97,4 @@ async def decide_case(
 ) -> CaseView:
     """Decide a case, once."""
     answerable = Answerable(caller.user_id, body.reason, key or new_id("key"))
-    return CaseView.of(await runtime.deciding.decide(stored_id(caller.book, case_id), body.decision, answerable))
+    return CaseView.of(await runtime.desk.deciding.decide(stored_id(caller.book, case_id), body.decision, answerable))

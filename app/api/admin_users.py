@@ -3,7 +3,7 @@
 from typing import Annotated, Literal, Self
 
 from fastapi import APIRouter
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from app.api.accounts import AccountView
 from app.api.bodies import Body, Reason, UserId
@@ -11,12 +11,15 @@ from app.api.deps import ComplianceOfficer, ComplianceReader, CurrentRuntime, Op
 from app.api.problems import problems
 from app.api.strict import StrictRoute
 from app.api.views import Cursor, Instant, Limit, Page, cursor_at, position_of
-from app.errors import IdempotencyKeyReused, Malformed, Missing, OutcomeUnresolved, Overloaded
+from app.errors import IdempotencyKeyReused, LevelUnknown, Malformed, Missing, OutcomeUnresolved, Overloaded
+from app.identity.principals import Principal
 from app.identity.users import User
 from app.ids import new_id
 from app.ledger.accounts import CUSTOMER, Account
 from app.ledger.acts import Answerable
+from app.ledger.owners import Owner
 from app.ledger.standing import Act
+from app.runtime import Runtime
 
 router = APIRouter(prefix="/v1/admin/users", tags=["customers"], route_class=StrictRoute)
 
@@ -44,18 +47,32 @@ class UserLine(BaseModel):
 
 
 class UserView(UserLine):
-    """A customer with their accounts."""
+    """A customer with their accounts, whether they are frozen, and the level of their limits."""
 
+    frozen: bool
+    limit_level: str
     accounts: list[AccountView]
 
     @classmethod
-    def with_accounts(cls, user: User, accounts: list[Account]) -> Self:
-        return cls(**UserLine.of(user).model_dump(), accounts=[AccountView.of(each) for each in accounts])
+    def whole(cls, user: User, owner: Owner, accounts: list[Account]) -> Self:
+        return cls(
+            **UserLine.of(user).model_dump(),
+            frozen=owner.frozen,
+            limit_level=owner.level,
+            accounts=[AccountView.of(each) for each in accounts],
+        )
 
 
 class StandingRequest(Body):
     """Why it is done; kept with who did it."""
 
+    reason: Reason
+
+
+class LevelRequest(Body):
+    """Which limits are to be theirs, and why."""
+
+    level: Annotated[str, Field(pattern=r"^[a-z][a-z-]{0,39}$", examples=["standard", "enhanced"])]
     reason: Reason
 
 
@@ -72,10 +89,19 @@ async def list_users(
 @router.get("/{user_id}", responses=problems(Missing))
 async def show_user(user_id: UserId, caller: ComplianceReader, runtime: CurrentRuntime) -> UserView:
     """A customer and their accounts."""
-    user = await runtime.users.get(caller.tenant, user_id)
-    if user is None:
-        raise Missing("user")
-    return UserView.with_accounts(user, await runtime.ledger.accounts_of(caller.book, user_id, CUSTOMER))
+    return await _shown(caller, user_id, runtime)
+
+
+@router.post(
+    "/{user_id}/level", responses=problems(LevelUnknown, Missing, IdempotencyKeyReused, Overloaded, OutcomeUnresolved)
+)
+async def change_customers_level(
+    user_id: UserId, body: LevelRequest, caller: ComplianceOfficer, key: OptionalIdempotencyKey, runtime: CurrentRuntime
+) -> UserView:
+    """Give a customer another level of limits; it counts from the next payment on."""
+    answerable = Answerable(caller.user_id, body.reason, key or new_id("key"))
+    await runtime.desk.customers.change_level(caller.book, user_id, body.level, answerable)
+    return await _shown(caller, user_id, runtime)
 
 
 @router.post("/{user_id}/{act}", responses=problems(Missing, IdempotencyKeyReused, Overloaded, OutcomeUnresolved))
@@ -87,10 +113,15 @@ async def change_customers_standing(
     key: OptionalIdempotencyKey,
     runtime: CurrentRuntime,
 ) -> UserView:
-    """Freeze or unfreeze every account of a customer, in one commit."""
+    """Freeze a customer with every account, in one commit, or take that back. A frozen one can open no account."""
     answerable = Answerable(caller.user_id, body.reason, key or new_id("key"))
-    accounts = await runtime.customers.change_standing(caller.book, user_id, Act(act), answerable)
+    await runtime.desk.customers.change_standing(caller.book, user_id, Act(act), answerable)
+    return await _shown(caller, user_id, runtime)
+
+
+async def _shown(caller: Principal, user_id: str, runtime: Runtime) -> UserView:
     user = await runtime.users.get(caller.tenant, user_id)
     if user is None:
         raise Missing("user")
-    return UserView.with_accounts(user, accounts)
+    owner = await runtime.ledger.owner(caller.book, user_id)
+    return UserView.whole(user, owner, await runtime.ledger.accounts_of(caller.book, user_id, CUSTOMER))

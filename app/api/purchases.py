@@ -16,6 +16,7 @@ from app.errors import (
     AccountFrozen,
     AccountNotFound,
     ChainUnsupported,
+    CoolingPeriod,
     CurrencyMismatch,
     DestinationNotFound,
     IdempotencyKeyReused,
@@ -29,6 +30,7 @@ from app.errors import (
     QuoteExpired,
     QuoteMismatch,
     QuoteUsed,
+    UserFrozen,
 )
 from app.orchestrator.flows.purchase import Purchase
 from app.orchestrator.journal import SagaRecord
@@ -131,6 +133,8 @@ class PurchaseView(OrderView):
         AccountFrozen,
         InsufficientFunds,
         LimitExceeded,
+        CoolingPeriod,
+        UserFrozen,
         Overloaded,
         OutcomeUnresolved,
     ),

@@ -3,10 +3,10 @@
 Pure: no I/O, no clock. A refused change leaves no trace: it works on an overlay that is dropped whole.
 
 A change meets these refusals in this order: IdempotencyKeyReused, StaleGuard, AccountNotFound or StaleVersion (its
-``versions``), what ``standing.py`` lists for its acts on accounts, then for each of its transactions AccountNotFound or
-DestinationNotFound, CurrencyMismatch, SameAccount, AccountClosed, AccountFrozen, HoldUnavailable, HoldExpired, Missing
-(what it takes back), AlreadyReversed, AlreadyRefunded, RefundExceedsRemainder, InsufficientFunds, AmountOutOfBounds,
-and last LimitExceeded.
+``versions``), UserFrozen (what it opens), what ``standing.py`` lists for its acts on accounts, then for each of its
+transactions AccountNotFound or DestinationNotFound, CurrencyMismatch, SameAccount, AccountClosed, AccountFrozen,
+HoldUnavailable, HoldExpired, Missing (what it takes back), AlreadyReversed, AlreadyRefunded, RefundExceedsRemainder,
+InsufficientFunds, AmountOutOfBounds, and last LimitExceeded.
 
 Facts skip those that concern money or standing, see ``diversion.py``. What a fact draws on a hold beyond what it still
 reserves (all of it, where the hold is used up) is judged like any other debit of a fact: from what is available, then
@@ -32,12 +32,13 @@ from app.errors import (
 )
 from app.ids import derived_id, public_id, stored_id
 from app.ledger import checks
-from app.ledger.accounts import CUSTOMER, Account
+from app.ledger.accounts import Account
 from app.ledger.blocks import Block, canonical, leaf, merkle_root
 from app.ledger.changes import ABSENT, ANYBODY, Change, Companion, Document, Duplicate, Posted
 from app.ledger.diversion import divert
 from app.ledger.documents import diversion_case, entry_document, transaction_document
 from app.ledger.limits import LIMIT_WINDOWS, Spending, spend
+from app.ledger.owners import OWNERS, Owner, owner_of, welcome
 from app.ledger.remainders import REMAINDERS, take_back
 from app.ledger.standing import StandingChange, require_legal
 from app.ledger.streams import Stream
@@ -66,6 +67,7 @@ class State:
 class _Overlay:
     """What one change would do, until it is accepted or dropped."""
 
+    fact: bool
     accounts: dict[str, Account] = field(default_factory=dict)
     holds: dict[str, Hold] = field(default_factory=dict)
     transactions: list[Document] = field(default_factory=list)
@@ -96,7 +98,7 @@ class Book:
             duplicate = self._find_duplicate(change)
             if duplicate is not None:
                 return duplicate
-            overlay = _Overlay()
+            overlay = _Overlay(change.fact)
             self._apply_companions(change.companions, overlay)
             self._require_versions(change)
             for account in change.openings:
@@ -200,7 +202,21 @@ class Book:
         if used is None and self._loaded.assumed:
             raise StaleGuard(LIMIT_WINDOWS, window_id)  # what was used is never assumed
         guard = ABSENT if used is None else {"version": used["version"]}
-        overlay.companions.append(Companion(LIMIT_WINDOWS, window_id, guard, spend(spending, used, self._at)))
+        owner_id = spending.owner_id(book)
+        level = Owner.of(owner_id, self._document(OWNERS, owner_id, overlay)).level
+        overlay.companions.append(Companion(LIMIT_WINDOWS, window_id, guard, spend(spending, used, self._at, level)))
+
+    def _born(self, account: Account, overlay: _Overlay) -> Account:
+        empty = replace(account, balance=0, held=0, seq=0, last_transaction_id=None, version=1, updated_at=self._at)
+        owner_id = owner_of(account)
+        if owner_id is None:
+            return empty
+        owner = Owner.of(owner_id, self._document(OWNERS, owner_id, overlay))
+        if not owner.version and self._loaded.assumed:
+            raise StaleGuard(OWNERS, owner_id)  # whether somebody is frozen is never assumed
+        born, written = welcome(owner, empty, fact=overlay.fact)
+        overlay.companions.append(written)
+        return born
 
     # Money.
 
@@ -215,9 +231,7 @@ class Book:
     def _open(self, account: Account, overlay: _Overlay) -> Account:
         present = overlay.accounts.get(account.id) or self._accounts.get(account.id)
         if present is None:
-            empty = replace(account, balance=0, held=0, seq=0, last_transaction_id=None)
-            present = replace(empty, version=1, updated_at=self._at)
-            overlay.accounts[account.id] = present
+            present = overlay.accounts[account.id] = self._born(account, overlay)
         return present
 
     def _account(self, leg: Leg, overlay: _Overlay) -> Account:
@@ -254,7 +268,7 @@ class Book:
             "n": self._stream.number + 1,
             "i": len(self.transactions) + len(overlay.transactions),
         }
-        customers = _customers(legs, overlay) if transaction.metadata else ()
+        customers = checks.customers_among(legs, overlay.accounts) if transaction.metadata else ()
         overlay.transactions.append(transaction_document(transaction, legs, position, self._at, seqs, customers))
 
     def _divert(
@@ -384,9 +398,3 @@ class Book:
             self._documents[key] = {**self._documents.get(key, companion.guard), **companion.document}
             first = self._companions.get(key, companion)
             self._companions[key] = replace(first, document={**first.document, **companion.document})
-
-
-def _customers(legs: Iterable[Leg], overlay: _Overlay) -> tuple[str, ...]:
-    """The customers' accounts that a transaction changed."""
-    changed = (overlay.accounts.get(leg.account_id) for leg in legs)
-    return tuple(dict.fromkeys(account.id for account in changed if account and account.role == CUSTOMER))

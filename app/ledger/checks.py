@@ -15,7 +15,7 @@ from app.errors import (
 from app.ids import base_id, public_id
 from app.ledger.accounts import CUSTOMER, Account, AccountStatus
 from app.ledger.changes import ABSENT, ANYBODY, Document, Guard
-from app.ledger.transactions import Transaction
+from app.ledger.transactions import Leg, Transaction
 from app.money import MINOR_BOUND
 from app.plumbing.decimals import to_decimal128
 
@@ -36,6 +36,12 @@ def require_customers(transaction: Transaction, accounts: Mapping[str, Account],
         raise AccountNotFound
     if accounts[transaction.first_credit.account_id].role != CUSTOMER:
         raise DestinationNotFound
+
+
+def customers_among(legs: Iterable[Leg], changed: Mapping[str, Account]) -> tuple[str, ...]:
+    """The customers' accounts, of those that changed, that the legs are on."""
+    accounts = (changed.get(leg.account_id) for leg in legs)
+    return tuple(dict.fromkeys(account.id for account in accounts if account and account.role == CUSTOMER))
 
 
 def require_currencies(transaction: Transaction, accounts: Mapping[str, Account]) -> None:

@@ -93,3 +93,13 @@ LIMIT_WINDOW_SCHEMA = _exactly(
         "version": {**_COUNT, "minimum": 1},
     }
 )
+
+OWNER_SCHEMA = _exactly(
+    {
+        "_id": _TEXT,
+        "frozen": {"bsonType": "bool"},
+        "level": _TEXT,
+        "froze": {"bsonType": "array", "items": _TEXT},
+        "version": {**_COUNT, "minimum": 1},
+    }
+)

@@ -17,12 +17,14 @@ from app.ledger.documents import account_from, block_from, hold_from
 from app.ledger.feed_store import Feed
 from app.ledger.history_store import History
 from app.ledger.limits import LIMIT_WINDOWS
+from app.ledger.owners import OWNERS, Owner
 from app.ledger.remainders import REMAINDERS
 from app.ledger.schemas import (
     ACCOUNT_SCHEMA,
     ENTRY_SCHEMA,
     HOLD_SCHEMA,
     LIMIT_WINDOW_SCHEMA,
+    OWNER_SCHEMA,
     REMAINDER_SCHEMA,
     TRANSACTION_SCHEMA,
 )
@@ -59,6 +61,7 @@ COLLECTIONS = (
     CollectionSpec("holds", indexes=(_DUE,), schema=HOLD_SCHEMA),
     CollectionSpec(REMAINDERS, schema=REMAINDER_SCHEMA),
     CollectionSpec(LIMIT_WINDOWS, schema=LIMIT_WINDOW_SCHEMA),
+    CollectionSpec(OWNERS, schema=OWNER_SCHEMA),
     CollectionSpec(ACCOUNT_ACTS),
     CollectionSpec(TRANSACTION_ACTS),
     CollectionSpec("streams"),
@@ -96,6 +99,11 @@ class LedgerStore:
         """A user's accounts of one role, oldest first."""
         query = {"user_id": user_id, "_id": ids_of_book(book), "role": role}
         return [account_from(document) async for document in self._database["accounts"].find(query).sort("_id", 1)]
+
+    async def owner(self, book: str, user_id: str) -> Owner:
+        """What is known of a customer as the owner of accounts."""
+        owner_id = stored_id(book, user_id)
+        return Owner.of(owner_id, await self._database[OWNERS].find_one({"_id": owner_id}))
 
     async def transaction(self, transaction_id: str) -> Document | None:
         """The stored transaction."""

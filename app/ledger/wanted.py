@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from app.ledger.accounts import Account, receivable, suspense
 from app.ledger.changes import Change
 from app.ledger.limits import LIMIT_WINDOWS
+from app.ledger.owners import OWNERS, owner_of
 from app.ledger.remainders import REMAINDERS
 
 
@@ -35,6 +36,10 @@ def everything_named(changes: Iterable[Change]) -> Wanted:
                 wanted.companions[REMAINDERS].add(transaction.reverses)
         for spending in change.spendings:
             wanted.companions[LIMIT_WINDOWS].add(spending.window_id(change.book))
+            if spending.by_level:
+                wanted.companions[OWNERS].add(spending.owner_id(change.book))
+        for owner_id in _owners(change):
+            wanted.companions[OWNERS].add(owner_id)
         for companion in change.companions:
             wanted.companions[companion.collection].add(companion.id)
     return wanted
@@ -48,6 +53,7 @@ def touched(change: Change) -> frozenset[str]:
         keys.update(transaction.hold_ids)
         keys.update(leg.account_id for leg in transaction.legs if leg.opening is None or not leg.opening.is_striped)
     keys.update(f"{companion.collection} {companion.id}" for companion in change.companions)
+    keys.update(f"{OWNERS} {owner_id}" for owner_id in _owners(change))
     return frozenset(keys)
 
 
@@ -65,6 +71,11 @@ def diversion_targets(changes: Iterable[Change], accounts: Mapping[str, Account]
                     targets.add(suspense(change.book, account.asset).id)
                     targets.add(receivable(change.book, account.user_id, account.asset).id)
     return targets - accounts.keys()
+
+
+def _owners(change: Change) -> set[str]:
+    """The customers for whom it may open an account, by stored id."""
+    return {owner_id for account in _openings(change) if (owner_id := owner_of(account)) is not None}
 
 
 def _openings(change: Change) -> Iterator[Account]:

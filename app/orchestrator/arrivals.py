@@ -110,7 +110,7 @@ class Arrivals:
         book = book_of(owner.id)
         main = main_account(book, owner.user_id, paid.amount.asset)
         if await self._ledger.account(main.id) is None:
-            await self._door.submit(Change(book, openings=(main,)))
+            await self._door.submit(Change(book, openings=(main,), fact=True))
         return main.id
 
     async def _keep_case(self, chain: str, tx_id: str, payload: Mapping[str, Any]) -> None:

@@ -24,7 +24,7 @@ from app.ids import book_of
 from app.ledger.accounts import system_account
 from app.ledger.changes import Change
 from app.ledger.committer import Committer
-from app.ledger.limits import Limit, Spending
+from app.ledger.limits import UNLIMITED, Limits, Spending
 from app.ledger.transactions import hold
 from app.money import USD
 from app.providers.unit.webhooks import CardQuestion
@@ -67,13 +67,13 @@ class CardUse:
         clock: Clock,
         *,
         answer_s: float,
-        limits: tuple[Limit, ...] = (),
+        limits: Limits = UNLIMITED,
     ) -> None:
         self._door = door
         self._store = store
         self._clock = clock
         self._answer_s = answer_s
-        self._limits = tuple(limit for limit in limits if limit.rail == RAIL and limit.currency == USD.code)
+        self._limits = limits
 
     async def answer(self, question: CardQuestion) -> Answer:
         """Yes or no, within ``answer_s``; it never raises."""
@@ -110,12 +110,11 @@ class CardUse:
         bank = system_account(book, "bank", USD)
         until = asked.asked_at + HOLD_LIFETIME
         holds = (hold(asked.hold_id, card.account_id, bank, asked.amount, expires_at=until),) if asked.amount else ()
-        spending = Spending(card.user_id, RAIL, asked.amount, self._limits)
         change = Change(
             book,
             holds,
             companions=(authorization_companion(None, asked),),
-            spendings=(spending,) if self._limits and holds else (),
+            spendings=Spending.of(card.user_id, RAIL, asked.amount, self._limits) if holds else (),
         )
         try:
             await self._door.submit(change, deadline_s=self._answer_s)

@@ -8,7 +8,7 @@ from app.ids import derived_id, new_id, stored_id
 from app.ledger.accounts import CUSTOMER
 from app.ledger.changes import Change, Document, Duplicate, Posted
 from app.ledger.committer import Committer
-from app.ledger.limits import Limit, Spending
+from app.ledger.limits import UNLIMITED, Limits, Spending
 from app.ledger.preview import Previews
 from app.ledger.store import LedgerStore
 from app.ledger.transactions import MetadataValue, Transaction, credit, debit
@@ -77,7 +77,7 @@ class Transfers:
         previews: Previews,
         *,
         fee_bps: int = 0,
-        limits: tuple[Limit, ...] = (),
+        limits: Limits = UNLIMITED,
     ) -> None:
         self._door = door
         self._store = store

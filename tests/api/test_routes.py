@@ -77,6 +77,7 @@ ROUTES = {
     "POST /v1/admin/webhooks/{webhook_id}/replay": ("ops:act", "welcome"),
     "GET /v1/admin/users": ("compliance:read", None),
     "GET /v1/admin/users/{user_id}": ("compliance:read", None),
+    "POST /v1/admin/users/{user_id}/level": ("compliance:act", "welcome"),
     "POST /v1/admin/users/{user_id}/{act}": ("compliance:act", "welcome"),
     "POST /v1/admin/accounts/{account_id}/{act}": ("compliance:act", "needed"),
     "POST /v1/admin/transfers/batch": ("ops:act", "needed"),

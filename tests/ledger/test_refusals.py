@@ -316,6 +316,9 @@ def test_the_refusal_for_a_limit_says_which_and_when_it_resets() -> None:
         "limit": "transfer amount per day",
         "bound": "10.00",
         "used": "9.00",
+        "left": "1.00",
+        "rail": "transfer",
+        "period": "day",
         "currency": "USD",
         "resets_at": "2026-11-21T00:00:00.000Z",
     }

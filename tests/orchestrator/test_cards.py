@@ -13,7 +13,7 @@ from app.errors import Overloaded
 from app.ids import new_id, stored_id
 from app.ledger.accounts import AccountStatus
 from app.ledger.changes import Change, Duplicate, Posted
-from app.ledger.limits import Limit, Period
+from app.ledger.limits import Limit, Limits, Period
 from app.money import USD, Money
 from app.providers.unit.webhooks import CardQuestion
 from app.wallets.card_store import CardStore
@@ -144,7 +144,7 @@ async def test_the_same_question_gets_the_same_answer_and_one_hold(holder: Holde
 
 async def test_a_limit_of_the_card_rail_declines(holder: Holder) -> None:
     runtime = holder.world.runtime
-    limits = (Limit("card", Period.DAY, "USD", Money(50_00, USD)),)
+    limits = Limits((Limit("card", Period.DAY, "USD", Money(50_00, USD)),))
     use = CardUse(runtime.door, CardStore(runtime.database), runtime.clock, answer_s=1.0, limits=limits)
     assert (await use.answer(question(holder, new_id("req"), 40_00))).approves
     assert (await use.answer(question(holder, new_id("req"), 40_00))).reason == "CardExceedsAmountLimit"

@@ -24,7 +24,7 @@ from app.ids import derived_id, public_id
 from app.ledger import verbs
 from app.ledger.accounts import Account
 from app.ledger.batch_store import BatchStore
-from app.ledger.limits import Limit, Period
+from app.ledger.limits import Limit, Limits, Period
 from app.ledger.preview import Previews
 from app.money import BTC, USD, Asset, Money
 from app.wallets.fees import fee_in
@@ -234,7 +234,7 @@ async def test_a_transfer_may_be_conditional_on_the_source_as_it_was_seen(bank: 
 
 
 async def test_a_limit_counts_what_was_paid_at_the_same_moment(bank: Bank) -> None:
-    limits = (Limit("transfer", Period.DAY, "USD", count_max=3), Limit("card", Period.DAY, "USD", count_max=0))
+    limits = Limits((Limit("transfer", Period.DAY, "USD", count_max=3), Limit("card", Period.DAY, "USD", count_max=0)))
     limited = Transfers(bank.till.door, bank.till.ledger, bank.receivers, bank.previews, limits=limits)
     orders = (limited.transfer(bank.order(minor=1, key=f"key-{number}")) for number in range(10))
     answers = await asyncio.gather(*orders, return_exceptions=True)

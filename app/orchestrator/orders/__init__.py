@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from app.ids import public_id, stored_id
-from app.ledger.limits import Limit
+from app.ledger.limits import UNLIMITED, Limits
 from app.ledger.store import LedgerStore
 from app.orchestrator.journal import SagaRecord
 from app.orchestrator.orders.bank import BankOrders
@@ -12,6 +12,7 @@ from app.orchestrator.orders.trades import Trades
 from app.orchestrator.starting import Flows
 from app.providers.tatum.chains import Network
 from app.wallets.bank_links import BankLinks
+from app.wallets.cooling import Cooling
 from app.wallets.network_fees import NetworkFees
 from app.wallets.quotes import Quotes
 
@@ -28,12 +29,15 @@ class Orders:
         *,
         network: Network,
         refund_rest: timedelta,
-        limits: tuple[Limit, ...] = (),
+        limits: Limits = UNLIMITED,
         network_fees: NetworkFees,
+        cooling: Cooling,
     ) -> None:
-        self.trades = Trades(flows, ledger, quotes, bank_links, network=network, refund_rest=refund_rest, limits=limits)
-        self.bank = BankOrders(flows, ledger, bank_links, limits=limits)
-        self.chains = ChainOrders(flows, ledger, network_fees, network)
+        self.trades = Trades(
+            flows, ledger, quotes, bank_links, network=network, refund_rest=refund_rest, limits=limits, cooling=cooling
+        )
+        self.bank = BankOrders(flows, ledger, bank_links, cooling, limits=limits)
+        self.chains = ChainOrders(flows, ledger, network_fees, network, cooling, limits=limits)
 
 
 def order_id(saga: SagaRecord, kind: str) -> str:

@@ -3,7 +3,7 @@
 from app.errors import CurrencyMismatch, InvalidAmount
 from app.ledger.accounts import Account
 from app.ledger.checks import require_open
-from app.ledger.limits import Limit, Spending
+from app.ledger.limits import Limits, Spending
 from app.ledger.store import LedgerStore
 from app.money import USD, Money
 from app.orchestrator.flows.deposit import DEPOSIT, Deposit
@@ -11,6 +11,7 @@ from app.orchestrator.flows.withdrawal import WITHDRAWAL, Withdrawal
 from app.orchestrator.journal import SagaRecord
 from app.orchestrator.starting import Asked, Flows
 from app.wallets.bank_links import BankLinks
+from app.wallets.cooling import Cooling
 from app.wallets.opening import own_account
 
 ACH_PULL_RAIL, ACH_PUSH_RAIL = "ach-pull", "ach-push"
@@ -20,17 +21,20 @@ ACH_PULL_RAIL, ACH_PUSH_RAIL = "ach-pull", "ach-push"
 class BankOrders:
     """Accepts deposits and withdrawals."""
 
-    def __init__(self, flows: Flows, ledger: LedgerStore, bank_links: BankLinks, *, limits: tuple[Limit, ...]) -> None:
+    def __init__(
+        self, flows: Flows, ledger: LedgerStore, bank_links: BankLinks, cooling: Cooling, *, limits: Limits
+    ) -> None:
         self._flows = flows
         self._ledger = ledger
         self._bank_links = bank_links
+        self._cooling = cooling
         self._limits = limits
 
     async def deposit(self, asked: Asked, account_id: str, bank_link_id: str, amount: str) -> SagaRecord:
         """Start pulling dollars into an account; asked again with the same key, the same deposit answers.
 
         Raises IdempotencyKeyReused, AccountNotFound, InvalidAmount, CurrencyMismatch, Missing (bank link),
-        AccountClosed, AccountFrozen, LimitExceeded.
+        CoolingPeriod, AccountClosed, AccountFrozen, LimitExceeded.
         """
 
         async def prepare(_saga_id: str) -> Deposit:
@@ -47,7 +51,7 @@ class BankOrders:
         """Start pushing dollars out of an account; asked again with the same key, the same withdrawal answers.
 
         Raises IdempotencyKeyReused, AccountNotFound, InvalidAmount, CurrencyMismatch, Missing (bank link),
-        AccountClosed, AccountFrozen, InsufficientFunds, LimitExceeded.
+        CoolingPeriod, AccountClosed, AccountFrozen, InsufficientFunds, LimitExceeded.
         """
 
         async def prepare(_saga_id: str) -> Withdrawal:
@@ -70,4 +74,5 @@ class BankOrders:
         if account.asset != USD:
             raise CurrencyMismatch(expected=USD.code, given=account.asset.code)
         link = await self._bank_links.own(asked.book, asked.user_id, bank_link_id)
+        self._cooling.require_rested_link(link)
         return account, link.id, money

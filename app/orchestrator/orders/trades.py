@@ -8,20 +8,25 @@ from app.errors import CurrencyMismatch, DestinationNotFound, InvalidAddress, Qu
 from app.ids import stored_id
 from app.ledger.accounts import CUSTOMER, Account, AccountStatus
 from app.ledger.checks import require_open
-from app.ledger.limits import Limit, Spending
+from app.ledger.limits import Limits, Spending
 from app.ledger.store import LedgerStore
-from app.money import USD, Asset
-from app.orchestrator.flows.purchase import PURCHASE, Purchase, pays_from_bank
+from app.money import USD, Asset, Money
+from app.orchestrator.flows.purchase import PURCHASE, Purchase, goes_on_chain, pays_from_bank
 from app.orchestrator.flows.sale import SALE, Sale
 from app.orchestrator.journal import SagaRecord
 from app.orchestrator.orders.bank import ACH_PULL_RAIL
+from app.orchestrator.orders.chains import CHAIN_OUT_RAIL
 from app.orchestrator.starting import Asked, Flows
 from app.providers.tatum.addresses import canonical_address, is_valid_address
 from app.providers.tatum.chains import Network
 from app.wallets.bank_links import BankLinks
+from app.wallets.cooling import Cooling
 from app.wallets.network_fees import require_offered
 from app.wallets.opening import own_account, passing_account
 from app.wallets.quotes import Quote, Quotes
+
+TRADE_RAIL = "trade"
+"""What limits call buying and selling, whatever pays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +58,8 @@ class Trades:
         *,
         network: Network,
         refund_rest: timedelta,
-        limits: tuple[Limit, ...],
+        limits: Limits,
+        cooling: Cooling,
     ) -> None:
         self._flows = flows
         self._ledger = ledger
@@ -62,13 +68,15 @@ class Trades:
         self._network: Network = network
         self._refund_rest = refund_rest
         self._limits = limits
+        self._cooling = cooling
 
     async def purchase(self, asked: Asked, quote_id: str, funding: Funding, destination: Destination) -> SagaRecord:
         """Start buying at a quote; asked again with the same key, the same purchase answers.
 
         Raises IdempotencyKeyReused, Missing (quote), QuoteUsed, QuoteExpired, QuoteMismatch, Missing (bank link) or
-        AccountNotFound, CurrencyMismatch, InvalidAddress, ChainUnsupported or DestinationNotFound, AccountClosed,
-        AccountFrozen, InsufficientFunds, LimitExceeded (of what is pulled from a bank).
+        AccountNotFound, CurrencyMismatch, InvalidAddress, ChainUnsupported or DestinationNotFound, CoolingPeriod (of
+        the link, then of the address), AccountClosed, AccountFrozen, UserFrozen, InsufficientFunds, LimitExceeded (of
+        the trade, then of what a bank pays, then of what goes to an address).
         """
 
         async def prepare(_saga_id: str) -> Purchase:
@@ -86,9 +94,12 @@ class Trades:
             )
 
         def spends(purchase: Purchase) -> tuple[Spending, ...]:
-            if not pays_from_bank(purchase):
-                return ()
-            return Spending.of(asked.user_id, ACH_PULL_RAIL, purchase.total, self._limits)
+            paid = [(TRADE_RAIL, purchase.total)]
+            if pays_from_bank(purchase):
+                paid.append((ACH_PULL_RAIL, purchase.total))
+            if goes_on_chain(purchase):
+                paid.append((CHAIN_OUT_RAIL, purchase.coins))
+            return tuple(each for rail, amount in paid for each in self._spent(asked, rail, amount))
 
         return await self._flows.start(PURCHASE, asked, prepare, spends)
 
@@ -99,7 +110,7 @@ class Trades:
 
         Raises IdempotencyKeyReused, Missing (quote), QuoteUsed, QuoteExpired, QuoteMismatch, AccountNotFound,
         CurrencyMismatch (source), DestinationNotFound, CurrencyMismatch (destination), AccountClosed, AccountFrozen,
-        InsufficientFunds.
+        InsufficientFunds, LimitExceeded.
         """
 
         async def prepare(_saga_id: str) -> Sale:
@@ -116,13 +127,17 @@ class Trades:
                 receiving_account_id=receiving.id,
             )
 
-        return await self._flows.start(SALE, asked, prepare)
+        return await self._flows.start(SALE, asked, prepare, lambda sale: self._spent(asked, TRADE_RAIL, sale.total))
+
+    def _spent(self, asked: Asked, rail: str, amount: Money) -> tuple[Spending, ...]:
+        return Spending.of(asked.user_id, rail, amount, self._limits)
 
     async def _funding(self, asked: Asked, quote: Quote, funding: Funding) -> dict[str, Any]:
         if funding.type == "bank":
             if quote.total.asset != USD:
                 raise QuoteMismatch("banks are pulled in USD only")
             link = await self._bank_links.own(asked.book, asked.user_id, funding.id)
+            self._cooling.require_rested_link(link)
             account_id = await passing_account(self._ledger, asked.book, asked.user_id, USD)
             if passing := await self._ledger.account(account_id):
                 require_open([passing])
@@ -138,7 +153,9 @@ class Trades:
             if not is_valid_address(chain, self._network, address):
                 raise InvalidAddress(chain)
             require_offered(chain, quote.base_amount, self._network)
-            return {"chain": chain, "address": canonical_address(chain, address)}
+            to = canonical_address(chain, address)
+            await self._cooling.require_rested_address(asked.book, asked.user_id, chain, to)
+            return {"chain": chain, "address": to}
         account = await self._receiving_account(asked, destination.account_id, quote.base_amount.asset)
         return {"receiving_account_id": account.id}
 

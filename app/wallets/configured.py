@@ -1,0 +1,45 @@
+"""What settings say about limits and rests, in the words of those who keep them."""
+
+from datetime import timedelta
+from fractions import Fraction
+
+from app.clock import Clock
+from app.ledger.changes import Door
+from app.ledger.limits import Limit, Limits, Period, ReferencePrices
+from app.money import Asset, Money, asset
+from app.plumbing.mongo import Database
+from app.settings import LevelLimitSetting, LimitSetting, Settings
+from app.wallets.cooling import Cooling
+from app.wallets.payee_store import PayeeStore
+
+
+def limits_of(settings: Settings) -> Limits:
+    """Every limit: those on a currency, and those of levels, which are in the reference currency."""
+    reference = asset(settings.reference_currency)
+    levels: dict[str, tuple[Limit, ...]] = {}
+    for row in settings.limit_levels:
+        levels[row.level] = (*levels.get(row.level, ()), _limit(row, reference))
+    by_currency = tuple(_limit(each, asset(each.currency)) for each in settings.limits)
+    return Limits(by_currency, levels, reference_of(settings))
+
+
+def reference_of(settings: Settings) -> ReferencePrices:
+    """What amounts are worth."""
+    prices = {code: Fraction(price) for code, price in settings.reference_prices.items()}
+    return ReferencePrices(asset(settings.reference_currency), prices)
+
+
+def cooling_of(settings: Settings, database: Database, door: Door, clock: Clock) -> Cooling:
+    """How long what is new rests."""
+    return Cooling(
+        PayeeStore(database),
+        door,
+        clock,
+        bank_link=timedelta(seconds=settings.cooling_bank_link_s),
+        address=timedelta(seconds=settings.cooling_address_s),
+    )
+
+
+def _limit(setting: LimitSetting | LevelLimitSetting, currency: Asset) -> Limit:
+    amount_max = None if setting.amount is None else Money.parse(setting.amount, currency)
+    return Limit(setting.rail, Period(setting.period), currency.code, amount_max, setting.count)
