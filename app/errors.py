@@ -655,6 +655,15 @@ class ChainUnsupported(Unacceptable):
         super().__init__(f"{currency} is not offered on {chain}.", chain=chain, currency=currency)
 
 
+class ChainNotServed(Unacceptable):
+    """The chain is known, and this installation has no wallet there to send from."""
+
+    code = "chain-not-served"
+
+    def __init__(self, chain: str) -> None:
+        super().__init__(f"Nothing is sent on {chain} here.", chain=chain)
+
+
 class BankLinkRefused(Unacceptable):
     """The public token is spent or foreign, or the login has no such account."""
 

@@ -222,6 +222,7 @@ async def open_runtime(
             purchase_fee_bps=settings.purchase_fee_bps,
             sale_fee_bps=settings.sale_fee_bps,
             lifetime_s=settings.quote_lifetime_s,
+            served=settings.tatum_wallets,
         )
         measuring = MeasuringDoor(door, measures)
         card_records = CardStore(database)
@@ -236,7 +237,7 @@ async def open_runtime(
         situations = Situations(FLOWS, sagas, ledger, clock)
         scribe = Scribe(telling, clock, settings.poll_s)
         reviews = Reviews(providers.people, users)
-        network_fees = NetworkFees(providers.rates, providers.network)
+        network_fees = NetworkFees(providers.rates, providers.network, settings.tatum_wallets)
         keeping = Keeping(ledger, sagas, WatchStore(database), TreasuryStore(database))
         outside = Outside(providers, bank_links, keeping, reviews)
         driver = Driver(FLOWS, sagas, scribe, outside, _policies(settings), clock)

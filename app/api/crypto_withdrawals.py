@@ -15,6 +15,7 @@ from app.errors import (
     AccountClosed,
     AccountFrozen,
     AccountNotFound,
+    ChainNotServed,
     ChainUnsupported,
     CoolingPeriod,
     CurrencyMismatch,
@@ -103,6 +104,7 @@ class NetworkFeeView(BaseModel):
         CurrencyMismatch,
         InvalidAmount,
         ChainUnsupported,
+        ChainNotServed,
         InvalidAddress,
         ProviderUnavailable,
         AccountClosed,
@@ -131,7 +133,10 @@ async def show_crypto_withdrawal(
     return CryptoWithdrawalView.of(await own_order(runtime, caller, withdrawal_id, "crypto_withdrawal"))
 
 
-@router.get("/crypto/fees", responses=problems(UnknownCurrency, InvalidAmount, ChainUnsupported, ProviderUnavailable))
+@router.get(
+    "/crypto/fees",
+    responses=problems(UnknownCurrency, InvalidAmount, ChainUnsupported, ChainNotServed, ProviderUnavailable),
+)
 async def show_network_fee(
     caller: Reader,
     runtime: CurrentRuntime,

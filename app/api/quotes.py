@@ -10,7 +10,7 @@ from app.api.deps import CurrentRuntime, Transactor
 from app.api.problems import problems
 from app.api.strict import StrictRoute
 from app.api.views import Instant
-from app.errors import InvalidAmount, ProviderUnavailable, QuoteMismatch, UnknownCurrency
+from app.errors import ChainNotServed, InvalidAmount, ProviderUnavailable, QuoteMismatch, UnknownCurrency
 from app.ids import public_id
 from app.money import Money
 from app.wallets.quotes import Quote
@@ -72,7 +72,9 @@ class QuoteView(BaseModel):
 
 
 @router.post(
-    "", status_code=201, responses=problems(UnknownCurrency, QuoteMismatch, ProviderUnavailable, InvalidAmount)
+    "",
+    status_code=201,
+    responses=problems(UnknownCurrency, QuoteMismatch, ChainNotServed, ProviderUnavailable, InvalidAmount),
 )
 async def request_quote(
     body: Annotated[BuyRequest | SellRequest, Field(discriminator="side")], caller: Transactor, runtime: CurrentRuntime

@@ -1,8 +1,9 @@
 """What a withdrawal on a chain is charged for the network: in what is withdrawn, at the rates of the moment."""
 
+from collections.abc import Collection
 from fractions import Fraction
 
-from app.errors import ChainUnsupported, ProviderUnavailable
+from app.errors import ChainNotServed, ChainUnsupported, ProviderUnavailable
 from app.money import USD, Money
 from app.providers.outcomes import ProviderOutcome
 from app.providers.ports import QuotesRates
@@ -17,19 +18,27 @@ def require_offered(chain: str, amount: Money, network: Network) -> None:
         raise ChainUnsupported(chain, amount.asset.code)
 
 
-class NetworkFees:
-    """Estimates, and says what is charged."""
+def require_served(chain: str, served: Collection[str]) -> None:
+    """Raise ChainNotServed unless there is a wallet to send from."""
+    if chain not in served:
+        raise ChainNotServed(chain)
 
-    def __init__(self, rates: QuotesRates, network: Network) -> None:
+
+class NetworkFees:
+    """Estimates, and says what is charged. ``served``: the chains that have a wallet to send from."""
+
+    def __init__(self, rates: QuotesRates, network: Network, served: Collection[str]) -> None:
         self._rates = rates
         self._network: Network = network
+        self._served = served
 
     async def charged(self, chain: str, amount: Money, to: str | None = None) -> Money:
         """The fee of sending that amount there: the estimate itself for a chain's own coin, its worth in a token.
 
-        Rounded up to the token's smallest unit. Raises ChainUnsupported, ProviderUnavailable.
+        Rounded up to the token's smallest unit. Raises ChainUnsupported, ChainNotServed, ProviderUnavailable.
         """
         require_offered(chain, amount, self._network)
+        require_served(chain, self._served)
         try:
             estimate = await self._rates.network_fee(chain, to, amount)
             if estimate.asset == amount.asset:

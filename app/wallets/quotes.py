@@ -4,6 +4,7 @@ The exact price is kept with the quote; amounts are rounded as in ``prices.py``,
 purchase is its fees and what buys the coins; the total of a sale and its fee are what the coins are sold for.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -27,6 +28,7 @@ from app.providers.outcomes import ProviderOutcome
 from app.providers.ports import QuotesRates
 from app.providers.registry import CHAIN_ASSETS
 from app.wallets.fees import fee_of
+from app.wallets.network_fees import require_served
 from app.wallets.prices import coins_for, cost_of, proceeds_of
 from app.wallets.store import QUOTES, WalletStore
 
@@ -67,6 +69,7 @@ class Quotes:
         purchase_fee_bps: int,
         sale_fee_bps: int,
         lifetime_s: float,
+        served: Collection[str],
     ) -> None:
         self._store = store
         self._door = door
@@ -75,15 +78,18 @@ class Quotes:
         self._purchase_fee_bps = purchase_fee_bps
         self._sale_fee_bps = sale_fee_bps
         self._lifetime = timedelta(seconds=lifetime_s)
+        self._served = served
 
     async def quote_purchase(self, book: str, user_id: str, total: Money, base: Asset, chain: str | None) -> Quote:
         """What that total, fees included, buys of ``base``, delivered on that chain (None: to an account here).
 
-        Raises QuoteMismatch, ProviderUnavailable, InvalidAmount (too little to pay for the fees).
+        Raises QuoteMismatch, ChainNotServed, ProviderUnavailable, InvalidAmount (too little to pay for the fees).
         """
         _require_pair(base, total.asset)
         if chain is not None and base not in CHAIN_ASSETS.get(chain, ()):
             raise QuoteMismatch(f"{base.code} is not delivered on that chain")
+        if chain is not None:
+            require_served(chain, self._served)
         try:
             price = await self._rates.rate(base, total.asset)
             network_fee = await self._network_fee(chain, base, total.asset)

@@ -16,6 +16,7 @@ from app.ledger.store import LedgerStore
 from app.money import BTC, Asset, Money
 from app.plumbing.collections import CollectionSpec, ensure_collections
 from app.providers.outcomes import ProviderOutcome
+from app.providers.tatum.chains import CHAINS
 from app.wallets import store as wallet_store
 from app.wallets.quotes import Quotes
 from app.wallets.store import WalletStore
@@ -63,6 +64,7 @@ class Till:
             purchase_fee_bps=fee_bps,
             sale_fee_bps=fee_bps,
             lifetime_s=lifetime_s,
+            served=CHAINS,
         )
 
 

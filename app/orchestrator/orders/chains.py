@@ -41,8 +41,8 @@ class ChainOrders:
         """Start sending coins out of an account; asked again with the same key, the same withdrawal answers.
 
         Raises IdempotencyKeyReused, AccountNotFound, CurrencyMismatch (fiat), InvalidAmount, ChainUnsupported,
-        InvalidAddress, CoolingPeriod, ProviderUnavailable, AccountClosed, AccountFrozen, InsufficientFunds,
-        LimitExceeded.
+        InvalidAddress, CoolingPeriod, ChainNotServed, ProviderUnavailable, AccountClosed, AccountFrozen,
+        InsufficientFunds, LimitExceeded.
         """
 
         async def prepare(_saga_id: str) -> CryptoWithdrawal:
