@@ -530,6 +530,33 @@ class CaseDecided(Conflict):
         super().__init__("The case has been decided already.", case_id=case_id)
 
 
+class CaseUndecided(Conflict):
+    """Only what was decided is opened again."""
+
+    code = "case-undecided"
+
+    def __init__(self, case_id: str) -> None:
+        super().__init__("The case has not been decided.", case_id=case_id)
+
+
+class SecondOfficerNeeded(Conflict):
+    """A case above the limit is decided by two officers, and this one has proposed already."""
+
+    code = "second-officer-needed"
+
+    def __init__(self, case_id: str) -> None:
+        super().__init__("Another officer must agree: you have made the proposal.", case_id=case_id)
+
+
+class TooManyNotes(Conflict):
+    """A case has a bounded number of notes."""
+
+    code = "too-many-notes"
+
+    def __init__(self, notes_max: int) -> None:
+        super().__init__(f"There are {notes_max} notes already.", notes_max=notes_max)
+
+
 class TooManyEndpoints(Conflict):
     """A tenant has a bounded number of notification endpoints."""
 
@@ -680,6 +707,15 @@ class LevelUnknown(Unacceptable):
 
     def __init__(self, level: str) -> None:
         super().__init__("There is no such level of limits here.", level=level)
+
+
+class DecisionUnfit(Unacceptable):
+    """A case of that kind is not decided like that."""
+
+    code = "decision-unfit"
+
+    def __init__(self, decision: str, fitting: str) -> None:
+        super().__init__(f"A case of this kind is decided as one of: {fitting}.", decision=decision, fitting=fitting)
 
 
 class EvidenceMissing(Unacceptable):

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 
 from app.clock import Clock, SystemClock
 from app.compliance import trail_store
+from app.compliance.cases import Tell
 from app.compliance.desk import Desk, open_desk
 from app.compliance.kyc import Reviews
 from app.compliance.trail import AuditedDoor, Trail
@@ -340,7 +341,7 @@ async def open_runtime(
             measures=measures,
             figures=MeasuresStore(database, measures.figures),
             audit=audit,
-            desk=open_desk(database, clock, trail, users, ledger, limits),
+            desk=open_desk(settings, database, clock, trail, users, ledger, _waking(sagas, clock, hints)),
             situations=situations,
             operators=Operators(situations, trail, audit, hints.give),
             replays=Replays(InboxStore(database), sagas, users, trail, clock, hints.give),
@@ -371,6 +372,16 @@ def _open_sender(settings: Settings, stack: AsyncExitStack) -> Sender:
     sender = Sender(reach, system_resolver)
     stack.push_async_callback(sender.aclose)
     return sender
+
+
+def _waking(sagas: SagaStore, clock: Clock, hints: Hints) -> Tell:
+    """Wakes the sagas that wait for these references."""
+
+    async def wake(refs: Sequence[str]) -> None:
+        if await sagas.wake(list(refs), clock.now()):
+            await hints.give()
+
+    return wake
 
 
 def _policies(settings: Settings) -> dict[str, Policy]:

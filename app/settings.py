@@ -134,6 +134,7 @@ _SANDBOX_PACE = {
     "poll_s": 0.5,
     "refund_hold_s": 0.0,
     "limit_levels": [],
+    "four_eyes_above": "",
     "cooling_bank_link_s": 0.0,
     "cooling_address_s": 0.0,
     "rate_limits": {name: {"requests": 600_000, "per_s": 60} for name in ("caller", "tenant", "address")},
@@ -145,6 +146,7 @@ _REAL_PACE = {
     "poll_s": 5.0,
     "refund_hold_s": 2 * 86_400.0,  # the two-banking-day ACH return window
     "limit_levels": _levels(),
+    "four_eyes_above": "10000.00",
     "cooling_bank_link_s": 86_400.0,
     "cooling_address_s": 86_400.0,
     "rate_limits": {
@@ -266,6 +268,9 @@ class Settings(BaseSettings):
     """What levels are measured in."""
     reference_prices: dict[str, Price] = _REFERENCE_PRICES
     """What one whole unit of each other asset counts as, in the reference currency, as JSON."""
+
+    four_eyes_above: str = Field(pattern=r"^([0-9]{1,12}(\.[0-9]{1,4})?)?$")
+    """Cases about more than this, in the reference currency, are decided by two officers; empty: none is."""
 
     cooling_bank_link_s: float = Field(ge=0)
     cooling_address_s: float = Field(ge=0)

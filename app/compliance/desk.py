@@ -3,20 +3,23 @@
 from dataclasses import dataclass
 
 from app.clock import Clock
+from app.compliance.case_rules import FourEyes
 from app.compliance.case_store import CaseStore
-from app.compliance.cases import Cases
+from app.compliance.cases import Cases, Tell
 from app.compliance.customers import Customers
 from app.compliance.trail import Trail
 from app.compliance.trail_store import TrailStore
 from app.identity.store import Users
-from app.ledger.limits import Limits
 from app.ledger.store import LedgerStore
+from app.money import Money, asset
 from app.plumbing.mongo import Database
+from app.settings import Settings
+from app.wallets.configured import limits_of, reference_of
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Cases as they are read, deciding them, and acts on customers."""
+    """Cases as they are read, working on them, and acts on customers."""
 
     cases: CaseStore
     deciding: Cases
@@ -24,12 +27,16 @@ class Desk:
 
 
 def open_desk(
-    database: Database, clock: Clock, trail: Trail, users: Users, ledger: LedgerStore, limits: Limits
+    settings: Settings, database: Database, clock: Clock, trail: Trail, users: Users, ledger: LedgerStore, tell: Tell
 ) -> Desk:
-    """The desk over one database; what is decided there is in that trail."""
-    cases = CaseStore(database)
+    """The desk over one database; what is decided there is in that trail. ``tell`` wakes what waits for a decision."""
+    cases, entries = CaseStore(database), TrailStore(database)
+    above = settings.four_eyes_above
+    four_eyes = FourEyes(
+        Money.parse(above, asset(settings.reference_currency)) if above else None, reference_of(settings)
+    )
     return Desk(
         cases=cases,
-        deciding=Cases(cases, trail, clock),
-        customers=Customers(users, ledger, trail, TrailStore(database), limits),
+        deciding=Cases(cases, trail, entries, clock, four_eyes, tell),
+        customers=Customers(users, ledger, trail, entries, limits_of(settings)),
     )
