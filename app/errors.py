@@ -664,6 +664,17 @@ class QuoteMismatch(Unacceptable):
         super().__init__(f"The quote does not fit this request: {reason}.", reason=reason)
 
 
+class CardNumberRefused(Unacceptable):
+    """The body holds the number of a payment card, which must never come here."""
+
+    code = "card-number-refused"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The request holds a payment card's number. Give it to the vendor's own dialogue, never to us."
+        )
+
+
 class InvalidAddress(Unacceptable):
     """Not an address of that chain and network."""
 

@@ -20,7 +20,8 @@ from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.errors import Malformed
+from app.api.card_numbers import holds_card_number
+from app.errors import CardNumberRefused, Malformed
 
 DEPTH_MAX = 16
 """How deep arrays and objects may lie in one another."""
@@ -52,7 +53,8 @@ class QueryPrefix:
 class StrictRoute(APIRoute):
     """A route that reads query and body strictly, before anything else looks at the request.
 
-    Raises RequestValidationError for an unknown query parameter, then Malformed for a body that is no strict JSON.
+    Raises RequestValidationError for an unknown query parameter, then Malformed for a body that is no strict JSON, then
+    CardNumberRefused.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -96,6 +98,8 @@ class _StrictRequest(Request):
             if body and not _is_json(self.headers.get("content-type", "")):
                 raise Malformed("The body must be JSON, sent as application/json.")
             self._content = parse_json(body) if body else None
+            if holds_card_number(self._content):
+                raise CardNumberRefused
         return self._content
 
 
