@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from app.api.bodies import AccountId, Body, CurrencyCode
 from app.api.deps import CurrentRuntime, OptionalIdempotencyKey, Reader
 from app.api.problems import problems
-from app.api.strict import StrictRoute
+from app.api.strict import OBEYED, StrictRoute
 from app.api.views import Cursor, Instant, Limit, Page, PastInstant, cursor_at, is_settled, position_of
 from app.errors import (
     AccountNotFound,
@@ -35,7 +35,7 @@ class AccountRequest(Body):
     """An account to open."""
 
     currency: CurrencyCode
-    name: Annotated[str, Field(max_length=80, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
+    name: Annotated[str, Field(max_length=80, pattern=f"^[^{OBEYED}]*$")] = ""
 
 
 class AccountView(BaseModel):

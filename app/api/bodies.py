@@ -1,15 +1,15 @@
 """What request bodies are made of. Nothing is coerced: a number is no string, an unknown field is an error."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 
 from app.api.problems import refused
+from app.api.strict import OBEYED
 from app.errors import InvalidAmount, MetadataInvalid, UnknownCurrency
-from app.ids import is_public_id
 from app.ledger.transactions import require_flat
-from app.money import asset
+from app.money import ASSETS, asset
 
 
 class Body(BaseModel):
@@ -39,24 +39,23 @@ def _flat(given: object) -> object:
     return given
 
 
-def _shaped_like(kind: str) -> Callable[[str], str]:
-    def check(given: str) -> str:
-        if not is_public_id(given, kind):
-            raise ValueError(f"it must be an id that begins with {kind}_")
-        return given
-
-    return check
-
-
-def id_of(kind: str) -> tuple[AfterValidator, object]:
+def id_of(kind: str) -> tuple[object, ...]:
     """The annotations of a public id of that kind, for ``Annotated[str, *id_of("acc")]``."""
-    return AfterValidator(_shaped_like(kind)), Field(max_length=80, examples=[f"{kind}_..."])
+    return (Field(pattern=rf"^{kind}_[A-Za-z0-9._-]{{1,64}}$", max_length=80, examples=[f"{kind}_..."]),)
 
 
-AmountText = Annotated[str, BeforeValidator(_amount_text), Field(max_length=80, examples=["12.34"])]
+_AMOUNT_SHAPE: dict[str, JsonValue] = {"pattern": r"^(0|[1-9][0-9]*)(\.[0-9]+)?$"}
+AmountText = Annotated[
+    str,
+    BeforeValidator(_amount_text),
+    Field(max_length=80, examples=["12.34"], json_schema_extra=_AMOUNT_SHAPE),
+]
 """An amount in major units; ``Money.parse`` reads it once the currency is known."""
 
-CurrencyCode = Annotated[str, AfterValidator(_currency), Field(max_length=12, examples=["USD"])]
+_CODES: dict[str, JsonValue] = {"enum": [*ASSETS]}
+CurrencyCode = Annotated[
+    str, AfterValidator(_currency), Field(max_length=12, examples=["USD"], json_schema_extra=_CODES)
+]
 """The code of a registered asset."""
 
 AccountId = Annotated[str, *id_of("acc")]
@@ -73,8 +72,23 @@ SaleId = Annotated[str, *id_of("sal")]
 TransactionId = Annotated[str, *id_of("txn")]
 WithdrawalId = Annotated[str, *id_of("wdr")]
 
-Reason = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Reason = Annotated[str, Field(min_length=1, max_length=500, pattern=f"^[^{OBEYED}]+$")]
 """Why something is done, in a sentence."""
 
-Metadata = Annotated[Mapping[str, str | int | bool | None], BeforeValidator(_flat), Field(max_length=20)]
+_FLAT: dict[str, JsonValue] = {
+    "propertyNames": {"pattern": "^[A-Za-z0-9_-]{1,40}$"},
+    "additionalProperties": {
+        "anyOf": [
+            {"type": "string", "maxLength": 500},
+            {"type": "integer", "exclusiveMinimum": -(2**53), "exclusiveMaximum": 2**53},
+            {"type": "boolean"},
+            {"type": "null"},
+        ]
+    },
+}
+Metadata = Annotated[
+    Mapping[str, str | int | bool | None],
+    BeforeValidator(_flat),
+    Field(max_length=20, json_schema_extra=_FLAT),
+]
 """The caller's own notes: flat, at most 20 names with scalar values."""

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Self
 
 from fastapi import APIRouter
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field, JsonValue
 
 from app.api.bodies import Body, id_of
 from app.api.deps import CurrentRuntime, OperationsReader, Operator
@@ -33,7 +33,10 @@ def _known(wanted: str) -> str:
 
 
 EndpointId = Annotated[str, *id_of("nep")]
-WantedType = Annotated[str, AfterValidator(_known), Field(max_length=60, examples=["purchase.*"])]
+_WANTED: dict[str, JsonValue] = {"enum": [*sorted({*TYPES, *(f"{each.partition('.')[0]}.*" for each in TYPES)})]}
+WantedType = Annotated[
+    str, AfterValidator(_known), Field(max_length=60, examples=["purchase.*"], json_schema_extra=_WANTED)
+]
 
 
 class EndpointRequest(Body):

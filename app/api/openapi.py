@@ -1,12 +1,33 @@
-"""The OpenAPI description: the framework's, and what our signatures declare beyond it."""
+"""The OpenAPI description: the framework's, and what our signatures declare beyond it.
 
-from collections.abc import Iterable
+A route lists the refusals of its verb; what the layers before it may say instead follows from its declaration, here.
+"""
+
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from app.api.problems import MEDIA_TYPE
+from app.api.problems import problems
+from app.api.strict import OBEYED
+from app.errors import (
+    IdempotencyInProgress,
+    IdempotencyKeyMalformed,
+    IdempotencyKeyMissing,
+    IdempotencyKeyReused,
+    Malformed,
+    Missing,
+    PermissionDenied,
+    ProviderUnavailable,
+    TokenInvalid,
+    TokenMissing,
+    TooLarge,
+    TooMany,
+    Unacceptable,
+    WalletError,
+)
+from app.middleware.rate_limit import MACHINES
 from app.middleware.routes import DeclaredRoute
 
 _PROBLEM: dict[str, Any] = {
@@ -24,10 +45,7 @@ _PROBLEM: dict[str, Any] = {
     "additionalProperties": True,
 }
 _TOKEN: dict[str, Any] = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
-_REFUSAL: dict[str, Any] = {
-    "description": "Refused; see `code`.",
-    "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-}
+_SHAPED = frozenset({"pattern", "enum", "const"})
 
 
 def describe(app: FastAPI, routes: Iterable[DeclaredRoute]) -> dict[str, Any]:
@@ -42,12 +60,60 @@ def describe(app: FastAPI, routes: Iterable[DeclaredRoute]) -> dict[str, Any]:
             _declare(operation, route)
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
+    for name, schema in schemas.items():
+        if name.endswith("Request"):
+            _speakable(schema)
     return document
 
 
+def _before_the_verb(route: DeclaredRoute, operation: dict[str, Any]) -> Iterator[type[WalletError]]:
+    """What the layers may refuse, outermost first, then what reading the request may."""
+    parameters = {each["in"] for each in operation.get("parameters", ())}
+    takes_body = "requestBody" in operation or route.template.startswith("/webhooks/")
+    if takes_body:
+        yield TooLarge
+    if route.permission:
+        yield from (TokenMissing, TokenInvalid, ProviderUnavailable, PermissionDenied)
+    if not route.template.startswith(MACHINES):
+        yield TooMany
+    if route.takes_key:
+        yield from (IdempotencyKeyMalformed, IdempotencyInProgress, IdempotencyKeyReused)
+    if route.needs_key:
+        yield IdempotencyKeyMissing
+    if "path" in parameters:
+        yield Missing
+    if takes_body:
+        yield Malformed
+    if route.template.startswith("/v1/"):
+        yield Unacceptable  # also where there are no parameters: one that is unknown is refused
+
+
+def _add_problems(responses: dict[str, Any], added: dict[int | str, dict[str, Any]]) -> None:
+    """Name the codes beside those that the route lists for the same status."""
+    for status, answer in added.items():
+        listed = responses.setdefault(str(status), answer)
+        codes = [*listed["description"].split(", "), *answer["description"].split(", ")]
+        listed["description"] = ", ".join(dict.fromkeys(codes))
+
+
+def _speakable(schema: Any) -> None:
+    """Say of every text that may be sent what ``app/api/strict.py`` asks of all of them."""
+    if isinstance(schema, list):
+        for each in schema:
+            _speakable(each)
+    elif isinstance(schema, dict):
+        free = schema.get("format", "password") == "password" and not _SHAPED & schema.keys()
+        if schema.get("type") == "string" and free:
+            schema["pattern"] = f"^[^{OBEYED}]*$"
+        for each in schema.values():
+            _speakable(each)
+
+
 def _declare(operation: dict[str, Any], route: DeclaredRoute) -> None:
-    operation["responses"].pop("422", None)
-    operation["responses"]["default"] = _REFUSAL
+    if "HTTPValidationError" in str(operation["responses"].get("422")):
+        del operation["responses"]["422"]
+    _speakable([each["schema"] for each in operation.get("parameters", ()) if each["in"] == "query"])
+    _add_problems(operation["responses"], problems(*_before_the_verb(route, operation)))
     if route.permission:
         operation["security"] = [{"bearer": []}]
         operation["x-permission"] = route.permission

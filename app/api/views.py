@@ -1,12 +1,13 @@
 """What answers are made of: instants as RFC 3339, lists with a cursor, public ids, amounts in major units."""
 
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Query
-from pydantic import AfterValidator, AwareDatetime, BaseModel, PlainSerializer, WithJsonSchema
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, PlainSerializer, WithJsonSchema
 
 from app.clock import from_rfc3339, rfc3339
 from app.errors import Malformed
@@ -33,7 +34,15 @@ def _in_utc(moment: datetime) -> datetime:
         raise ValueError("it must lie between the years 1 and 9999 in UTC") from None
 
 
-PastInstant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+def _written_out(given: object) -> object:
+    """A bare number would be read as seconds since 1970."""
+    if not isinstance(given, str) or _RFC3339.match(given) is None:
+        raise ValueError("it must be an instant as in 2026-11-20T05:00:00Z")
+    return given
+
+
+_RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}", re.ASCII)
+PastInstant = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_in_utc)]
 """An instant asked for, as RFC 3339 with its offset."""
 
 Limit = Annotated[int, Query(ge=1, le=200)]

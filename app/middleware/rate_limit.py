@@ -9,7 +9,8 @@ from app.ids import derived_id
 from app.middleware.state import state_of
 from app.plumbing.rates import Rate, Rates, Taken, TooSoon
 
-_MACHINES = ("/webhooks/", "/health/")
+MACHINES = ("/webhooks/", "/health/")
+"""How the templates of routes begin that are limited elsewhere or not at all."""
 
 
 class RateLimit:
@@ -49,7 +50,7 @@ class RateLimit:
 def _subjects(scope: Scope) -> dict[str, str]:
     """Whom the request counts for. Addresses are kept as digests: they are personal data."""
     state, client = state_of(scope), scope.get("client")
-    if state.route and state.route.template.startswith(_MACHINES):
+    if state.route and state.route.template.startswith(MACHINES):
         return {}
     principal = state.principal
     address = {"address": derived_id("adr", client[0])} if client else {}

@@ -100,4 +100,4 @@ async def test_a_customer_may_not(tenant: Tenant, path: str) -> None:
 async def test_a_reason_is_one_sentence(tenant: Tenant, reason: str) -> None:
     path = f"/v1/admin/accounts/{tenant.accounts['ada']}/freeze"
     answer = await tenant.call("POST", path, "compliance:act", json={"reason": reason})
-    assert answer.status_code == 422
+    assert answer.status_code in {400, 422}

@@ -26,6 +26,7 @@ async def test_the_description_tells_permission_and_refusals(client: httpx2.Asyn
     operation = description["paths"]["/v1/me"]["get"]
     assert operation["x-permission"] == "wallet:read"
     assert operation["security"] == [{"bearer": []}]
-    assert list(operation["responses"]["default"]["content"]) == ["application/problem+json"]
+    assert list(operation["responses"]["401"]["content"]) == ["application/problem+json"]
+    assert operation["responses"]["401"]["description"] == "token-missing, token-invalid"
     assert "Problem" in description["components"]["schemas"]
     assert "HTTPValidationError" not in str(description)

@@ -46,12 +46,17 @@ class Operation:
         return self.template.format(**{name: values.get(name, str(shape)) for name, shape in shapes.items()})
 
 
-def operations() -> tuple[Operation, ...]:
-    """Every operation of the application, as its description tells it."""
+def application() -> tuple[FastAPI, RouteTable]:
+    """The application's routes, with nothing behind them."""
     app = FastAPI()
     for router in ROUTERS:
         app.include_router(router)
-    routes = RouteTable.of(app.routes)
+    return app, RouteTable.of(app.routes)
+
+
+def operations() -> tuple[Operation, ...]:
+    """Every operation of the application, as its description tells it."""
+    app, routes = application()
     document = openapi.describe(app, routes)
     declared = {(route.template, route.method.lower()): route for route in routes}
     return tuple(
