@@ -23,7 +23,7 @@ def checked(receipt: Path, public_key: str) -> str:
     except ReceiptInvalid as invalid:
         raise GaveUp(f"{receipt} proves nothing: {invalid}.") from None
     block: dict[str, object] = given["block"]
-    legs = ", ".join(f"{side} {account} {amount} {code}" for account, side, amount, code in content["legs"])
+    legs = ", ".join(f"{side} {account} {amount} {code}" for account, side, amount, code, _ in content["legs"])
     place = f"block {block['n']} of {block['stream']}, {content['timestamp']}"
     return f"{content['_id']} is in the books ({place}), in minor units: {legs}"
 

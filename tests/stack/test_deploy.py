@@ -138,15 +138,19 @@ def test_no_password_of_the_compose_file_has_a_default() -> None:
     assert re.findall(r"\$\{[A-Z_]*PASSWORD(?!:\?)", text) == []
 
 
-def test_the_example_lists_every_setting_with_its_sandbox_default(
+def test_the_example_lists_every_setting_with_its_sandbox_default_or_shows_its_shape(
     example: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in Settings.model_fields:
         monkeypatch.delenv(f"WALLET_{name.upper()}", raising=False)
     settings = load()
     listed = {name: value for name, value in example.items() if name.startswith("WALLET_")}
-    assert set(listed) == {f"WALLET_{name.upper()}" for name in Settings.model_fields}
+    tables = set(re.findall(r"^# (WALLET_[A-Z_]+)=", (PROJECT / ".env.example").read_text(), re.MULTILINE))
+    assert set(listed) | tables == {f"WALLET_{name.upper()}" for name in Settings.model_fields}
+    assert all(isinstance(getattr(settings, name.removeprefix("WALLET_").lower()), dict) for name in tables)
     for name in Settings.model_fields:
+        if f"WALLET_{name.upper()}" in tables:
+            continue
         default = getattr(settings, name)
         shown = default.get_secret_value() if hasattr(default, "get_secret_value") else str(default)
         assert listed[f"WALLET_{name.upper()}"] == shown, name
