@@ -239,7 +239,7 @@ async def open_runtime(
         scribe = Scribe(telling, clock, settings.poll_s)
         reviews = Reviews(providers.people, users)
         network_fees = NetworkFees(providers.rates, providers.network, settings.tatum_wallets)
-        keeping = Keeping(ledger, sagas, WatchStore(database), TreasuryStore(database))
+        keeping = Keeping(ledger, sagas, WatchStore(database), TreasuryStore(database), users)
         outside = Outside(providers, bank_links, keeping, reviews)
         driver = Driver(FLOWS, sagas, scribe, outside, _policies(settings), clock)
         engine = Engine(sagas, driver, telling, clock, lease_s=settings.lease_s, poll_s=settings.poll_s)

@@ -17,8 +17,9 @@ _OPENING = """\
 Drawn by `./scripts/draw` from the definitions in `app/orchestrator/flows/`; a test fails when this page is older than
 they are. `wallet saga graph NAME` prints the same diagram.
 
-A state is a step and a phase: `do`, `awaiting` (the outside world must settle first), `undo`, `awaiting_undo_of`. Left
-out are the move to `parked` that every state has, and the move past a step that does not apply.
+A state is a step and a phase: `do`, `awaiting` (the outside world must settle first), `undo`, `awaiting_undo_of`;
+`call_off` and `awaiting_end_of`, where what is under way can be stopped. Left out are the move to `parked` that every
+state has, and the move past a step that does not apply.
 """
 
 
@@ -32,8 +33,8 @@ def _chapter(flow: Saga) -> Iterator[str]:
     story = sys.modules[flow.params.__module__].__doc__ or ""
     yield f"## {flow.name}, version {flow.version}\n"
     yield f"{story.strip()}\n"
-    yield "| Step | Does | Undone by | Applies when |"
-    yield "|---|---|---|---|"
+    yield "| Step | Does | Called off by | Undone by | Applies when |"
+    yield "|---|---|---|---|---|"
     for step in flow.steps:
         yield _row(step)
     yield f"\n```mermaid\n{diagram(flow)}\n```\n"
@@ -42,7 +43,8 @@ def _chapter(flow: Saga) -> Iterator[str]:
 def _row(step: Step) -> str:
     name = f"**{step.name}** (pivot: after it only forward)" if step.pivot else f"**{step.name}**"
     condition = "always" if step.when is always else _words(step.when.__name__)
-    return f"| {name} | {_told(step.do)} | {'' if step.undo is None else _told(step.undo)} | {condition} |"
+    others = ("" if action is None else _told(action) for action in (step.call_off, step.undo))
+    return f"| {name} | {_told(step.do)} | {' | '.join(others)} | {condition} |"
 
 
 def _told(action: object) -> str:

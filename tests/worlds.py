@@ -22,6 +22,7 @@ from app.ids import derived_id, new_id, public_id, stored_id
 from app.inbox.store import InboxStore
 from app.ledger import verbs
 from app.ledger.accounts import AccountStatus
+from app.ledger.changes import Door
 from app.ledger.transactions import Transaction, credit, debit
 from app.ledger.verify import Audit
 from app.main import create_app
@@ -42,7 +43,7 @@ from app.orchestrator.orders import Orders
 from app.orchestrator.orders.trades import Destination, Funding
 from app.orchestrator.outside import Outside
 from app.orchestrator.saga import Saga
-from app.orchestrator.scribe import Door, Scribe
+from app.orchestrator.scribe import Scribe
 from app.orchestrator.starting import Asked, Flows
 from app.orchestrator.store import SagaStore
 from app.orchestrator.treasury_store import TreasuryStore
@@ -171,7 +172,8 @@ class World:
     def outside(self) -> Outside:
         """What every worker's steps may reach."""
         runtime = self.runtime
-        keeping = Keeping(runtime.ledger, runtime.sagas, WatchStore(runtime.database), TreasuryStore(runtime.database))
+        watches, treasury = WatchStore(runtime.database), TreasuryStore(runtime.database)
+        keeping = Keeping(runtime.ledger, runtime.sagas, watches, treasury, runtime.users)
         return Outside(runtime.providers, runtime.bank_links, keeping, Reviews(runtime.people, runtime.users))
 
     def engine(

@@ -11,11 +11,10 @@ import structlog
 
 from app.errors import ApprovalRefused, Missing, ProviderUnavailable, StaleGuard
 from app.ids import book_of
-from app.ledger.changes import Change
+from app.ledger.changes import Change, Door
 from app.orchestrator.effects import Effect, EffectStatus
 from app.orchestrator.flows.chain import TATUM, asks_for
 from app.orchestrator.journal import effect_companion
-from app.orchestrator.scribe import Door
 from app.orchestrator.store import SagaStore
 from app.providers.chain_ports import PendingSend, SendsCoins
 from app.providers.outcomes import ProviderOutcome

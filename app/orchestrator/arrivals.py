@@ -15,12 +15,11 @@ from app.errors import StaleGuard
 from app.identity.principals import DEFAULT_TENANT
 from app.ids import book_of, derived_id, stored_id
 from app.ledger.accounts import main_account
-from app.ledger.changes import ABSENT, Change, Companion
+from app.ledger.changes import ABSENT, Change, Companion, Door
 from app.ledger.store import LedgerStore
 from app.orchestrator.flows.chain import TATUM
 from app.orchestrator.flows.crypto_deposit import CRYPTO_DEPOSIT, CryptoDeposit
 from app.orchestrator.journal import SagaRecord
-from app.orchestrator.scribe import Door
 from app.orchestrator.starting import Asked, Flows
 from app.providers.chain_ports import ChainTransaction, Paid, ReceivesCoins
 from app.providers.tatum.chains import Network, chain_of_id

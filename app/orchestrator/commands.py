@@ -6,11 +6,13 @@
 | confirm | parked, its call's outcome open | the call gets the provider's reference; goes on as if it was answered |
 | mark_absent | parked, its call open or taken on | the call did not happen: its booking is mirrored; unwinds |
 | compensate | parked, no call open, not past the pivot | unwinds |
+| | parked, its pull awaited | the pull is called off; what has settled all the same is given back |
 | write_off | parked | what is on the way goes to the write-off account, holds are released; ends as ``cancelled`` |
 | cancel | not ended, and nothing has left the house | unwinds |
+| | its pull awaited | the pull is called off; what has settled all the same is given back |
 
-Unwinding is the definition's own; where there is none (past the pivot, or unwinding already) ``mark_absent`` leaves the
-saga parked, and the others are refused.
+Unwinding is the definition's own; where there is none (past the pivot, unwinding or being called off already)
+``mark_absent`` leaves the saga parked, and the others are refused.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,14 +38,14 @@ from app.ids import public_id
 from app.ledger.transactions import Transaction
 from app.orchestrator.effects import Effect, EffectStatus, may_begin_anew
 from app.orchestrator.journal import Event, SagaRecord, begun_anew
-from app.orchestrator.lifecycle import CANCELLED, ENDS, PARKED, is_call, may, move, phase_of
-from app.orchestrator.saga import Call, Outcome, Run, Saga
+from app.orchestrator.lifecycle import CANCELLED, ENDS, PARKED, is_awaiting, is_call, may, move, phase_of
+from app.orchestrator.saga import Call, Outcome, Run, Saga, Way
 from app.orchestrator.scribe import settle_skips
 from app.orchestrator.transit import mirror_of, released, written_off
+from app.orchestrator.work import Work, work_on
 
 _OPEN = frozenset({EffectStatus.PLANNED, EffectStatus.SENDING, EffectStatus.UNKNOWN, EffectStatus.CANCELLING})
 _OVER = frozenset({EffectStatus.REJECTED, EffectStatus.CANCELLED})
-_STATUS_IN = {"do": "running", "await": "waiting", "undo": "running", "await-undo": "waiting"}
 
 
 class Command(StrEnum):
@@ -90,27 +92,30 @@ class Situation:
         return self.flow
 
     @property
+    def work(self) -> Work:
+        """Its step, and which of that step's actions it is at."""
+        return work_on(self.definition, self.saga, self.now)
+
+    @property
     def run(self) -> Run:
         """What the actions of its step may know."""
-        phase, name = phase_of(self.state)
-        return Run(
-            saga_id=self.saga.id,
-            user_id=self.saga.user_id,
-            params=self.definition.params.model_validate(self.saga.params),
-            step=name,
-            undoing=phase in {"undo", "await-undo"},
-            now=self.now,
-            step_statuses={step: str(told["status"]) for step, told in self.saga.steps.items()},
-            results=self.saga.results,
-            generations=self.saga.generations,
-        )
+        return self.work.run
 
     @property
     def call(self) -> Call | None:
-        """The step's action in this direction, if it goes outside."""
-        step = self.definition.step(self.run.step)
-        action = step.undo if self.run.undoing else step.do
-        return None if action is None or not is_call(action) else cast("Call", action)
+        """The action it is at, if that goes outside."""
+        action = self.work.action
+        return cast("Call", action) if is_call(action) else None
+
+    @property
+    def may_unwind(self) -> bool:
+        """Whether it goes forward, and may still be turned round."""
+        return self.run.way is Way.DO and may(self.definition, self.state, "fail")
+
+    @property
+    def may_be_called_off(self) -> bool:
+        """Whether it waits for something that its definition knows how to stop."""
+        return may(self.definition, self.state, "call_off")
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,13 +172,12 @@ def _fits(command: Command, met: Situation) -> bool:
 
 def _retry(met: Situation) -> Decision:
     """Go on where it was parked; the driver looks before it does anything."""
-    if met.effect is not None and may_begin_anew(met.effect):
+    awaited = met.effect is not None and met.call is not None and is_awaiting(met.state)
+    if met.effect is not None and may_begin_anew(met.effect) and met.run.way is not Way.CALL_OFF:
         return _begin_anew(met)
-    phase, _ = phase_of(met.state)
-    awaited = met.effect is not None and met.call is not None and phase.startswith("await")
     saga = replace(
         _going_on(met, met.state),
-        steps=_told(met, _STATUS_IN[phase]),
+        steps=_told(met, "waiting" if is_awaiting(met.state) else "running"),
         waits=met.call.waits_for(met.effect) if awaited and met.call and met.effect else (),
         reason=None,
     )
@@ -184,8 +188,8 @@ def _begin_anew(met: Situation) -> Decision:
     """Undo once more, by another call. What did not happen forwards is not done again: it unwinds."""
     if not met.run.undoing:
         raise EffectEnded(public_id(met.saga.id), Command.RETRY, met.effect_status)
-    saga = begun_anew(_going_on(met, f"undo:{met.run.step}"), met.run.step, undoing=True)
-    return Decision(replace(saga, steps=_told(met, _STATUS_IN["undo"]), reason=None))
+    saga = begun_anew(_going_on(met, f"undo:{met.run.step}"), met.run.step, Way.UNDO)
+    return Decision(replace(saga, steps=_told(met, "running"), reason=None))
 
 
 def _confirm(met: Situation, evidence: str | None) -> Decision:
@@ -211,34 +215,45 @@ def _confirm(met: Situation, evidence: str | None) -> Decision:
 
 def _mark_absent(met: Situation, evidence: str | None) -> Decision:
     """It definitely did not happen. What the provider had taken on is mirrored from what was posted for it."""
-    taken_on = frozenset() if met.run.undoing else {EffectStatus.CONFIRMED}
+    taken_on = frozenset({EffectStatus.CONFIRMED}) if met.run.way is Way.DO else frozenset()
     effect, call = _open_call(met, Command.MARK_ABSENT, _OPEN | taken_on)
     if not evidence:
         raise EvidenceMissing(Command.MARK_ABSENT)
     cancelled = replace(effect, status=EffectStatus.CANCELLED, reason="marked-absent")
     mirrored = mirror_of(met.run, met.postings) if effect.status in taken_on else call.refused(met.run)
-    if may(met.definition, met.state, "fail"):
+    if met.may_unwind:
         return _unwinding(met, "marked-absent", mirrored, cancelled)
     return Decision(replace(met.saga, reason="marked-absent", updated_at=met.now), (), mirrored, cancelled)
 
 
 def _compensate(met: Situation) -> Decision:
     saga_id = public_id(met.saga.id)
+    if met.may_be_called_off:
+        return _call_off(met, "compensate")
     if met.effect is not None and met.effect.status not in _OVER | {EffectStatus.PLANNED}:
         raise EffectOpen(saga_id, Command.COMPENSATE, met.effect_status)
-    if not may(met.definition, met.state, "fail"):
+    if not met.may_unwind:
         raise UnwindImpossible(saga_id, Command.COMPENSATE, met.state)
     return _unwinding(met, "compensate", *_unsent(met, "compensated"))
 
 
 def _cancel(met: Situation) -> Decision:
-    """Calling off is unwinding before anything was sent; a call that definitely was not made counts as none."""
+    """Unwind before anything was sent, or stop what can be; a call that definitely was not made counts as none."""
     saga_id = public_id(met.saga.id)
+    if met.may_be_called_off:
+        return _call_off(met, "cancelled")
     if any(each.status is not EffectStatus.PLANNED for each in met.effects):
         raise AlreadyOutside(saga_id, Command.CANCEL, met.state)
-    if not may(met.definition, met.state, "fail"):
+    if not met.may_unwind:
         raise UnwindImpossible(saga_id, Command.CANCEL, met.state)
     return _unwinding(met, "cancelled", *_unsent(met, "cancelled"))
+
+
+def _call_off(met: Situation, reason: str) -> Decision:
+    """Stop what is under way; whatever becomes of it is looked up from here on."""
+    saga = _going_on(met, move(met.definition, met.state, "call_off"))
+    event = Event("called-off", met.run.step, {"reason": reason})
+    return Decision(replace(saga, steps=_told(met, "waiting"), reason=reason), (event,))
 
 
 def _write_off(met: Situation) -> Decision:

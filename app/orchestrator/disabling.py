@@ -6,9 +6,8 @@ import structlog
 
 from app.errors import StaleGuard
 from app.ids import book_of, derived_id, public_id, stored_id
-from app.ledger.changes import ABSENT, Change, Companion
+from app.ledger.changes import ABSENT, Change, Companion, Door
 from app.orchestrator.notices import tell
-from app.orchestrator.scribe import Door
 from app.outbox.endpoints import ENDPOINTS, Endpoint
 
 CASE_KIND = "endpoint-disabled"

@@ -25,7 +25,7 @@ from app.orchestrator.effects import (
 )
 from app.orchestrator.journal import EFFECTS, Event, SagaRecord, current_effect_id, effect_companion
 from app.orchestrator.late_answers import late_answer
-from app.orchestrator.lifecycle import may, move, phase_of
+from app.orchestrator.lifecycle import may
 from app.orchestrator.outside import Outside
 from app.orchestrator.saga import (
     Call,
@@ -35,15 +35,17 @@ from app.orchestrator.saga import (
     Outcome,
     Progress,
     Ready,
-    Run,
     Saga,
     Settled,
     Stuck,
+    Unwanted,
     Waiting,
+    Way,
     parks,
 )
-from app.orchestrator.scribe import Scribe, TakenOver, Work
+from app.orchestrator.scribe import Scribe, TakenOver
 from app.orchestrator.store import SagaStore
+from app.orchestrator.work import Work, work_on
 from app.providers.outcomes import Declined, OutcomeUnknown, Unavailable
 
 _EFFECT_RETRIES = 5
@@ -87,7 +89,7 @@ class Driver:
         if flow is None:
             await self._scribe.park_unknown(saga)
             return None
-        work = self._work(flow, saga)
+        work = work_on(flow, saga, self._clock.now())
         action = work.action
         try:
             if callable(action):
@@ -110,36 +112,20 @@ class Driver:
 
     async def _go_outside(self, work: Work, call: Call, lease: Lease) -> SagaRecord | None:
         """What is next of a call."""
-        effect = await self._store.effect(current_effect_id(work.saga, work.step.name, undoing=work.undoing))
+        effect = await self._store.effect(current_effect_id(work.saga, work.step.name, work.way))
         if effect is None:
             return await self._examine(work, call, lease)
-        if work.phase in {"await", "await-undo"}:
+        if work.awaiting:
             seen = await call.look(effect, self._outside)
             return await self._take(work, call.judge(work.run, effect, seen), effect)
         return await self._resolve(work, call, effect, lease)
-
-    def _work(self, flow: Saga, saga: SagaRecord) -> Work:
-        phase, name = phase_of(saga.state)
-        step = flow.step(name)
-        run = Run(
-            saga_id=saga.id,
-            user_id=saga.user_id,
-            params=flow.params.model_validate(saga.params),
-            step=name,
-            undoing=phase in {"undo", "await-undo"},
-            now=self._clock.now(),
-            step_statuses={name: str(told["status"]) for name, told in saga.steps.items()},
-            results=saga.results,
-            generations=saga.generations,
-        )
-        return Work(flow, saga, step, phase, run)
 
     # Inner steps.
 
     async def _run_inner(self, work: Work, action: Inner) -> SagaRecord | None:
         outcome = action(work.run)
         try:
-            return await self._scribe.move(work, "undone" if work.undoing else "done", outcome)
+            return await self._scribe.move(work, "undone" if work.run.undoing else "done", outcome)
         except WalletError as refusal:
             return await self._refused(work, refusal)
 
@@ -205,7 +191,7 @@ class Driver:
         if not self._rules.may_begin(effect, self._clock.now()):
             return None
         effect = replace(effect, version=1 if earlier is None else earlier.version + 1)
-        return await self._make(self._work(work.flow, saga), call, effect)
+        return await self._make(work_on(work.flow, saga, self._clock.now()), call, effect)
 
     async def _make(self, work: Work, call: Call, effect: Effect) -> SagaRecord | None:
         """Make the recorded call, and record the answer; one that comes after the saga was taken over is kept too."""
@@ -230,7 +216,7 @@ class Driver:
             return replace(earlier, status=EffectStatus.SENDING, attempts=earlier.attempts + 1, send_by=send_by)
         request = {**call.request(work.run), **ready.request}
         return Effect(
-            id=current_effect_id(work.saga, work.step.name, undoing=work.undoing),
+            id=current_effect_id(work.saga, work.step.name, work.way),
             saga_id=work.saga.id,
             step=work.step.name,
             provider=call.provider,
@@ -251,18 +237,8 @@ class Driver:
             return confirmed, call.accepted(work.run, confirmed)
 
         async def commit(before: Effect, after: Effect, outcome: Outcome) -> SagaRecord | None:
-            state = move(work.flow, work.saga.state, "wait")
-            waiting = replace(
-                self._scribe.told(work, "waiting", outcome),
-                state=state,
-                waits=call.waits_for(after),
-                wake_at=self._scribe.later(0, None),
-                looks=0,
-            )
             event = Event("accepted", work.step.name, {"provider": call.provider, "ref": after.ref})
-            return await self._scribe.write(
-                work, waiting, outcome, (effect_companion(before, after),), (event,), fact=True, released=True
-            )
+            return await self._scribe.wait(work, call.waits_for(after), outcome, effect_companion(before, after), event)
 
         return await self._answer(effect, accepted, commit)
 
@@ -278,9 +254,12 @@ class Driver:
             if before.approved_ref is not None:  # this send was refused, but an earlier one is being signed
                 return await self._accept(work, call, before, Sent(before.approved_ref))
             companions = (effect_companion(before, after),)
+            if work.way is Way.CALL_OFF:  # too late, so what was to be called off goes on, and is watched
+                event = Event("not-called-off", work.step.name, {"reason": reason})
+                return await self._scribe.wait(work, call.waits_for(after), outcome, *companions, event)
             if may(work.flow, work.saga.state, "fail"):
                 return await self._scribe.move(work, "fail", outcome, reason=reason, companions=companions, fact=True)
-            again_at = anew_at(work.run.generation, self._clock.now()) if work.undoing else None
+            again_at = anew_at(work.run.generation, self._clock.now()) if work.run.undoing else None
             if again_at is not None:
                 return await self._scribe.begin_anew(work, again_at, reason, outcome, companions)
             return await self._scribe.park(work, reason, outcome, companions)
@@ -342,13 +321,15 @@ class Driver:
             case Settled():
                 return await self._settle(work, seen)
             case Failed(reason, outcome):
-                return await self._fail(work, reason, outcome, effect)
+                return await self._fail(work, reason, outcome, await self._awaited(work, effect))
+            case Unwanted(reason):
+                return await self._scribe.move(work, "call_off", Outcome(), reason=reason)
             case Stuck(reason):
                 return await self._scribe.park(work, reason)
 
     async def _settle(self, work: Work, seen: Settled) -> SagaRecord | None:
         """What happened is booked as a fact; if what it was decided by has changed meanwhile, it is looked at again."""
-        trigger = "undone" if work.undoing else "done"
+        trigger = "undone" if work.run.undoing else "done"
         try:
             return await self._scribe.move(work, trigger, seen.outcome, watches=seen.watches, fact=True)
         except (StaleGuard, AccountFrozen):
@@ -359,6 +340,12 @@ class Driver:
             return await self._scribe.sleep(work, self._scribe.later(0, None), looked=True)
         except StaleGuard:
             return None
+
+    async def _awaited(self, work: Work, effect: Effect | None) -> Effect | None:
+        """The call that an end is about: one that calls off is about what it called off."""
+        if work.way is not Way.CALL_OFF:
+            return effect
+        return await self._store.effect(current_effect_id(work.saga, work.step.name, Way.DO))
 
     async def _fail(self, work: Work, reason: str, outcome: Outcome, effect: Effect | None) -> SagaRecord | None:
         """It was taken back after it had been accepted. Ending the effect keeps anybody from approving it now."""

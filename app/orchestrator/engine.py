@@ -13,11 +13,10 @@ import structlog
 from app.clock import Clock
 from app.errors import StaleGuard, WalletError
 from app.ids import book_of
-from app.ledger.changes import Change
+from app.ledger.changes import Change, Door
 from app.orchestrator.driver import Driver
 from app.orchestrator.journal import SAGAS, Event, SagaRecord, progress
 from app.orchestrator.lifecycle import PARKED
-from app.orchestrator.scribe import Door
 from app.orchestrator.store import SagaStore
 from app.plumbing.correlation import correlation_id
 

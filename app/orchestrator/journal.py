@@ -14,7 +14,7 @@ from app.ledger.changes import ABSENT, Companion, Document
 from app.orchestrator.effects import Effect, EffectStatus
 from app.orchestrator.lifecycle import public_status
 from app.orchestrator.notices import notifications
-from app.orchestrator.saga import direction
+from app.orchestrator.saga import Way, direction
 
 SAGAS, EFFECTS, EVENTS = "sagas", "effects", "saga_events"
 
@@ -137,22 +137,22 @@ def event_id(saga_id: str, seq: int) -> str:
     return f"{saga_id}#{seq:06d}"
 
 
-def effect_id(saga_id: str, step: str, *, undoing: bool, generation: int = 0) -> str:
+def effect_id(saga_id: str, step: str, way: Way = Way.DO, *, generation: int = 0) -> str:
     """The id of a step's effect, derived from what causes it; what is begun anew is another effect."""
     book = saga_id.partition("/")[0]
     anew = (str(generation),) if generation else ()
-    return stored_id(book, derived_id("eff", saga_id, step, "undo" if undoing else "do", *anew))
+    return stored_id(book, derived_id("eff", saga_id, step, way.value, *anew))
 
 
-def current_effect_id(saga: SagaRecord, step: str, *, undoing: bool) -> str:
+def current_effect_id(saga: SagaRecord, step: str, way: Way) -> str:
     """The id of the effect that stands for a step's action now."""
-    generation = saga.generations.get(direction(step, undoing=undoing), 0)
-    return effect_id(saga.id, step, undoing=undoing, generation=generation)
+    generation = saga.generations.get(direction(step, way), 0)
+    return effect_id(saga.id, step, way, generation=generation)
 
 
-def begun_anew(saga: SagaRecord, step: str, *, undoing: bool) -> SagaRecord:
+def begun_anew(saga: SagaRecord, step: str, way: Way) -> SagaRecord:
     """The saga with that action's next generation; only ``may_begin_anew`` (effects.py) says when that is safe."""
-    action = direction(step, undoing=undoing)
+    action = direction(step, way)
     return replace(saga, generations={**saga.generations, action: saga.generations.get(action, 0) + 1})
 
 

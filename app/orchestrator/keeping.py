@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from app.identity.store import Users
 from app.ledger.accounts import Account
 from app.ledger.changes import Document
 from app.ledger.store import LedgerStore
@@ -20,6 +21,7 @@ class Keeping:
     sagas: SagaStore
     watches: WatchStore
     treasury: TreasuryStore
+    users: Users
 
     async def account(self, account_id: str) -> Account | None:
         """The account as it is."""
@@ -29,6 +31,11 @@ class Keeping:
         """What callers are told of that saga."""
         saga = await self.sagas.saga(saga_id)
         return saga.status if saga else None
+
+    async def compliance_level(self, user_id: str) -> str:
+        """How far the verification of the user of that stored id stands; one that nobody knows has none."""
+        user = await self.users.by_id(user_id)
+        return user.compliance_level if user else "none"
 
     async def watch(self, watch_id: str) -> WatchRecord | None:
         """The watch as it is."""

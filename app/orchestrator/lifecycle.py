@@ -1,6 +1,7 @@
 """The table of legal moves of a saga, one synchronous state machine per definition. Pure.
 
-A state is a step and a phase: ``do:collect``, ``await:collect``, ``undo:collect``, ``await-undo:collect``; or an end.
+A state is a step and a phase: ``do:collect``, ``await:collect``, ``undo:collect``, ``await-undo:collect``,
+``call-off:collect``, ``await-call-off:collect``; or an end.
 The machine has no models: it is asked, with a slotted context, where a trigger leads, and says so or refuses.
 The asynchronous machine of the same library is not used: it swallows cancellation and kills a running call.
 """
@@ -11,7 +12,7 @@ from typing import Any
 
 from transitions import Machine, MachineError
 
-from app.orchestrator.saga import Look, Saga, Step
+from app.orchestrator.saga import Look, Saga, Step, Way
 
 COMPLETED = "completed"
 COMPENSATED = "compensated"
@@ -35,7 +36,8 @@ def move(saga: Saga, state: str, trigger: str) -> str:
     """The state that a trigger leads to.
 
     ``done``: the step is through; ``skip``: it does not apply; ``wait``: the outside world must settle first;
-    ``fail``: unwind what was done before it; ``undone``: its undo is through; ``park``: a person must look.
+    ``fail``: unwind what was done before it; ``undone``: its undo is through; ``call_off``: stop what is under way;
+    ``park``: a person must look.
     Raises IllegalMove. The machine is asked once for each legal move; it does not change its mind.
     """
     context = _Context(state)
@@ -58,10 +60,23 @@ def phase_of(state: str) -> tuple[str, str]:
     return (phase, step) if phase else (state, "")
 
 
+def way_of(state: str) -> Way:
+    """Which of its step's actions a state stands at."""
+    phase, _ = phase_of(state)
+    return Way.DO if phase == "await" else Way(phase.removeprefix("await-"))
+
+
+def is_awaiting(state: str) -> bool:
+    """Whether the outside world must settle first."""
+    return phase_of(state)[0].startswith("await")
+
+
 def public_status(state: str) -> str:
     """What callers are told: running, waiting, compensating, or the end it came to."""
-    phase, _ = phase_of(state)
-    return {"do": "running", "await": "waiting", "undo": "compensating", "await-undo": "compensating"}.get(phase, phase)
+    phase, step = phase_of(state)
+    if not step:
+        return phase
+    return {"do": "running", "await": "waiting"}.get(phase, "compensating")
 
 
 def diagram(saga: Saga) -> str:
@@ -75,7 +90,10 @@ def diagram(saga: Saga) -> str:
 
 
 def _drawn(state: str) -> str:
-    return state.replace("await-undo:", "awaiting_undo_of_").replace("await:", "awaiting_").replace(":", "_")
+    awaiting = {"await-undo:": "awaiting_undo_of_", "await-call-off:": "awaiting_end_of_", "await:": "awaiting_"}
+    for phase, drawn in awaiting.items():
+        state = state.replace(phase, drawn)
+    return state.replace("call-off:", "call_off_").replace(":", "_")
 
 
 @cache
@@ -95,9 +113,9 @@ def _machine(saga: Saga) -> Machine:
 
 def _phases(step: Step) -> tuple[str, ...]:
     forward = ("do", "await") if is_call(step.do) else ("do",)
-    if step.undo is None:
-        return forward
-    return (*forward, "undo", "await-undo") if is_call(step.undo) else (*forward, "undo")
+    called_off = () if step.call_off is None else ("call-off", "await-call-off")
+    backward = () if step.undo is None else ("undo", "await-undo") if is_call(step.undo) else ("undo",)
+    return (*forward, *called_off, *backward)
 
 
 def _moves(saga: Saga) -> list[tuple[str, str, str]]:
@@ -106,7 +124,7 @@ def _moves(saga: Saga) -> list[tuple[str, str, str]]:
         phases = [f"{phase}:{step.name}" for phase in _phases(step)]
         following = f"do:{saga.steps[index + 1].name}" if index + 1 < len(saga.steps) else COMPLETED
         unwinding = _unwinding(saga, index)
-        forward = [phase for phase in phases if not phase.startswith(("undo", "await-undo"))]
+        forward = [phase for phase in phases if way_of(phase) is Way.DO]
         for state in forward:
             moves.append(("done", state, following))
             if not _pivot_passed(saga, index):
@@ -114,13 +132,27 @@ def _moves(saga: Saga) -> list[tuple[str, str, str]]:
         moves.append(("skip", forward[0], following))
         if len(forward) == 2:
             moves.extend(("wait", state, forward[1]) for state in forward)
-        backward = [phase for phase in phases if phase not in forward]
+        if step.call_off is not None:
+            moves.extend(_moves_of_calling_off(step, following, unwinding))
+        backward = [phase for phase in phases if way_of(phase) is Way.UNDO]
         for state in backward:
             moves.append(("undone", state, unwinding))
             if len(backward) == 2:
                 moves.append(("wait", state, backward[1]))
         moves.extend(("park", state, PARKED) for state in phases)
     return moves
+
+
+def _moves_of_calling_off(step: Step, following: str, unwinding: str) -> list[tuple[str, str, str]]:
+    """What settled all the same is undone, or stands where there is no undo; else it has failed like any other."""
+    begun, awaiting = f"call-off:{step.name}", f"await-call-off:{step.name}"
+    settled = f"undo:{step.name}" if step.undo is not None else following
+    ends = [move for state in (begun, awaiting) for move in (("done", state, settled), ("fail", state, unwinding))]
+    return [
+        ("call_off", f"await:{step.name}", begun),
+        *ends,
+        *(("wait", state, awaiting) for state in (begun, awaiting)),
+    ]
 
 
 def _unwinding(saga: Saga, index: int) -> str:

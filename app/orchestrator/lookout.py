@@ -13,13 +13,12 @@ import structlog
 from app.clock import Clock
 from app.errors import StaleGuard
 from app.ids import book_of
-from app.ledger.changes import Change
+from app.ledger.changes import Change, Door
 from app.orchestrator.effects import Effect, EffectStatus
 from app.orchestrator.flows.ach import UNIT
 from app.orchestrator.flows.late import Recovery
 from app.orchestrator.flows.recovery import KINDS, RECOVERY, kind_of_late, recovery_from_effect, recovery_from_watch
 from app.orchestrator.outside import Outside
-from app.orchestrator.scribe import Door
 from app.orchestrator.starting import Asked, Flows
 from app.orchestrator.store import SagaStore
 from app.orchestrator.watch_store import WatchStore

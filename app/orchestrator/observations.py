@@ -21,18 +21,18 @@ from app.errors import StaleGuard, WalletError
 from app.identity.store import Users
 from app.inbox.inbox import finished, postponed
 from app.inbox.store import InboxStore
-from app.ledger.changes import Change, Companion, Document
+from app.ledger.changes import Change, Companion, Document, Door
 from app.orchestrator.effects import EffectStatus
 from app.orchestrator.late_answers import LATE_ANSWER
 from app.orchestrator.lookout import Lookout
-from app.orchestrator.scribe import INBOX_BOOK, Door
+from app.orchestrator.scribe import INBOX_BOOK
 from app.orchestrator.store import SagaStore
 from app.providers.outcomes import ProviderOutcome
 from app.providers.ports import VerifiesPeople
 from app.providers.sumsub.webhooks import happened_at
 
 _BATCH = 100
-_TAKES_BACK = frozenset({"payment.returned"})
+_TAKES_BACK = frozenset({"payment.returned", "charge.refunded", "charge.dispute.created", "payout.failed"})
 """Events that are no old news before a watch, or the end of their effect, accounts for them."""
 
 Listener = Callable[[str, list[str], Mapping[str, Any]], Awaitable[bool | None]]

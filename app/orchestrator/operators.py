@@ -21,7 +21,7 @@ from app.ledger.store import LedgerStore
 from app.ledger.transactions import Status
 from app.orchestrator.commands import Command, Decision, Situation, judge
 from app.orchestrator.journal import Event, SagaRecord, current_effect_id, effect_companion, progress
-from app.orchestrator.lifecycle import phase_of
+from app.orchestrator.lifecycle import ENDS, phase_of, way_of
 from app.orchestrator.saga import Saga
 from app.orchestrator.store import SagaStore
 
@@ -55,9 +55,9 @@ class Situations:
         saga = await self._sagas.saga(saga_id)
         if saga is None:
             raise Missing("saga")
-        phase, step = phase_of(saga.parked_from or saga.state)
+        state = saga.parked_from or saga.state
         effects = await self._sagas.effects_of(saga_id)
-        current = current_effect_id(saga, step, undoing=phase in {"undo", "await-undo"})
+        current = None if saga.state in ENDS else current_effect_id(saga, phase_of(state)[1], way_of(state))
         postings = [transaction_from(each) for each in await self._ledger.transactions_of_saga(saga_id)]
         holds = [each.id for each in postings if each.status is Status.PENDING and not each.hold_ids]
         return Situation(

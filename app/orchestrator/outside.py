@@ -22,6 +22,10 @@ class Kept(Protocol):
 
     async def saga_status(self, saga_id: str) -> str | None: ...
 
+    async def compliance_level(self, user_id: str) -> str:
+        """How far the verification of the user of that stored id stands."""
+        ...
+
     async def watch(self, watch_id: str) -> WatchRecord | None: ...
 
     async def numbering(self, address_id: str) -> tuple[Document | None, Document | None]:

@@ -119,6 +119,8 @@ _SENTENCES = {
     "accepted": "{Step}: {provider} took it on, as {ref}.",
     "unavailable": "{Step}: {provider} could not be reached; definitely not done, to be tried again.",
     "unknown": "{Step}: {provider} did not answer; it will be looked up by our own reference before anything else.",
+    "called-off": "{Step}: it is not wanted any more ({reason}), and is called off if it still can be.",
+    "not-called-off": "{Step}: it was too late to call it off ({reason}); what becomes of it is waited for.",
     "giving-up": "{Step}: giving up on {provider}; no send may start from here, and one more look will follow.",
     "begun-anew": "{Step}: it did not happen ({reason}); it will be tried once more, as another call.",
     "progress": "{Step}: there is news.",

@@ -20,10 +20,9 @@ from app.errors import StaleGuard, WalletError
 from app.identity.store import Users
 from app.ids import book_of, stored_id
 from app.ledger.accounts import Account
-from app.ledger.changes import ABSENT, Change, Companion, Duplicate, Posted
+from app.ledger.changes import ABSENT, Change, Companion, Door, Duplicate, Posted
 from app.ledger.committer import Committer
 from app.orchestrator.notices import told_of_level, told_of_standing
-from app.orchestrator.scribe import Door
 from app.outbox.deliveries import DELIVERIES, delivery_document, delivery_id
 from app.outbox.endpoints import Endpoint
 from app.outbox.notifications import FEEDS, NOTIFICATIONS, Notification, published_fields

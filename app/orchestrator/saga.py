@@ -8,6 +8,7 @@ and may then wait for the outside world to settle. A ``Look`` only reads outside
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Protocol
 
 from pydantic import BaseModel
@@ -25,9 +26,17 @@ from app.orchestrator.outside import Outside
 from app.orchestrator.watches import Watch
 
 
-def direction(step: str, *, undoing: bool) -> str:
+class Way(StrEnum):
+    """Which of its actions a step is at."""
+
+    DO = "do"
+    UNDO = "undo"
+    CALL_OFF = "call-off"
+
+
+def direction(step: str, way: Way) -> str:
     """A step's action, as generations are counted by: ``do:collect``, ``undo:collect``."""
-    return f"{'undo' if undoing else 'do'}:{step}"
+    return f"{way}:{step}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +47,7 @@ class Run:
     user_id: str
     params: Any
     step: str
-    undoing: bool
+    way: Way
     now: datetime
     step_statuses: Mapping[str, str]
     results: Mapping[str, Mapping[str, Any]]
@@ -50,9 +59,14 @@ class Run:
         return book_of(self.saga_id)
 
     @property
+    def undoing(self) -> bool:
+        """Whether what was done is being undone."""
+        return self.way is Way.UNDO
+
+    @property
     def generation(self) -> int:
         """How often this action was begun anew, each time after it definitely had not happened."""
-        return self.generations.get(direction(self.step, undoing=self.undoing), 0)
+        return self.generations.get(direction(self.step, self.way), 0)
 
     def was_done(self, step: str) -> bool:
         """Whether that step ran to its end, even if it was undone since."""
@@ -134,13 +148,20 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
+class Unwanted:
+    """It is on its way, and should not be any more: the step's ``call_off`` comes next."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Stuck:
     """No rule covers what was seen; a person must look."""
 
     reason: str
 
 
-Progress = Waiting | Settled | Failed | Stuck
+Progress = Waiting | Settled | Failed | Unwanted | Stuck
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +264,7 @@ class Step:
     told: Callable[[Any], str]
     do: Action
     undo: Action | None = None
+    call_off: Call | None = None
     when: Callable[[Any], bool] = always
     pivot: bool = False
 

@@ -6,24 +6,28 @@ is parked. They raise TakenOver when another holder had written the same.
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from fractions import Fraction
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
 from app.clock import Clock
 from app.errors import StaleGuard
 from app.ids import book_of
-from app.ledger.changes import Change, Companion, Duplicate, Posted
+from app.ledger.changes import Change, Companion, Door, Duplicate
 from app.orchestrator.journal import Event, SagaRecord, begun_anew, progress
 from app.orchestrator.lifecycle import ENDS, PARKED, move, phase_of
-from app.orchestrator.saga import Action, Outcome, Run, Saga, Step
+from app.orchestrator.saga import Outcome, Saga, Way
 from app.orchestrator.watches import Watch, watch_companion
+from app.orchestrator.work import Work
 
 INBOX_BOOK = "inbox"
 """The book of changes that settle events."""
+
+_STATUSES = {"done": "done", "undone": "undone", "fail": "failed", "call_off": "waiting"}
+_EVENTS = {"call_off": "called-off"}
 
 _RETRY_MAX_S = 300.0
 _LOOKS_GROWTH = Fraction(3, 2)
@@ -32,36 +36,8 @@ _LOOKS_S_MAX_POLLS = 720
 log = structlog.get_logger()
 
 
-class Door(Protocol):
-    """The one door."""
-
-    async def submit(self, change: Change, *, deadline_s: float = 10.0) -> Posted | Duplicate: ...
-
-
 class TakenOver(Exception):
     """Somebody else holds the saga now; what was to be written about it is theirs to write, or written."""
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """A saga at hand: its definition, the step it stands in, and which way it is going."""
-
-    flow: Saga
-    saga: SagaRecord
-    step: Step
-    phase: str
-    run: Run
-
-    @property
-    def undoing(self) -> bool:
-        return self.phase in {"undo", "await-undo"}
-
-    @property
-    def action(self) -> Action:
-        action = self.step.undo if self.undoing else self.step.do
-        if action is None:
-            raise LookupError(f"{self.flow.name}: {self.step.name} has no undo")
-        return action
 
 
 class Scribe:
@@ -84,12 +60,12 @@ class Scribe:
         fact: bool = False,
     ) -> SagaRecord | None:
         """Move on by that trigger, past every step that does not apply."""
-        status = {"done": "done", "undone": "undone", "fail": "failed"}[trigger]
+        status = _STATUSES[trigger]
         saga = self.told(work, status, outcome)
         state, skipped = settle_skips(work.flow, move(work.flow, work.saga.state, trigger), work.run.params, saga.steps)
         ended = state in ENDS
         facts = {**outcome.result, **({"reason": reason} if reason else {})}
-        events = [Event(status, work.step.name, facts)]
+        events = [Event(_EVENTS.get(trigger, status), work.step.name, facts)]
         if ended:
             events.append(Event(state, "", {}))
         saga = replace(
@@ -103,12 +79,25 @@ class Scribe:
             wake_at=None if ended else work.run.now,
             looks=0,
             errors=0,
-            reason=reason or saga.reason,
+            reason=_reason_after(work, trigger, reason),
         )
         saga_id, user_id, now = saga.id, saga.user_id, work.run.now
         begun = (watch_companion(saga_id, user_id, work.step.name, watch, now) for watch in watches)
         written = await self.write(work, saga, outcome, (*companions, *begun), tuple(events), fact=fact, released=ended)
         return None if ended else written
+
+    async def wait(
+        self, work: Work, refs: tuple[str, ...], outcome: Outcome, effect: Companion, event: Event
+    ) -> SagaRecord | None:
+        """The outside world must settle first; webhooks about these references wake the saga."""
+        waiting = replace(
+            self.told(work, "waiting", outcome),
+            state=move(work.flow, work.saga.state, "wait"),
+            waits=refs,
+            wake_at=self.later(0, None),
+            looks=0,
+        )
+        return await self.write(work, waiting, outcome, (effect,), (event,), fact=True, released=True)
 
     async def park(
         self, work: Work, reason: str, outcome: Outcome | None = None, companions: tuple[Companion, ...] = ()
@@ -131,7 +120,7 @@ class Scribe:
         self, work: Work, until: datetime, reason: str, outcome: Outcome, companions: tuple[Companion, ...]
     ) -> SagaRecord | None:
         """Undo it once more later, by another effect: this one definitely did not happen."""
-        saga = begun_anew(self.told(work, "waiting", outcome), work.step.name, undoing=work.undoing)
+        saga = begun_anew(self.told(work, "waiting", outcome), work.step.name, work.way)
         saga = replace(saga, waits=(), wake_at=until, looks=0, reason=reason)
         event = Event("begun-anew", work.step.name, {"reason": reason})
         return await self.write(work, saga, outcome, companions, (event,), fact=True, released=True)
@@ -215,6 +204,13 @@ class Scribe:
         poll_s = self._poll_s
         pause_s = min(poll_s * _LOOKS_GROWTH ** min(tries, 40), poll_s * _LOOKS_S_MAX_POLLS)
         return self._clock.now() + timedelta(seconds=max(pause_s, min(wish_s or 0.0, _RETRY_MAX_S)))
+
+
+def _reason_after(work: Work, trigger: str, reason: str | None) -> str | None:
+    """What was called off keeps the reason it was called off for; what settled all the same, and stays, has none."""
+    if work.way is not Way.CALL_OFF:
+        return reason or work.saga.reason
+    return None if trigger == "done" and work.step.undo is None else work.saga.reason
 
 
 def settle_skips(

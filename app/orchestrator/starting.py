@@ -14,12 +14,12 @@ from pydantic import BaseModel
 from app.clock import Clock
 from app.errors import IdempotencyKeyReused, QuoteUsed, StaleGuard, WalletError
 from app.ids import derived_id, public_id, stored_id
-from app.ledger.changes import Change, Duplicate
+from app.ledger.changes import Change, Door, Duplicate
 from app.ledger.limits import Spending
 from app.orchestrator.journal import Event, SagaRecord, birth
 from app.orchestrator.lifecycle import ENDS, first_state, move
-from app.orchestrator.saga import Run, Saga
-from app.orchestrator.scribe import Door, settle_skips
+from app.orchestrator.saga import Run, Saga, Way
+from app.orchestrator.scribe import settle_skips
 from app.orchestrator.store import SagaStore
 from app.plumbing.correlation import correlation_id
 
@@ -91,7 +91,7 @@ class Flows:
         first = flow.steps[0]
         if not callable(first.do):
             raise TypeError(f"{flow.name}: the first step must be an inner one")
-        run = Run(saga_id, asked.user_id, params, first.name, undoing=False, now=now, step_statuses={}, results={})
+        run = Run(saga_id, asked.user_id, params, first.name, Way.DO, now=now, step_statuses={}, results={})
         outcome = first.do(run)
         state, skipped = settle_skips(flow, move(flow, first_state(flow), "done"), params, {})
         steps = {first.name: {"status": "done", "attempts": 1, "at": now}}

@@ -13,8 +13,8 @@ import structlog
 from app.clock import Clock
 from app.errors import StaleGuard
 from app.inbox.inbox import Inbox
-from app.ledger.changes import Change
-from app.orchestrator.scribe import INBOX_BOOK, Door
+from app.ledger.changes import Change, Door
+from app.orchestrator.scribe import INBOX_BOOK
 from app.orchestrator.sweep_store import SweepStore, Swept
 from app.providers.bank_ports import TellsEvents
 from app.providers.outcomes import ProviderOutcome

@@ -19,7 +19,7 @@ async def test_waiting_ones_are_not_due_and_can_be_woken(database: Database) -> 
     assert await store.claim(now, 5.0, 10) == []
     one = (await store.sagas({}, 1))[0]
     assert (one.type, one.def_version) in FLOWS
-    assert await store.effect(effect_id(one.id, "wait", undoing=False)) is not None
+    assert await store.effect(effect_id(one.id, "wait")) is not None
     assert await store.wake([reference(one.id)], now) == 1
     assert [saga.id for saga in await store.claim(now, 5.0, 10)] == [one.id]
 

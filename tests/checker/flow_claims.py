@@ -13,7 +13,7 @@ from tests.checker.flow_ports import Thing
 from tests.checker.flow_world import BOOK, World
 from tests.checker.search import Counterexample, Explored, Problem, Search
 
-VOID = ("rejected", "returned", "gone", "reverted", "denied")
+VOID = ("rejected", "returned", "canceled", "gone", "reverted", "denied")
 _ON_CHAIN = ("broadcast", "mined")
 
 TWICE = "nothing is made twice"

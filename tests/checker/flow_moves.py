@@ -149,9 +149,10 @@ class FlowMoves:
                     yield f"{said}, and is gone", after
                 waiting.append(((*answers, (0, verdict)), after, said))
             else:
+                ends = _canceled if reached.kind == "cancel" else _made
                 waiting.extend(
                     ((*answers, (0, answer)), after, f"{told}; {said}")
-                    for said, answer, after in _made(world, reached.about)
+                    for said, answer, after in ends(world, reached.about)
                 )
 
     def _third_parties(self, world: World) -> Iterator[Move]:
@@ -195,6 +196,17 @@ def _made(world: World, thing: Thing) -> Iterator[tuple[str, Any, World]]:
     yield f"{thing.kind} is lost on the way", OutcomeUnknown(provider, "lost"), world
     yield f"{thing.kind} is declined", Declined(provider, "no"), world
     yield f"{thing.kind} cannot be told to anybody", Unavailable(provider, "away"), world
+
+
+def _canceled(world: World, payment_id: str) -> Iterator[tuple[str, Any, World]]:
+    """How a call that cancels a pending payment may end; the bank may be faster."""
+    number, provider = int(payment_id[1:]), "somebody"
+    after, faster = _became(world, number, "canceled"), _became(world, number, "sent")
+    yield f"{payment_id} is canceled", after.things[number], after
+    yield f"{payment_id} is canceled, and the answer lost", OutcomeUnknown(provider, "lost"), after
+    yield f"the cancellation of {payment_id} is lost on the way", OutcomeUnknown(provider, "lost"), world
+    yield f"{payment_id} is sent, and cannot be canceled any more", Declined(provider, "no"), faster
+    yield f"nobody can be told to cancel {payment_id}", Unavailable(provider, "away"), world
 
 
 def _told(change: Change) -> str:

@@ -8,6 +8,7 @@ import pytest
 
 from app.ids import stored_id
 from app.orchestrator.journal import effect_id
+from app.orchestrator.saga import Way
 from tests.e2e.stack import Customer, Stack
 
 SLOW = {"unit": "create_payment", "tatum": "send"}
@@ -27,7 +28,7 @@ async def sent_by(stack: Stack, purchase: dict[str, Any], direction: str) -> int
 def effects_of(purchase: dict[str, Any]) -> set[str]:
     """The references under which the bank knows the purchase's payments."""
     saga_id = stored_id("default", purchase["saga_id"])
-    return {effect_id(saga_id, "collect", undoing=undoing) for undoing in (False, True)}
+    return {effect_id(saga_id, "collect", way) for way in (Way.DO, Way.UNDO)}
 
 
 @pytest.mark.timeout(180)

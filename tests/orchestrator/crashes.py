@@ -2,8 +2,7 @@
 
 from collections.abc import Awaitable
 
-from app.ledger.changes import Change, Duplicate, Posted
-from app.orchestrator.scribe import Door
+from app.ledger.changes import Change, Door, Duplicate, Posted
 
 
 class Crashed(BaseException):

@@ -34,7 +34,7 @@ from app.orchestrator.journal import Event, SagaRecord, effect_companion, effect
 from app.orchestrator.lifecycle import PARKED
 from app.orchestrator.operators import Operators, Order, Situations
 from app.orchestrator.outside import Outside
-from app.orchestrator.saga import Failed, Outcome, Progress, Run, Saga, Settled, Step
+from app.orchestrator.saga import Failed, Outcome, Progress, Run, Saga, Settled, Step, Way
 from tests.orchestrator.test_engine import Nothing, find_it_frozen, note, refuse, started, step
 from tests.worlds import BOOK, World
 
@@ -105,9 +105,9 @@ async def parked(world: World, flow: Saga, status: EffectStatus, *, state: str =
     post = flow.step("post").do
     assert isinstance(post, Post)
     now = world.clock.now()
-    run = Run(saga_id, saga.user_id, Nothing(), "post", undoing=False, now=now, step_statuses={}, results={})
+    run = Run(saga_id, saga.user_id, Nothing(), "post", Way.DO, now=now, step_statuses={}, results={})
     effect = Effect(
-        id=effect_id(saga_id, "post", undoing=False),
+        id=effect_id(saga_id, "post"),
         saga_id=saga_id,
         step="post",
         provider="unit",
@@ -133,7 +133,7 @@ async def parked(world: World, flow: Saga, status: EffectStatus, *, state: str =
 def operators(world: World, flow: Saga | None) -> Operators:
     runtime = world.runtime
     flows = {} if flow is None else {("toy", 1): flow}
-    trail = runtime.customers._trail
+    trail = runtime.desk.customers._trail
     situations = Situations(flows, runtime.sagas, runtime.ledger, world.clock)
     return Operators(situations, trail, runtime.audit, runtime.hints.give)
 

@@ -21,6 +21,7 @@ from app.orchestrator.effects import (
     quiet_until,
 )
 from app.orchestrator.journal import effect_id
+from app.orchestrator.saga import Way
 from app.providers.capabilities import Capabilities
 from app.providers.registry import CAPABILITIES
 
@@ -195,8 +196,8 @@ def test_only_what_is_certain_not_to_count_may_be_begun_anew(status: EffectStatu
 
 
 def test_every_generation_is_another_effect_and_the_first_keeps_its_id() -> None:
-    first = effect_id("default/sag_1", "collect", undoing=True)
-    assert effect_id("default/sag_1", "collect", undoing=True, generation=0) == first
-    later = {effect_id("default/sag_1", "collect", undoing=True, generation=n) for n in range(1, 5)}
+    first = effect_id("default/sag_1", "collect", Way.UNDO)
+    assert effect_id("default/sag_1", "collect", Way.UNDO, generation=0) == first
+    later = {effect_id("default/sag_1", "collect", Way.UNDO, generation=n) for n in range(1, 5)}
     assert len(later) == 4
     assert first not in later

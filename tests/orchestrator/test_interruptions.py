@@ -6,6 +6,7 @@ import pytest
 
 from app.ledger.accounts import AccountStatus
 from app.orchestrator.progress import order_status
+from tests.orchestrator.pulls import pulling
 from tests.orchestrator.scenarios import Outside
 from tests.worlds import Customer, World
 
@@ -43,8 +44,7 @@ async def test_a_freeze_before_the_conversion_parks_the_money_where_it_is(calm_w
     world = calm_world
     before = await Outside.of(world)
     passing = await world.passing_account(ada)
-    saga_id = await world.buy(ada)
-    await world.until(saga=saga_id, step="collect", status="waiting")
+    saga_id = await pulling(world, ada, "purchase", at="Clearing")
     await frozen(world, passing)
     await world.settle()
     saga = await world.saga(saga_id)

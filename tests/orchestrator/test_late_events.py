@@ -13,6 +13,7 @@ from tests.orchestrator.late import (
     returned_deposit,
     watches_of,
 )
+from tests.orchestrator.pulls import pulling
 from tests.orchestrator.scenarios import Outside
 from tests.worlds import BOOK, Customer, World
 
@@ -167,8 +168,7 @@ async def test_a_parked_purchase_whose_pull_comes_back_is_booked_and_can_still_b
 ) -> None:
     world = calm_world
     passing = await world.passing_account(poor_bea)
-    saga_id = await world.buy(poor_bea)
-    await world.until(saga=saga_id, step="collect", status="waiting")
+    saga_id = await pulling(world, poor_bea, "purchase", at="Clearing")
     await world.set_status(passing, AccountStatus.FROZEN)
     await world.settle()
     saga = await world.saga(saga_id)

@@ -1,5 +1,6 @@
 """The table of legal moves, drawn."""
 
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -25,7 +26,7 @@ from app.orchestrator.lifecycle import (
 from app.orchestrator.saga import Call, Inner, Outcome, Run, Saga, Step
 from app.orchestrator.scribe import settle_skips
 
-TRIGGERS = ("done", "skip", "wait", "fail", "undone", "park")
+TRIGGERS = ("done", "skip", "wait", "fail", "undone", "call_off", "park")
 
 
 class Nothing(BaseModel):
@@ -52,6 +53,8 @@ def saga(*steps: Step) -> Saga:
 
 TWO_INNER_STEPS = saga(step("a", say, say), step("b", say))
 A_CALL_BETWEEN = saga(step("a", say, say), step("b", CALL, CALL), step("c", say))
+WITH_A_CALL_OFF = saga(step("a", say, say), replace(step("b", CALL, CALL), call_off=CALL), step("c", say))
+NOTHING_TO_GIVE_BACK = saga(step("a", say, say), replace(step("b", CALL), call_off=CALL), step("c", say))
 A_PIVOT = saga(step("a", say, say), step("b", CALL, pivot=True), step("c", CALL))
 NO_UNDO_IN_BETWEEN = saga(step("a", say, say), step("b", say), step("c", say))
 
@@ -91,6 +94,19 @@ call    await-undo:b  wait    await-undo:b
 call    await-undo:b  undone  undo:a
 call    await-undo:b  fail    -
 call    await-undo:b  park    parked
+stop    await:b             call_off  call-off:b
+stop    do:b                call_off  -
+stop    call-off:b          wait      await-call-off:b
+stop    await-call-off:b    wait      await-call-off:b
+stop    call-off:b          done      undo:b
+stop    await-call-off:b    done      undo:b
+stop    call-off:b          fail      undo:a
+stop    await-call-off:b    fail      undo:a
+stop    call-off:b          call_off  -
+stop    await-call-off:b    undone    -
+stop    await-call-off:b    park      parked
+kept    await-call-off:b    done      do:c
+kept    await-call-off:b    fail      undo:a
 pivot   do:b          fail    undo:a
 pivot   await:b       fail    undo:a
 pivot   do:c          fail    -
@@ -99,7 +115,14 @@ pivot   do:c          park    parked
 gap     do:c          fail    undo:a
 gap     do:b          fail    undo:a
 """
-DEFINITIONS = {"two": TWO_INNER_STEPS, "call": A_CALL_BETWEEN, "pivot": A_PIVOT, "gap": NO_UNDO_IN_BETWEEN}
+DEFINITIONS = {
+    "two": TWO_INNER_STEPS,
+    "call": A_CALL_BETWEEN,
+    "stop": WITH_A_CALL_OFF,
+    "kept": NOTHING_TO_GIVE_BACK,
+    "pivot": A_PIVOT,
+    "gap": NO_UNDO_IN_BETWEEN,
+}
 
 
 @pytest.mark.parametrize("line", MOVES.strip().splitlines())
@@ -127,6 +150,8 @@ def test_a_word_that_is_no_trigger_is_an_illegal_move() -> None:
         ("await:collect", "waiting"),
         ("undo:collect", "compensating"),
         ("await-undo:collect", "compensating"),
+        ("call-off:collect", "compensating"),
+        ("await-call-off:collect", "compensating"),
         ("completed", "completed"),
         ("compensated", "compensated"),
         ("parked", "parked"),
@@ -148,6 +173,11 @@ do:collect          wait    await:collect
 do:collect          fail    undo:record
 await:collect       done    do:convert
 await:collect       fail    undo:record
+await:collect       call_off  call-off:collect
+call-off:collect    wait    await-call-off:collect
+call-off:collect    done    undo:collect
+await-call-off:collect  done  undo:collect
+await-call-off:collect  fail  undo:record
 do:convert          done    do:credit
 do:convert          fail    undo:collect
 do:credit           done    do:deliver

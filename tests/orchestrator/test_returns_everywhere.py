@@ -7,13 +7,12 @@ import pytest
 
 from app.ids import new_id
 from app.ledger.accounts import AccountStatus
-from app.ledger.changes import Change, Duplicate, Posted
+from app.ledger.changes import Change, Door, Duplicate, Posted
 from app.money import USD, Money
 from app.orchestrator.flows.ach import RETURN_WINDOW
-from app.orchestrator.scribe import Door
 from app.orchestrator.watches import WatchStatus
 from tests.orchestrator.late import give_back, recoveries_of, watches_of
-from tests.orchestrator.scenarios import SCENARIOS, Scenario
+from tests.orchestrator.scenarios import SCENARIOS, Outside, Scenario
 from tests.worlds import Customer, World
 
 REST_S = 2 * 86_400.0
@@ -107,6 +106,39 @@ async def _came_in_time(world: World, scenario: Scenario, customer: Customer, at
     bought = scenario.flow == "purchase" and saga.status == "completed"
     await require_one_place(world, customer, before, bought=bought)
     return in_time
+
+
+class LateDoor:
+    """The pull is returned when the send of the coins has just been recorded, or recorded to be sent again."""
+
+    def __init__(self, world: World, door: Door, *, attempt: int) -> None:
+        self._world = world
+        self._door = door
+        self._attempt = attempt
+
+    async def submit(self, change: Change, *, deadline_s: float = 10.0) -> Posted | Duplicate:
+        verdict = await self._door.submit(change, deadline_s=deadline_s)
+        sends = [each.document for each in change.companions if each.document.get("type") == "sending"]
+        if any(each["step"] == "deliver" and each["facts"]["attempt"] == self._attempt for each in sends):
+            await give_back(self._world, (await pulls(self._world))[-1]["id"])
+        return verdict
+
+
+@pytest.mark.parametrize("attempt", [1, 2])
+async def test_a_return_in_the_last_moment_stops_the_coins(calm_world: World, attempt: int) -> None:
+    world = calm_world
+    customer = await world.customer(new_id("walker"))
+    before, coins, payments = await Outside.of(world), await world.inventory(), len(await world.bank_payments())
+    if attempt == 2:
+        await world.dial("tatum send", "rate_limit")
+    world.work_through(LateDoor(world, world.runtime.door, attempt=attempt))
+    saga_id = await world.buy(customer)
+    await world.settle()
+    saga = await world.saga(saga_id)
+    assert (saga.status, saga.reason) == ("compensated", "pull-returned")
+    assert (await Outside.of(world)).since(before) == Outside(pulls=1, refunds=0, sends=0)
+    assert await world.inventory() == coins
+    await require_one_place(world, customer, payments, bought=False)
 
 
 async def test_returns_on_every_day_of_the_window_over_a_hundred_and_twenty_days(calm_world: World) -> None:

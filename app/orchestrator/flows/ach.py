@@ -9,15 +9,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from app.ledger.accounts import Account, AccountStatus
+from app.ids import book_of
+from app.ledger.accounts import Account
 from app.ledger.transactions import Transaction, credit, debit, hold, release
 from app.money import Money, asset
 from app.orchestrator.effects import Effect, Sent
 from app.orchestrator.flows import chart
 from app.orchestrator.flows.params import money
+from app.orchestrator.flows.stops import stop_of
 from app.orchestrator.outside import Outside
-from app.orchestrator.saga import Failed, Outcome, Progress, Run, Settled, Stuck, Waiting
+from app.orchestrator.saga import Failed, Outcome, Progress, Run, Settled, Stuck, Unwanted, Waiting
 from app.orchestrator.watches import Watch, WatchRecord, WatchStatus, tripped, watch_id
+from app.providers.outcomes import Declined, Unavailable
 from app.providers.ports import AchOrder, AchPayment, Direction, PaymentStatus
 
 UNIT = "unit"
@@ -82,6 +85,15 @@ async def payment_now(effect: Effect, outside: Outside) -> AchPayment | None:
     return await outside.providers.ach.payment(effect.ref)
 
 
+async def returned_meanwhile(payment_id: str, outside: Outside) -> bool:
+    """Whether a pull that had settled has come back. Raises Unavailable while the bank does not tell."""
+    try:
+        payment = await outside.providers.ach.payment(payment_id)
+    except Declined as declined:
+        raise Unavailable(UNIT, declined.reason) from declined
+    return payment is not None and payment.status in NOT_DONE
+
+
 def watch_of(run: Run, terms: AchTerms, kind: str, payment_id: str) -> Watch:
     """The watch on a payment that has settled, for as long as it may come back."""
     return Watch(
@@ -97,8 +109,18 @@ def _account_id(terms: AchTerms) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class PullSeen:
+    """A pull's payment as it stands; ``stop``: why it should not be on its way any more."""
+
+    payment: AchPayment | None
+    stop: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Pull:
     """Pull dollars from the customer's bank into their account here, and hold them there if the flow goes on.
+
+    One that may not be wanted any more, because the customer was stopped, is called off while the bank has not begun.
 
     | Moment | DR / CR |
     |---|---|
@@ -114,12 +136,9 @@ class Pull:
     operation: str = "create_payment"
 
     async def examine(self, run: Run, outside: Outside) -> Progress | None:
-        """An account that was stopped since acceptance stops the pull: what it brings is a fact, and never refused."""
-        account = self.terms(run).account
-        present = await outside.kept.account(account.id if isinstance(account, Account) else account)
-        if present is None or present.status is AccountStatus.OPEN:
-            return None
-        return Stuck(f"account-{present.status.value}")
+        """A customer who was stopped since acceptance stops the pull: what it brings is a fact, and never refused."""
+        stop = await stop_of(run.book, _account_id(self.terms(run)), outside)
+        return None if stop is None else Stuck(stop)
 
     def request(self, run: Run) -> Mapping[str, Any]:
         return request_for(self.terms(run), "Debit", "TOPUP")
@@ -152,17 +171,26 @@ class Pull:
     def waits_for(self, effect: Effect) -> tuple[str, ...]:
         return (f"{UNIT}:payment:{effect.ref}",)
 
-    async def look(self, effect: Effect, outside: Outside) -> AchPayment | None:
-        return await payment_now(effect, outside)
+    async def look(self, effect: Effect, outside: Outside) -> PullSeen:
+        """The payment, and while it may still be called off, whether it should be."""
+        payment = await payment_now(effect, outside)
+        if payment is None or payment.status is not PaymentStatus.PENDING:
+            return PullSeen(payment)
+        book, account_id = book_of(effect.saga_id), effect.request["account_id"]
+        return PullSeen(payment, await stop_of(book, account_id, outside))
 
-    def judge(self, run: Run, effect: Effect, seen: AchPayment | None) -> Progress:
-        if seen is None:
+    def judge(self, run: Run, effect: Effect, seen: PullSeen) -> Progress:
+        return Unwanted(seen.stop) if seen.stop is not None else self.became(run, effect.ref, seen.payment)
+
+    def became(self, run: Run, payment_id: str, payment: AchPayment | None) -> Progress:
+        """What has become of the pull's payment."""
+        if payment is None:
             return Stuck("payment-vanished")
-        if seen.status in _ON_ITS_WAY or seen.status is PaymentStatus.UNRECOGNISED:
+        if payment.status in _ON_ITS_WAY or payment.status is PaymentStatus.UNRECOGNISED:
             return Waiting()
-        if seen.status is PaymentStatus.SENT:
-            return Settled(self._settled(run), (watch_of(run, self.terms(run), ACH_PULL, effect.ref),))
-        return Failed(seen.reason or seen.status.value, self._returned(run))
+        if payment.status is PaymentStatus.SENT:
+            return Settled(self._settled(run), (watch_of(run, self.terms(run), ACH_PULL, payment_id),))
+        return Failed(payment.reason or payment.status.value, self._returned(run))
 
     def _settled(self, run: Run) -> Outcome:
         terms = self.terms(run)

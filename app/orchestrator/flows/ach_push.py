@@ -22,6 +22,7 @@ from app.orchestrator.flows.ach import (
     request_for,
     watch_of,
 )
+from app.orchestrator.flows.stops import lost_verdict
 from app.orchestrator.outside import Outside
 from app.orchestrator.saga import Failed, Outcome, Progress, Run, Settled, Stuck, Waiting
 from app.providers.ports import AchPayment, PaymentStatus
@@ -44,8 +45,10 @@ class Push:
     provider: str = UNIT
     operation: str = "create_payment"
 
-    async def examine(self, run: Run, outside: Outside) -> Progress | None:  # noqa: ARG002
-        return None
+    async def examine(self, run: Run, outside: Outside) -> Progress | None:
+        """Who has lost their verdict since acceptance moves no money out: a person decides."""
+        lost = await lost_verdict(run.book, run.user_id, outside)
+        return None if lost is None else Stuck(lost)
 
     def request(self, run: Run) -> Mapping[str, Any]:
         return request_for(self.terms(run), "Credit", "PAYOUT")

@@ -16,13 +16,15 @@ from app.ledger.transactions import Transaction, credit, debit
 from app.money import Money, asset
 from app.orchestrator.effects import Effect, Sent
 from app.orchestrator.flows import chart
+from app.orchestrator.flows.ach import returned_meanwhile
 from app.orchestrator.flows.params import money
 from app.orchestrator.flows.spending import Spending, inputs_of, settling_time
+from app.orchestrator.flows.stops import lost_verdict
 from app.orchestrator.outside import Outside
 from app.orchestrator.saga import Failed, Outcome, Progress, Ready, Run, Settled, Stuck, Waiting
 from app.orchestrator.watches import Watch
 from app.providers.chain_ports import ChainTransaction, CoinOrder, PendingSend, SendsCoins
-from app.providers.outcomes import Unavailable
+from app.providers.outcomes import Declined, Unavailable
 from app.providers.tatum.addresses import canonical_address
 from app.providers.tatum.chains import CHAINS
 
@@ -41,6 +43,14 @@ lets new coins be spent (COINBASE_MATURITY), and an hour where blocks are quick.
 
 _QUEUE_LAG = timedelta(minutes=1)
 """How long after a send the vendor's queue may not list it yet."""
+
+
+PULL_RETURNED = "pull-returned"
+"""Why coins are not sent whose dollars have gone back."""
+
+
+def by_nobody(_run: Run) -> None:
+    """No pull pays for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +93,14 @@ class Send:
 
     terms: Callable[[Run], ChainTerms]
     spending: Spending | None = None
+    paid_by: Callable[[Run], str | None] = by_nobody
     provider: str = TATUM
     operation: str = "send"
 
     async def examine(self, run: Run, outside: Outside) -> Progress | Ready | None:
+        lost = await lost_verdict(run.book, run.user_id, outside)
+        if lost is not None:
+            return Stuck(lost)
         if self.spending is None:
             return None
         terms = self.terms(run)
@@ -96,12 +110,13 @@ class Send:
         return ready
 
     def request(self, run: Run) -> Mapping[str, Any]:
-        terms = self.terms(run)
+        terms, paid_by = self.terms(run), self.paid_by(run)
         return {
             "chain": terms.chain,
             "to": terms.address,
             "amount": str(terms.amount),
             "currency": terms.amount.asset.code,
+            **({} if paid_by is None else {"paid_by": paid_by}),
         }
 
     def sending(self, run: Run) -> Outcome:
@@ -110,7 +125,10 @@ class Send:
         return Outcome((run.transaction("sending", debit(delivery, amount), credit(doubt, amount)),))
 
     async def send(self, effect: Effect, outside: Outside) -> Sent:
+        """Queue it. One whose pull has come back is declined by ourselves: what it left queued is never approved."""
         request = effect.request
+        if "paid_by" in request and await returned_meanwhile(request["paid_by"], outside):
+            raise Declined(self.provider, PULL_RETURNED)
         amount = Money.parse(request["amount"], asset(request["currency"]))
         order = CoinOrder(request["chain"], request["to"], amount)
         if self.spending is not None:

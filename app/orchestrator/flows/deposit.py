@@ -1,10 +1,12 @@
 """Deposit: pull dollars from the customer's bank into their account.
 
 The account is there already; the pull is pending, then in clearing, then the customer's. A pull that is refused or
-comes back before it settles leaves everything as it was.
+comes back before it settles leaves everything as it was, and so does one that is called off in time; one that settled
+all the same is the customer's.
 """
 
 from app.orchestrator.flows.ach import AchTerms, Pull
+from app.orchestrator.flows.ach_call_off import CallOff
 from app.orchestrator.flows.params import Params, StoredMoney, money
 from app.orchestrator.saga import Outcome, Run, Saga, Step
 
@@ -28,12 +30,19 @@ def terms(run: Run) -> AchTerms:
     return AchTerms(deposit.amount, deposit.bank_link_id, deposit.account_id)
 
 
+COLLECT = Pull(terms)
+
 DEPOSIT = Saga(
     "deposit",
     version=1,
     params=Deposit,
     steps=(
         Step("record", lambda deposit: f"a pull of {money(deposit.amount)} was ordered", do=accept),
-        Step("collect", lambda deposit: f"{money(deposit.amount)} arrived from the bank", do=Pull(terms)),
+        Step(
+            "collect",
+            lambda deposit: f"{money(deposit.amount)} arrived from the bank",
+            do=COLLECT,
+            call_off=CallOff(COLLECT),
+        ),
     ),
 )

@@ -14,6 +14,7 @@ from app.ledger.transactions import Leg, credit, debit, release
 from app.money import Money
 from app.orchestrator.flows import chart
 from app.orchestrator.flows.ach import AchTerms, Pull, Refund
+from app.orchestrator.flows.ach_call_off import CallOff
 from app.orchestrator.flows.chain import ChainTerms, Send
 from app.orchestrator.flows.params import Params, StoredMoney, money
 from app.orchestrator.flows.spending import SPENDING
@@ -137,6 +138,11 @@ def chain_terms(run: Run) -> ChainTerms:
     return ChainTerms(str(purchase.chain), str(purchase.address), purchase.coins)
 
 
+def paying_pull(run: Run) -> str | None:
+    """The bank's payment that pays for the coins, if a bank pays."""
+    return run.results["collect"]["payment_id"] if pays_from_bank(run.params) else None
+
+
 def credit_coins(run: Run) -> Outcome:
     """Deliver to an account here."""
     purchase: Purchase = run.params
@@ -167,6 +173,8 @@ def _to_open(run: Run) -> tuple[Account, ...]:
     return (account,) if isinstance(account, Account) else ()
 
 
+COLLECT = Pull(pull_terms, hold_toward=dollar_position)
+
 PURCHASE = Saga(
     "purchase",
     version=1,
@@ -181,8 +189,9 @@ PURCHASE = Saga(
         Step(
             "collect",
             lambda purchase: f"{money(purchase.total)} arrived from the bank, and are held",
-            do=Pull(pull_terms, hold_toward=dollar_position),
+            do=COLLECT,
             undo=Refund(pull_terms, dollars_hold, pulled_by="collect", rest=refund_rest),
+            call_off=CallOff(COLLECT),
             when=pays_from_bank,
         ),
         Step(
@@ -200,7 +209,7 @@ PURCHASE = Saga(
         Step(
             "deliver",
             lambda purchase: f"{money(purchase.coins)} were delivered on {purchase.chain}",
-            do=Send(chain_terms, SPENDING),
+            do=Send(chain_terms, SPENDING, paid_by=paying_pull),
             when=goes_on_chain,
             pivot=True,
         ),
