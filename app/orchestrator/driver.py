@@ -184,7 +184,7 @@ class Driver:
             saga = await self._scribe.keep(work, outcome, companions, (event,), effect.attempts)
         except WalletError as refusal:
             if ready.was_taken(refusal):
-                return await self._scribe.sleep(work, now)
+                return work.saga
             return await self._refused(work, refusal)
         if saga is None or not await lease.covers(self._policies[call.provider].timeout.total_seconds()):
             return None

@@ -12,13 +12,15 @@ from hashlib import sha256
 
 from app.ids import stored_id
 from app.ledger.changes import ABSENT, Companion, Document
-from app.money import Asset, Money
+from app.money import Money
 from app.providers.chain_ports import Input
 
 NONCES, RETURNED_NONCES, INPUTS = "treasury_nonces", "treasury_returned_nonces", "treasury_inputs"
 
 _BOOK = "chains"
 _NOBODY = ""
+_CHOICE = 32
+"""So many free inputs a send likes to choose from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +112,14 @@ def use_inputs(chain: str, refs: Iterable[str], saga_id: str) -> list[Companion]
     return [Companion(INPUTS, input_id(chain, ref), {"taken_by": saga_id}, {"in_use": 0}) for ref in refs]
 
 
-def worth(inputs: Iterable[Document], coin: Asset) -> Money:
-    """What those inputs are worth together."""
-    return Money(sum(int(document["minor"]) for document in inputs), coin)
+def worth_asking_for(in_use: Iterable[Document], needed: Money) -> Money:
+    """How much to ask the chain for: what sends have taken already, what is needed, and a choice.
+
+    One output may be worth thousands of sends. Asked for no more than is needed, the chain would show all sends of the
+    same moment the same one, and all but one would have to look again.
+    """
+    minors = [int(document["minor"]) for document in in_use]
+    return Money(sum(minors) + _CHOICE * max(minors, default=0), needed.asset) + needed
 
 
 def taken_refs(known: Iterable[Document]) -> set[str]:

@@ -1,5 +1,6 @@
 """Coins on their way out: held, charged, sent once on whatever chain, or given back."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from app.errors import ChainUnsupported, CurrencyMismatch, InsufficientFunds, InvalidAddress, InvalidAmount
 from app.ids import new_id
 from app.money import ASSETS, Money
+from app.orchestrator.engine import Claim
 from app.orchestrator.progress import order_status
 from app.providers.chain_ports import CoinOrder
 from tests.orchestrator.scenarios import Outside
@@ -76,6 +78,22 @@ async def test_sends_at_once_have_nonces_of_their_own_without_a_gap(calm_world: 
     nonces = [(await world.saga(saga)).results["deliver"]["nonce"] for saga in sagas]
     assert sorted(nonces) == list(range(min(nonces), min(nonces) + 4))
     assert {order_status(await world.saga(saga)) for saga in sagas} == {"completed"}
+    await world.audit()
+
+
+@pytest.mark.parametrize(("coin", "chain", "to"), [("ETH", "ethereum", EVM), ("BTC", "bitcoin", ADDRESS)])
+async def test_a_send_that_wants_what_another_has_just_taken_looks_again_at_once(
+    calm_world: World, ada: Customer, coin: str, chain: str, to: str
+) -> None:
+    world, engine = calm_world, calm_world.runtime.engine
+    account_id = await world.with_coins(ada, Money.parse("9", ASSETS[coin]))
+    sagas = {await world.send_coins(ada, "1", chain=chain, address=to, account_id=account_id) for _ in range(4)}
+    store, lease_s, now = world.runtime.sagas, world.runtime.settings.lease_s, asyncio.get_running_loop().time()
+    claimed = [each for each in await store.claim(world.clock.now(), lease_s, 100) if each.id in sagas]
+    await asyncio.gather(*(engine.drive(each, Claim(store, each, lease_s, now)) for each in claimed))
+    taken = [(await world.saga(saga)).results.get("deliver", {}) for saga in sagas]
+    assert all("from" in each for each in taken), "somebody sleeps on it"
+    await world.settle()
     await world.audit()
 
 

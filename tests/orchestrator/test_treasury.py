@@ -71,4 +71,11 @@ def test_an_input_that_was_given_back_is_taken_again_and_one_in_use_is_counted()
     assert (fresh.guard, again.guard) == (ABSENT, {"taken_by": ""})
     assert back.guard == used.guard == {"taken_by": "sag_2"}
     assert treasury.taken_refs([fresh.document]) == {spent.ref}
-    assert treasury.worth([fresh.document], BTC) == Money(5, BTC)
+    assert treasury.worth_asking_for([fresh.document], Money(1, BTC)) > Money(5 + 1, BTC)
+
+
+def test_a_send_asks_for_a_choice_of_outputs_however_little_it_needs() -> None:
+    taken = [{"minor": "5000"}, {"minor": "700"}]
+    asked = treasury.worth_asking_for(taken, Money(2, BTC))
+    assert asked - Money(5_700 + 2, BTC) >= Money(20 * 5_000, BTC)
+    assert treasury.worth_asking_for([], Money(2, BTC)) == Money(2, BTC)

@@ -20,6 +20,8 @@ from app.providers.tatum.chains import CHAINS
 
 READ_LAG = timedelta(seconds=30)
 """How late the vendor's reads may be: so long a proof must stand before it counts."""
+_LOOKS = 3
+"""What the chain has shown may have been taken by others before our own books were read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +47,20 @@ class Spending:
         return Ready({"nonce": nonce}, (companion,))
 
     async def _take_inputs(self, run: Run, chain: str, amount: Money, outside: Outside) -> Ready | Waiting:
-        coins = outside.providers.coins
         fee = await outside.providers.rates.network_fee(chain, None)
-        in_use = treasury.worth(await outside.kept.inputs_in_use(chain), amount.asset)
-        candidates = await coins.unspent(chain, in_use + amount + fee)
+        for _ in range(_LOOKS):
+            ready = await self._free_inputs(run, chain, amount, fee, outside)
+            if ready is not None:
+                return ready
+        return Waiting()
+
+    async def _free_inputs(self, run: Run, chain: str, amount: Money, fee: Money, outside: Outside) -> Ready | None:
+        in_use = await outside.kept.inputs_in_use(chain)
+        candidates = await outside.providers.coins.unspent(chain, treasury.worth_asking_for(in_use, amount + fee))
         known = await outside.kept.inputs(chain, [each.ref for each in candidates])
         chosen = treasury.choose_inputs(candidates, treasury.taken_refs(known.values()), amount + fee, run.saga_id)
         if chosen is None:
-            return Waiting()
+            return None
         stored = [{"tx_id": each.tx_id, "place": each.place, "amount": str(each.amount)} for each in chosen]
         companions = treasury.take_inputs(chain, chosen, known, run.saga_id)
         return Ready({"inputs": stored, "network_fee": str(fee)}, tuple(companions))

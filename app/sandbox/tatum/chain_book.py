@@ -147,14 +147,25 @@ class ChainBook:
             for following in await self._store.find(TRANSACTIONS, {**query, "nonce": mined["nonce"] + 1}):
                 await self.schedule(following["_id"], 0)
 
+    async def knows(self, chain: Chain, address: str) -> bool:
+        """Whether a KMS-managed address has been seen."""
+        return await self._store.get(TREASURIES, f"{chain.name}/{address}") is not None
+
     async def fund(self, chain: Chain, address: str) -> None:
         """Give a KMS-managed address its opening balance, when it is first seen."""
         key = f"{chain.name}/{address}"
-        if await self._store.get(TREASURIES, key) is None:
+        if not await self.knows(chain, address):
             opening = OPENING_COINS * chain.coin.one
             await self._store.put(TREASURIES, {"_id": key, "minor": str(opening)})
             if chain.is_utxo and is_ours(chain, address):
                 await self.outputs.open(chain, address, Money(opening, chain.coin))
+
+    async def mined_of(self, chain: Chain, address: str, *, outgoing: bool, skip: int, limit: int) -> list[Document]:
+        """Mined transactions that spent from an address, or paid it without spending from it, newest first."""
+        whose = {"from": address} if outgoing else {"to.address": address, "from": {"$ne": address}}
+        query = {"chain": chain.name, "status": "confirmed", **whose}
+        newest = (("block_number", -1), ("_id", -1))
+        return await self._store.find(TRANSACTIONS, query, sort=newest, skip=skip, limit=limit)
 
     async def of_address(self, chain: Chain, address: str) -> list[Document]:
         """The address's transactions, oldest first."""

@@ -1,5 +1,7 @@
 """Outputs of the UTXO chain: made when a transaction is mined, spent by name, once."""
 
+from typing import Any
+
 from app.money import Money
 from app.sandbox.simulation import Simulation
 from app.sandbox.store import Document
@@ -8,6 +10,7 @@ from app.sandbox.tatum.chains import Chain, restored, stored
 OUTPUTS = "tatum_outputs"
 OPENING_OUTPUTS = 500
 """So many sends may be under way at once before the change of one of them is needed."""
+_PAGE = 50
 
 
 def name_of(tx_hash: str, place: int) -> str:
@@ -47,13 +50,17 @@ class Outputs:
 
     async def unspent(self, chain: Chain, address: str, at_least: Money) -> list[Document]:
         """Outputs of the address that nobody spends, oldest first, until they are worth that much."""
-        query = {"chain": chain.name, "address": address, "spent_by": None}
-        found, worth = [], Money(0, chain.coin)
-        for output in await self._store.find(OUTPUTS, query):
-            if at_least <= worth:
+        query: dict[str, Any] = {"chain": chain.name, "address": address, "spent_by": None}
+        found, worth = list[Document](), Money(0, chain.coin)
+        while worth < at_least:
+            page = await self._store.find(OUTPUTS, query, limit=_PAGE)
+            for output in page:
+                if worth < at_least:
+                    found.append(output)
+                    worth += restored(output)
+            if len(page) < _PAGE:
                 break
-            found.append(output)
-            worth += restored(output)
+            query["_id"] = {"$gt": page[-1]["_id"]}
         return found
 
 

@@ -52,7 +52,7 @@ class Reads:
             at_least = money(call.query("totalValue"), chain.coin)
         except ValueError as error:
             raise invalid("totalValue", call.query("totalValue"), str(error)) from None
-        if is_ours(chain, address):
+        if is_ours(chain, address) and not await self._book.knows(chain, address):
             await self._store.atomically(lambda: self._book.fund(chain, address))
         found = await self._book.outputs.unspent(chain, address, at_least)
         return Answer([_unspent_row(chain, output) for output in found])
@@ -62,14 +62,9 @@ class Reads:
         chain, address = _utxo_chain(call), call.query("address")
         outgoing = call.query("txType") == "outgoing"
         size = min(_whole(call, "pageSize", _PAGE_MAX), _PAGE_MAX)
-        found = [
-            each
-            for each in await self._book.of_address(chain, address)
-            if each["status"] == "confirmed" and (each["from"] == address) == outgoing
-        ]
-        found.sort(key=lambda each: each["block_number"], reverse=True)
         offset = _whole(call, "offset", 0)
-        return Answer([utxo_shown(each) for each in found[offset : offset + size]])
+        found = await self._book.mined_of(chain, address, outgoing=outgoing, skip=offset, limit=size)
+        return Answer([utxo_shown(each) for each in found])
 
     async def portfolio(self, call: Call) -> Answer:
         """Token balances, in whole tokens."""
