@@ -60,7 +60,11 @@ class Wire(httpx2.AsyncBaseTransport):
         exchange = _Exchange(request, body)
         self._busy += 1
         self._servers.create_task(self._serve(self.hosts[request.url.host], exchange))
-        await asyncio.wait([exchange.answer])
+        try:
+            await asyncio.wait([exchange.answer])
+        except asyncio.CancelledError:
+            exchange.answer.cancel()  # nobody is left to hear how it ends
+            raise
         await _stand_still(self._held_answers, request)
         return exchange.answer.result()
 

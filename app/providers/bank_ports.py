@@ -49,13 +49,17 @@ class DepositAccountStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DepositAccount:
-    """A customer's account at the bank, with as much of its number as may be kept: ``mask``, the last four digits."""
+    """A customer's account at the bank, with as much of its number as may be kept: ``mask``, the last four digits.
+
+    ``available`` is the bank's own word, for people to look at; what a customer may spend is in the books.
+    """
 
     id: str
     customer_id: str
     status: DepositAccountStatus
     mask: str
     reference: str | None
+    available: Money
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,7 @@ ROUTES = {
     "POST /v1/crypto/addresses": ("wallet:transact", None),
     "GET /v1/crypto/addresses": ("wallet:read", None),
     "GET /v1/crypto/fees": ("wallet:read", None),
+    "GET /v1/dashboard": ("wallet:read", None),
     "GET /v1/sagas/{saga_id}": ("wallet:read", None),
     "GET /v1/sagas/{saga_id}/story": ("wallet:read", None),
     "GET /v1/sagas/{saga_id}/outcome": ("wallet:read", None),

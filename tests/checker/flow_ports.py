@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from app.ledger.accounts import Account
-from app.money import Money, asset
+from app.money import USD, Money, asset
 from app.orchestrator.watches import WATCHES, WatchRecord, watch_from
 from app.providers.bank_ports import Application, ApplicationStatus, DepositAccount, DepositAccountStatus
 from app.providers.chain_ports import ChainTransaction, CoinOrder, Input, Paid, PendingSend
@@ -218,4 +218,4 @@ def _application(ref: str, thing: Thing) -> Application:
 
 
 def _account(ref: str, thing: Thing) -> DepositAccount:
-    return DepositAccount(ref, "customer", DepositAccountStatus(thing.stage), "0000", thing.key)
+    return DepositAccount(ref, "customer", DepositAccountStatus(thing.stage), "0000", thing.key, Money(0, USD))

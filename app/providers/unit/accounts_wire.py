@@ -165,6 +165,7 @@ def _account(data: Any) -> DepositAccount:
         status=ACCOUNT_STATUSES.get(attributes["status"], DepositAccountStatus.UNRECOGNISED),
         mask=text(attributes["accountNumber"])[-_MASK_DIGITS:],
         reference=reference_of(data),
+        available=Money(cents(attributes["available"]), USD),
     )
 
 
