@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 
 from app.clock import Clock, SystemClock
 from app.compliance import trail_store
+from app.compliance.case_store import CaseStore
 from app.compliance.cases import Tell
 from app.compliance.desk import Desk, open_desk
 from app.compliance.kyc import Reviews
@@ -239,7 +240,7 @@ async def open_runtime(
         scribe = Scribe(telling, clock, settings.poll_s)
         reviews = Reviews(providers.people, users)
         network_fees = NetworkFees(providers.rates, providers.network, settings.tatum_wallets)
-        keeping = Keeping(ledger, sagas, WatchStore(database), TreasuryStore(database), users)
+        keeping = Keeping(ledger, sagas, WatchStore(database), TreasuryStore(database), users, CaseStore(database))
         outside = Outside(providers, bank_links, keeping, reviews)
         driver = Driver(FLOWS, sagas, scribe, outside, _policies(settings), clock)
         engine = Engine(sagas, driver, telling, clock, lease_s=settings.lease_s, poll_s=settings.poll_s)

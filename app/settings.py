@@ -135,6 +135,7 @@ _SANDBOX_PACE = {
     "refund_hold_s": 0.0,
     "limit_levels": [],
     "four_eyes_above": "",
+    "screening_above": "",
     "cooling_bank_link_s": 0.0,
     "cooling_address_s": 0.0,
     "rate_limits": {name: {"requests": 600_000, "per_s": 60} for name in ("caller", "tenant", "address")},
@@ -147,6 +148,7 @@ _REAL_PACE = {
     "refund_hold_s": 2 * 86_400.0,  # the two-banking-day ACH return window
     "limit_levels": _levels(),
     "four_eyes_above": "10000.00",
+    "screening_above": "1000.00",
     "cooling_bank_link_s": 86_400.0,
     "cooling_address_s": 86_400.0,
     "rate_limits": {
@@ -271,6 +273,8 @@ class Settings(BaseSettings):
     reference_prices: dict[str, Price] = _REFERENCE_PRICES
     """What one whole unit of each other asset counts as, in the reference currency, as JSON."""
 
+    screening_above: str = Field(pattern=r"^([0-9]{1,12}(\.[0-9]{1,4})?)?$")
+    """Payments of more than this that leave the house, in the reference currency, are checked first; empty: none is."""
     four_eyes_above: str = Field(pattern=r"^([0-9]{1,12}(\.[0-9]{1,4})?)?$")
     """Cases about more than this, in the reference currency, are decided by two officers; empty: none is."""
 

@@ -173,7 +173,7 @@ class World:
         """What every worker's steps may reach."""
         runtime = self.runtime
         watches, treasury = WatchStore(runtime.database), TreasuryStore(runtime.database)
-        keeping = Keeping(runtime.ledger, runtime.sagas, watches, treasury, runtime.users)
+        keeping = Keeping(runtime.ledger, runtime.sagas, watches, treasury, runtime.users, runtime.desk.cases)
         return Outside(runtime.providers, runtime.bank_links, keeping, Reviews(runtime.people, runtime.users))
 
     def engine(

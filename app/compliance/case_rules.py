@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from app.errors import DecisionUnfit
 from app.ledger.changes import Document
-from app.ledger.limits import ReferencePrices
+from app.ledger.limits import Threshold
 from app.money import Money, asset
 from app.plumbing.decimals import from_decimal128
 
@@ -36,17 +36,12 @@ def require_fit(case: Document, decision: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class FourEyes:
-    """Cases about more than ``above``, in the reference currency, are decided by two; None: no case is."""
+    """Cases about more than a threshold are decided by two officers."""
 
-    above: Money | None
-    reference: ReferencePrices
+    threshold: Threshold
 
     def needed(self, case: Document) -> bool:
-        """Whether two officers must agree. An amount in an asset that has no price counts as above every limit."""
-        if self.above is None or "amount" not in case:
+        """Whether two must agree; a case about no amount is decided by one."""
+        if "amount" not in case:
             return False
-        amount = Money(from_decimal128(case["amount"]), asset(case["currency"]))
-        try:
-            return self.reference.value(amount).minor > self.above.minor
-        except KeyError:
-            return True
+        return self.threshold.is_passed_by(Money(from_decimal128(case["amount"]), asset(case["currency"])))

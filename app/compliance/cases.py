@@ -84,8 +84,9 @@ class Cases:
         raise Overloaded
 
     async def assign(self, case_id: str, assignee: str | None, answerable: Answerable) -> Document:
-        """The case with whoever works on it from now on; None: nobody. Raises Missing, IdempotencyKeyReused, CaseDecided,
-        Overloaded.
+        """The case with whoever works on it from now on; None: nobody.
+
+        Raises Missing, IdempotencyKeyReused, CaseDecided, Overloaded.
         """
 
         def step(case: Document) -> _Step:
@@ -97,7 +98,10 @@ class Cases:
         return await self._act(case_id, "case.assign", step, answerable)
 
     async def note(self, case_id: str, answerable: Answerable) -> Document:
-        """The case with a note: the reason that is given. Raises Missing, IdempotencyKeyReused, TooManyNotes, Overloaded."""
+        """The case with a note: the reason that is given.
+
+        Raises Missing, IdempotencyKeyReused, TooManyNotes, Overloaded.
+        """
 
         def step(case: Document) -> _Step:
             notes = case.get("notes", [])

@@ -11,10 +11,9 @@ from app.compliance.trail import Trail
 from app.compliance.trail_store import TrailStore
 from app.identity.store import Users
 from app.ledger.store import LedgerStore
-from app.money import Money, asset
 from app.plumbing.mongo import Database
 from app.settings import Settings
-from app.wallets.configured import limits_of, reference_of
+from app.wallets.configured import limits_of, threshold_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +30,7 @@ def open_desk(
 ) -> Desk:
     """The desk over one database; what is decided there is in that trail. ``tell`` wakes what waits for a decision."""
     cases, entries = CaseStore(database), TrailStore(database)
-    above = settings.four_eyes_above
-    four_eyes = FourEyes(
-        Money.parse(above, asset(settings.reference_currency)) if above else None, reference_of(settings)
-    )
+    four_eyes = FourEyes(threshold_of(settings, settings.four_eyes_above))
     return Desk(
         cases=cases,
         deciding=Cases(cases, trail, entries, clock, four_eyes, tell),

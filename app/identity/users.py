@@ -40,7 +40,12 @@ class User:
     @property
     def reference(self) -> str:
         """The name by which vendors know the user: safe in a URL path, and another one in every tenant."""
-        return f"{self.tenant}.{self.user_id}"
+        return reference_of(self.tenant, self.user_id)
+
+
+def reference_of(tenant: str, user_id: str) -> str:
+    """The name by which vendors know that user."""
+    return f"{tenant}.{user_id}"
 
 
 def stored_id_of(reference: str) -> str | None:

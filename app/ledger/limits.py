@@ -89,14 +89,36 @@ class ReferencePrices:
 
 
 @dataclass(frozen=True, slots=True)
+class Threshold:
+    """More than ``above``, in the reference currency, and something is different; None: nothing is."""
+
+    above: Money | None
+    reference: ReferencePrices
+
+    def is_passed_by(self, amount: Money) -> bool:
+        """Whether it is more. An amount in an asset that has no price is more than anything."""
+        if self.above is None:
+            return False
+        try:
+            return self.reference.value(amount).minor > self.above.minor
+        except KeyError:
+            return True
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """Every limit that is configured. ``levels``: per level its limits, all in the reference currency; where there are
-    any, STANDARD is one of them.
+    any, STANDARD is one of them. ``screening``: what leaves the house above it is checked first.
     """
 
     by_currency: tuple[Limit, ...] = ()
     levels: Mapping[str, tuple[Limit, ...]] = field(default_factory=dict)
     reference: ReferencePrices | None = None
+    screening: Threshold | None = None
+
+    def needs_screening(self, amount: Money) -> bool:
+        """Whether a payment of that much is checked before it leaves."""
+        return self.screening is not None and self.screening.is_passed_by(amount)
 
     def on(self, rail: str) -> Mapping[str, tuple[Limit, ...]]:
         """What each level may on that rail; nothing where no level is limited on it."""

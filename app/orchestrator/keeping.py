@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from app.compliance.case_store import CaseStore
 from app.identity.store import Users
 from app.ledger.accounts import Account
 from app.ledger.changes import Document
@@ -22,6 +23,7 @@ class Keeping:
     watches: WatchStore
     treasury: TreasuryStore
     users: Users
+    cases: CaseStore
 
     async def account(self, account_id: str) -> Account | None:
         """The account as it is."""
@@ -36,6 +38,10 @@ class Keeping:
         """How far the verification of the user of that stored id stands; one that nobody knows has none."""
         user = await self.users.by_id(user_id)
         return user.compliance_level if user else "none"
+
+    async def case(self, case_id: str) -> Document | None:
+        """The case as it is."""
+        return await self.cases.case(case_id)
 
     async def watch(self, watch_id: str) -> WatchRecord | None:
         """The watch as it is."""

@@ -26,6 +26,10 @@ class Kept(Protocol):
         """How far the verification of the user of that stored id stands."""
         ...
 
+    async def case(self, case_id: str) -> Document | None:
+        """The case of that stored id."""
+        ...
+
     async def watch(self, watch_id: str) -> WatchRecord | None: ...
 
     async def numbering(self, address_id: str) -> tuple[Document | None, Document | None]:

@@ -87,6 +87,7 @@ WORDING: Mapping[str, Wording] = {
     "purchase": Wording(
         {
             "record": "pending",
+            "screen": "pending",
             "collect": "collecting",
             "convert": "converting",
             "credit": "delivering",
@@ -99,7 +100,7 @@ WORDING: Mapping[str, Wording] = {
     "deposit": Wording({"record": "pending", "collect": "collecting"}, unwinding="cancelling", unwound=_cancelled),
     "crypto_deposit": Wording({"record": "pending", "confirm": "pending"}, unwinding="cancelling", unwound=_taken_back),
     "crypto_withdrawal": Wording(
-        {"record": "pending", "charge": "pending", "deliver": "delivering"},
+        {"record": "pending", "screen": "pending", "charge": "pending", "deliver": "delivering"},
         unwinding="cancelling",
         unwound=_cancelled,
     ),
@@ -109,7 +110,9 @@ WORDING: Mapping[str, Wording] = {
         unwound=_rejected,
     ),
     "withdrawal": Wording(
-        {"record": "pending", "push": "sending"}, unwinding="cancelling", unwound=_returned_if_it_was_sent
+        {"record": "pending", "screen": "pending", "push": "sending"},
+        unwinding="cancelling",
+        unwound=_returned_if_it_was_sent,
     ),
 }
 

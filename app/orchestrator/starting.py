@@ -61,11 +61,13 @@ class Flows:
         asked: Asked,
         prepare: Callable[[str], Awaitable[P]],
         spends: Callable[[P], tuple[Spending, ...]] = _nothing,
+        variant: Callable[[P], Saga] | None = None,
     ) -> SagaRecord:
         """The saga of that request, created if it is new. ``prepare`` turns the request into the flow's parameters.
 
-        ``spends``: what these pay, and under which limits. Raises IdempotencyKeyReused, what ``prepare`` raises,
-        QuoteUsed, what the first step is refused for, and last LimitExceeded.
+        ``spends``: what these pay, and under which limits. ``variant``: the version of the flow that they need. Raises
+        IdempotencyKeyReused, what ``prepare`` raises, QuoteUsed, what the first step is refused for, and last
+        LimitExceeded.
         """
         saga_id = stored_id(asked.book, derived_id("sag", asked.book, asked.user_id, flow.name, asked.key))
         earlier = await self._store.saga(saga_id)
@@ -73,7 +75,7 @@ class Flows:
             return _same(earlier, asked)
         try:
             params = await prepare(saga_id)
-            saga = await self._create(flow, asked, saga_id, params, spends(params))
+            saga = await self._create(variant(params) if variant else flow, asked, saga_id, params, spends(params))
         except WalletError as refusal:
             accepted = await self._store.saga(saga_id)  # by the same request, sent twice at the same moment
             if accepted is not None:

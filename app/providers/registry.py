@@ -17,12 +17,14 @@ from app.providers.plaid import adapter as plaid
 from app.providers.plaid import wire as plaid_wire
 from app.providers.plaid.webhooks import PlaidWebhooks
 from app.providers.ports import LinksBanks, MovesAch, QuotesRates, VerifiesPeople
+from app.providers.screening_ports import ScreensPayments
 from app.providers.stripe import adapter as stripe
 from app.providers.stripe import wire as stripe_wire
 from app.providers.stripe.events import StripeEvents
 from app.providers.stripe.payouts import StripePayouts
 from app.providers.sumsub import adapter as sumsub
 from app.providers.sumsub import wire as sumsub_wire
+from app.providers.sumsub.screening import SumsubScreening
 from app.providers.sumsub.signing import signer
 from app.providers.tatum import adapter as tatum
 from app.providers.tatum import wire as tatum_wire
@@ -65,6 +67,7 @@ class Providers:
     card_payments: TakesCards
     card_payouts: PaysCards
     people: VerifiesPeople
+    screening: ScreensPayments
     banks: LinksBanks
     plaid_webhooks: PlaidWebhooks
     network: Network
@@ -102,6 +105,7 @@ async def open_providers(settings: Settings, clock: Clock, wire: httpx2.AsyncBas
         card_payments=stripe.StripeCards(stripe_line),
         card_payouts=StripePayouts(stripe_line),
         people=sumsub.SumsubAdapter(sumsub_line, level=settings.sumsub_level, clock=clock),
+        screening=SumsubScreening(sumsub_line, clock=clock),
         banks=banks,
         plaid_webhooks=PlaidWebhooks(banks, clock),
         network=network,

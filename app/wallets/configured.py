@@ -5,7 +5,7 @@ from fractions import Fraction
 
 from app.clock import Clock
 from app.ledger.changes import Door
-from app.ledger.limits import Limit, Limits, Period, ReferencePrices
+from app.ledger.limits import Limit, Limits, Period, ReferencePrices, Threshold
 from app.money import Asset, Money, asset
 from app.plumbing.mongo import Database
 from app.settings import LevelLimitSetting, LimitSetting, Settings
@@ -20,13 +20,19 @@ def limits_of(settings: Settings) -> Limits:
     for row in settings.limit_levels:
         levels[row.level] = (*levels.get(row.level, ()), _limit(row, reference))
     by_currency = tuple(_limit(each, asset(each.currency)) for each in settings.limits)
-    return Limits(by_currency, levels, reference_of(settings))
+    return Limits(by_currency, levels, reference_of(settings), threshold_of(settings, settings.screening_above))
 
 
 def reference_of(settings: Settings) -> ReferencePrices:
     """What amounts are worth."""
     prices = {code: Fraction(price) for code, price in settings.reference_prices.items()}
     return ReferencePrices(asset(settings.reference_currency), prices)
+
+
+def threshold_of(settings: Settings, above: str) -> Threshold:
+    """A threshold in the reference currency; an empty text is none."""
+    reference = reference_of(settings)
+    return Threshold(Money.parse(above, reference.currency) if above else None, reference)
 
 
 def cooling_of(settings: Settings, database: Database, door: Door, clock: Clock) -> Cooling:

@@ -3,13 +3,14 @@
 from dataclasses import replace
 from typing import Any
 
+from fastapi import FastAPI
+
 from app.compliance.case_rules import FourEyes
 from app.compliance.cases import Cases
 from app.compliance.trail import Trail
 from app.ids import derived_id, stored_id
-from app.money import USD, Money
 from app.plumbing.decimals import to_decimal128
-from app.wallets.configured import reference_of
+from app.wallets.configured import threshold_of
 from tests.api.given import TENANT, Tenant
 
 
@@ -30,10 +31,10 @@ async def open_case(tenant: Tenant, name: str = "one", **more: Any) -> str:
 
 
 async def act(
-    tenant: Tenant, case_id: str, act: str, *, by: str = "officer", key: str | None = None, **body: Any
+    tenant: Tenant, case_id: str, verb: str, *, by: str = "officer", key: str | None = None, **body: Any
 ) -> Any:
     """What an officer does, and the answer: the case, or the code of the refusal."""
-    path = f"/v1/admin/cases/{case_id}/{act}"
+    path = f"/v1/admin/cases/{case_id}/{verb}"
     answer = await tenant.call("POST", path, "compliance:act", by=by, key=key, json=body)
     await tenant.runtime.redis.flushdb()
     return answer.json() if answer.is_success else answer.json()["code"]
@@ -49,18 +50,17 @@ async def acts(tenant: Tenant, case_id: str) -> list[str]:
     return [each["act"] for each in trail.json()["items"]][::-1]
 
 
-def where_two_decide(tenant: Tenant) -> None:
+def where_two_decide(app: FastAPI, tenant: Tenant) -> None:
     """Cases about more than 1,000 dollars need two officers from now on."""
     runtime = tenant.runtime
-    four_eyes = FourEyes(Money(1_000_00, USD), reference_of(runtime.settings))
+    four_eyes = FourEyes(threshold_of(runtime.settings, "1000.00"))
 
     async def tell(_refs: Any) -> None: ...
 
     trail = Trail(runtime.door, runtime.audit, runtime.clock)
     deciding = Cases(runtime.desk.cases, trail, runtime.audit, runtime.clock, four_eyes, tell)
     tenant.runtime = replace(runtime, desk=replace(runtime.desk, deciding=deciding))
-    transport: Any = tenant.client._transport
-    transport.app.state.runtime = tenant.runtime
+    app.state.runtime = tenant.runtime
 
 
 async def test_cases_are_found_by_kind_assignee_and_customer(tenant: Tenant) -> None:
@@ -105,8 +105,8 @@ async def test_a_decided_case_is_opened_again_and_decided_anew(tenant: Tenant) -
     assert await acts(tenant, case_id) == ["case.decide", "case.reopen", "case.decide"]
 
 
-async def test_above_the_limit_two_officers_agree(tenant: Tenant) -> None:
-    where_two_decide(tenant)
+async def test_above_the_limit_two_officers_agree(app: FastAPI, tenant: Tenant) -> None:
+    where_two_decide(app, tenant)
     case_id = await open_case(tenant, amount=to_decimal128(1_000_01), currency="USD")
     for _ in range(2):
         first = await act(tenant, case_id, "decisions", key="first", decision="resolved", reason="paid")
@@ -119,8 +119,8 @@ async def test_above_the_limit_two_officers_agree(tenant: Tenant) -> None:
     assert await acts(tenant, case_id) == ["case.propose", "case.propose", "case.decide"]
 
 
-async def test_up_to_the_limit_one_officer_decides(tenant: Tenant) -> None:
-    where_two_decide(tenant)
+async def test_up_to_the_limit_one_officer_decides(app: FastAPI, tenant: Tenant) -> None:
+    where_two_decide(app, tenant)
     case_id = await open_case(tenant, amount=to_decimal128(1_000_00), currency="USD")
     assert (await act(tenant, case_id, "decisions", decision="resolved", reason="paid"))["status"] == "decided"
     coins = await open_case(tenant, "coins", amount=to_decimal128(10**8), currency="BTC")

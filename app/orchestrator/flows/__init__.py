@@ -3,17 +3,29 @@
 from collections.abc import Mapping
 
 from app.orchestrator.flows.crypto_deposit import CRYPTO_DEPOSIT
-from app.orchestrator.flows.crypto_withdrawal import CRYPTO_WITHDRAWAL
+from app.orchestrator.flows.crypto_withdrawal import CRYPTO_WITHDRAWAL, SCREENED_CRYPTO_WITHDRAWAL
 from app.orchestrator.flows.deposit import DEPOSIT
 from app.orchestrator.flows.onboarding import ONBOARDING
-from app.orchestrator.flows.purchase import PURCHASE
+from app.orchestrator.flows.purchase import PURCHASE, SCREENED_PURCHASE
 from app.orchestrator.flows.recovery import RECOVERY
 from app.orchestrator.flows.sale import SALE
-from app.orchestrator.flows.withdrawal import WITHDRAWAL
+from app.orchestrator.flows.withdrawal import SCREENED_WITHDRAWAL, WITHDRAWAL
 from app.orchestrator.saga import Saga
 
 FLOWS: Mapping[tuple[str, int], Saga] = {
     (flow.name, flow.version): flow
-    for flow in (PURCHASE, SALE, DEPOSIT, WITHDRAWAL, CRYPTO_WITHDRAWAL, CRYPTO_DEPOSIT, RECOVERY, ONBOARDING)
+    for flow in (
+        PURCHASE,
+        SALE,
+        DEPOSIT,
+        WITHDRAWAL,
+        CRYPTO_WITHDRAWAL,
+        CRYPTO_DEPOSIT,
+        RECOVERY,
+        ONBOARDING,
+        SCREENED_PURCHASE,
+        SCREENED_WITHDRAWAL,
+        SCREENED_CRYPTO_WITHDRAWAL,
+    )
 }
 """Every definition a running saga may be pinned to."""

@@ -6,13 +6,16 @@ coins are sent. What is definitely not delivered (declined, reverted, replaced b
 its fee included.
 """
 
+from app.ids import public_id
 from app.ledger.transactions import Leg, credit, debit, release
 from app.money import Money
 from app.orchestrator.flows import chart
 from app.orchestrator.flows.chain import ChainTerms, Send
 from app.orchestrator.flows.params import Params, StoredMoney, money
+from app.orchestrator.flows.screening import screened
 from app.orchestrator.flows.spending import SPENDING
 from app.orchestrator.saga import Outcome, Run, Saga, Step
+from app.providers.screening_ports import Payment
 
 
 class CryptoWithdrawal(Params):
@@ -73,6 +76,12 @@ def _charge(run: Run) -> tuple[Leg, ...]:
     )
 
 
+def payment(run: Run) -> Payment:
+    """What a check is told."""
+    withdrawal: CryptoWithdrawal = run.params
+    return Payment(public_id(run.saga_id), withdrawal.amount, "chain", withdrawal.address)
+
+
 CRYPTO_WITHDRAWAL = Saga(
     "crypto_withdrawal",
     version=1,
@@ -98,3 +107,6 @@ CRYPTO_WITHDRAWAL = Saga(
         ),
     ),
 )
+
+SCREENED_CRYPTO_WITHDRAWAL = screened(CRYPTO_WITHDRAWAL, payment)
+"""The same, checked before anything leaves."""

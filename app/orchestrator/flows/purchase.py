@@ -9,6 +9,7 @@ credit, because a settled pull cannot be rolled back.
 from datetime import timedelta
 from typing import Literal
 
+from app.ids import public_id
 from app.ledger.accounts import Account, main_account
 from app.ledger.transactions import Leg, credit, debit, release
 from app.money import Money
@@ -17,8 +18,10 @@ from app.orchestrator.flows.ach import AchTerms, Pull, Refund
 from app.orchestrator.flows.ach_call_off import CallOff
 from app.orchestrator.flows.chain import ChainTerms, Send
 from app.orchestrator.flows.params import Params, StoredMoney, money
+from app.orchestrator.flows.screening import screened
 from app.orchestrator.flows.spending import SPENDING
 from app.orchestrator.saga import Outcome, Run, Saga, Step
+from app.providers.screening_ports import Payment
 from app.wallets.quotes import consumption
 
 
@@ -175,6 +178,12 @@ def _to_open(run: Run) -> tuple[Account, ...]:
 
 COLLECT = Pull(pull_terms, hold_toward=dollar_position)
 
+def payment(run: Run) -> Payment:
+    """What a check is told of coins that go to an address."""
+    purchase: Purchase = run.params
+    return Payment(public_id(run.saga_id), purchase.coins, "chain", str(purchase.address))
+
+
 PURCHASE = Saga(
     "purchase",
     version=1,
@@ -215,3 +224,6 @@ PURCHASE = Saga(
         ),
     ),
 )
+
+SCREENED_PURCHASE = screened(PURCHASE, payment)
+"""The same, checked before anything leaves."""

@@ -5,12 +5,15 @@ what the bank refuses, or gives back before it has sent it, is the customer's ag
 was sent: then the withdrawal is complete, and the dollars return to the account by a flow of their own.
 """
 
+from app.ids import public_id
 from app.ledger.transactions import release
 from app.orchestrator.flows import chart
 from app.orchestrator.flows.ach import UNIT, AchTerms
 from app.orchestrator.flows.ach_push import Push
 from app.orchestrator.flows.params import Params, StoredMoney, money
+from app.orchestrator.flows.screening import screened
 from app.orchestrator.saga import Outcome, Run, Saga, Step
+from app.providers.screening_ports import Payment
 
 
 class Withdrawal(Params):
@@ -47,6 +50,12 @@ def held(run: Run) -> str:
     return run.transaction_id("record", "hold")
 
 
+def payment(run: Run) -> Payment:
+    """What a check is told."""
+    withdrawal: Withdrawal = run.params
+    return Payment(public_id(run.saga_id), withdrawal.amount, "bank", public_id(withdrawal.bank_link_id))
+
+
 WITHDRAWAL = Saga(
     "withdrawal",
     version=1,
@@ -61,3 +70,6 @@ WITHDRAWAL = Saga(
         Step("push", lambda withdrawal: f"{money(withdrawal.amount)} were sent to the bank", do=Push(terms, held)),
     ),
 )
+
+SCREENED_WITHDRAWAL = screened(WITHDRAWAL, payment)
+"""The same, checked before anything leaves."""

@@ -7,8 +7,9 @@ from app.ledger.limits import Limits, Spending
 from app.ledger.store import LedgerStore
 from app.money import USD, Money
 from app.orchestrator.flows.deposit import DEPOSIT, Deposit
-from app.orchestrator.flows.withdrawal import WITHDRAWAL, Withdrawal
+from app.orchestrator.flows.withdrawal import SCREENED_WITHDRAWAL, WITHDRAWAL, Withdrawal
 from app.orchestrator.journal import SagaRecord
+from app.orchestrator.saga import Saga
 from app.orchestrator.starting import Asked, Flows
 from app.wallets.bank_links import BankLinks
 from app.wallets.cooling import Cooling
@@ -61,7 +62,10 @@ class BankOrders:
         def spends(withdrawal: Withdrawal) -> tuple[Spending, ...]:
             return Spending.of(asked.user_id, ACH_PUSH_RAIL, withdrawal.amount, self._limits)
 
-        return await self._flows.start(WITHDRAWAL, asked, prepare, spends)
+        def variant(withdrawal: Withdrawal) -> Saga:
+            return SCREENED_WITHDRAWAL if self._limits.needs_screening(withdrawal.amount) else WITHDRAWAL
+
+        return await self._flows.start(WITHDRAWAL, asked, prepare, spends, variant)
 
     async def _checked(
         self, asked: Asked, account_id: str, bank_link_id: str, amount: str

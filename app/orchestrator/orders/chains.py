@@ -4,8 +4,13 @@ from app.errors import CurrencyMismatch, InvalidAddress, InvalidAmount
 from app.ledger.limits import Limits, Spending
 from app.ledger.store import LedgerStore
 from app.money import Money
-from app.orchestrator.flows.crypto_withdrawal import CRYPTO_WITHDRAWAL, CryptoWithdrawal
+from app.orchestrator.flows.crypto_withdrawal import (
+    CRYPTO_WITHDRAWAL,
+    SCREENED_CRYPTO_WITHDRAWAL,
+    CryptoWithdrawal,
+)
 from app.orchestrator.journal import SagaRecord
+from app.orchestrator.saga import Saga
 from app.orchestrator.starting import Asked, Flows
 from app.providers.tatum.addresses import canonical_address, is_valid_address
 from app.providers.tatum.chains import Network
@@ -63,4 +68,7 @@ class ChainOrders:
         def spends(withdrawal: CryptoWithdrawal) -> tuple[Spending, ...]:
             return Spending.of(asked.user_id, CHAIN_OUT_RAIL, withdrawal.amount, self._limits)
 
-        return await self._flows.start(CRYPTO_WITHDRAWAL, asked, prepare, spends)
+        def variant(withdrawal: CryptoWithdrawal) -> Saga:
+            return SCREENED_CRYPTO_WITHDRAWAL if self._limits.needs_screening(withdrawal.amount) else CRYPTO_WITHDRAWAL
+
+        return await self._flows.start(CRYPTO_WITHDRAWAL, asked, prepare, spends, variant)

@@ -11,11 +11,12 @@ from app.ledger.checks import require_open
 from app.ledger.limits import Limits, Spending
 from app.ledger.store import LedgerStore
 from app.money import USD, Asset, Money
-from app.orchestrator.flows.purchase import PURCHASE, Purchase, goes_on_chain, pays_from_bank
+from app.orchestrator.flows.purchase import PURCHASE, SCREENED_PURCHASE, Purchase, goes_on_chain, pays_from_bank
 from app.orchestrator.flows.sale import SALE, Sale
 from app.orchestrator.journal import SagaRecord
 from app.orchestrator.orders.bank import ACH_PULL_RAIL
 from app.orchestrator.orders.chains import CHAIN_OUT_RAIL
+from app.orchestrator.saga import Saga
 from app.orchestrator.starting import Asked, Flows
 from app.providers.tatum.addresses import canonical_address, is_valid_address
 from app.providers.tatum.chains import Network
@@ -101,7 +102,11 @@ class Trades:
                 paid.append((CHAIN_OUT_RAIL, purchase.coins))
             return tuple(each for rail, amount in paid for each in self._spent(asked, rail, amount))
 
-        return await self._flows.start(PURCHASE, asked, prepare, spends)
+        def variant(purchase: Purchase) -> Saga:
+            checked = goes_on_chain(purchase) and self._limits.needs_screening(purchase.total)
+            return SCREENED_PURCHASE if checked else PURCHASE
+
+        return await self._flows.start(PURCHASE, asked, prepare, spends, variant)
 
     async def sale(
         self, asked: Asked, quote_id: str, source_account_id: str, destination_account_id: str

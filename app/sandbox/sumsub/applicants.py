@@ -76,7 +76,7 @@ class Applicants:
         return applicant
 
     async def get_applicant(self, call: Call) -> Answer:
-        return Answer(shown(await self._applicant(call.path("id"))))
+        return Answer(shown(await self.find(call.path("id"))))
 
     async def get_by_external_id(self, call: Call) -> Answer:
         found = await self._store.find(APPLICANTS, {"external_user_id": call.path("external_id")}, limit=1)
@@ -85,15 +85,15 @@ class Applicants:
         return Answer(shown(found[0]))
 
     async def get_status(self, call: Call) -> Answer:
-        return Answer(review_shown(await self._applicant(call.path("id"))))
+        return Answer(review_shown(await self.find(call.path("id"))))
 
     async def submit(self, call: Call) -> Answer:
-        applicant = await self._applicant(call.path("id"))
+        applicant = await self.find(call.path("id"))
         await self._move(applicant, "pending", None, "applicantPending")
         return Answer({"ok": 1})
 
     async def reset(self, call: Call) -> Answer:
-        applicant = await self._applicant(call.path("id"))
+        applicant = await self.find(call.path("id"))
         await self._move(applicant, "init", None, "applicantReset")
         return Answer({"ok": 1})
 
@@ -103,14 +103,14 @@ class Applicants:
 
     async def review(self, applicant_id: str, review: Review) -> None:
         """Decide about an applicant, from whatever state; one who never submitted does so first. Raises Refusal."""
-        applicant = await self._applicant(applicant_id)
+        applicant = await self.find(applicant_id)
         if applicant["status"] == "init":
             applicant = await self._move(applicant, "pending", None, "applicantPending")
         await self._move(applicant, "completed", review.document(), "applicantReviewed")
 
     async def describe(self, applicant_id: str, info: dict[str, Any]) -> None:
         """Let the applicant be somebody else, as far as ``info`` says. Raises Refusal."""
-        applicant = await self._applicant(applicant_id)
+        applicant = await self.find(applicant_id)
         person = {**applicant["person"], "info": {**applicant["person"]["info"], **info}}
         await self._store.put(APPLICANTS, {**applicant, "person": person})
 
@@ -140,7 +140,7 @@ class Applicants:
 
     async def create_share_token(self, call: Call) -> Answer:
         body = body_of(call)
-        applicant = await self._applicant(str(body.get("applicantId")))
+        applicant = await self.find(str(body.get("applicantId")))
         client = body.get("forClientId")
         if not isinstance(client, str) or not client:
             raise refusal(400, "forClientId is required")
@@ -186,7 +186,8 @@ class Applicants:
         if not any(hmac.compare_digest(signature.encode(), given.encode()) for signature in expected):
             raise refusal(401, "Invalid signature", errorCode=4004, errorName="app-token-signature-mismatch")
 
-    async def _applicant(self, key: str) -> Document:
+    async def find(self, key: str) -> Document:
+        """The applicant of that id. Raises Refusal."""
         applicant = await self._store.get(APPLICANTS, key)
         if applicant is None:
             raise refusal(404, "Applicant not found")
@@ -196,7 +197,7 @@ class Applicants:
         shared = await self._store.get(SHARE_TOKENS, token)
         if shared is None or shared["used"] or shared["expires_at"] <= self._simulation.clock.real.now():
             raise refusal(400, "The share token is invalid, used or expired")
-        return await self._applicant(shared["applicant_id"])
+        return await self.find(shared["applicant_id"])
 
     async def _move(self, applicant: Document, status: str, review: dict[str, Any] | None, event: str) -> Document:
         attempts = applicant["attempts"] + (event == "applicantPending")

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.sandbox.simulation import Simulation
 from app.sandbox.sumsub.applicants import APPLICANTS, SHARE_TOKENS, Applicants
+from app.sandbox.sumsub.transactions import TRANSACTIONS, Transactions
 from app.sandbox.sumsub.wire import Review, refusal
 from app.sandbox.vendor import Operation, Vendor
 from app.sandbox.webhooks import Sender
@@ -32,6 +33,15 @@ class PersonRequest(BaseModel):
     info: dict[str, str]
 
 
+class TransactionReviewRequest(BaseModel):
+    """What the vendor's officer finds about a payment, by our own reference to it."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    txn_id: str
+    answer: Literal["GREEN", "RED"] = Field(alias="reviewAnswer")
+
+
 class DonorRequest(BaseModel):
     """Somebody whom another company has verified."""
 
@@ -43,6 +53,7 @@ class DonorRequest(BaseModel):
 def sumsub(simulation: Simulation) -> Vendor:
     """The vendor as data."""
     applicants = Applicants(simulation)
+    transactions = Transactions(simulation, applicants)
     one = "/resources/applicants/{id}"
     return Vendor(
         name="sumsub",
@@ -66,6 +77,13 @@ def sumsub(simulation: Simulation) -> Vendor:
                 "create_share_token", "POST", "/resources/accessTokens/shareToken", applicants.create_share_token
             ),
             Operation("reuse_identity", "POST", "/resources/api/reusableIdentity/reuse", applicants.reuse),
+            Operation("submit_transaction", "POST", f"{one}/kyt/txns/-/data", transactions.submit),
+            Operation(
+                "get_transaction",
+                "GET",
+                "/resources/kyt/txns/-;data.txnId={reference}/one",
+                transactions.get_by_reference,
+            ),
             Operation("preview_identity", "GET", "/resources/api/reusableIdentity/reuse/preview", applicants.preview),
         ),
         refuse=refusal,
@@ -73,12 +91,12 @@ def sumsub(simulation: Simulation) -> Vendor:
         authenticate=applicants.authenticate,
         sender=Sender(f"{simulation.config.api_url}/webhooks/sumsub", "application/json", applicants.sign),
         book=applicants.book,
-        collections={APPLICANTS: ("external_user_id",), SHARE_TOKENS: ()},
-        desk=_desk(simulation, applicants),
+        collections={APPLICANTS: ("external_user_id",), SHARE_TOKENS: (), TRANSACTIONS: ("reference",)},
+        desk=_desk(simulation, applicants, transactions),
     )
 
 
-def _desk(simulation: Simulation, applicants: Applicants) -> APIRouter:
+def _desk(simulation: Simulation, applicants: Applicants, transactions: Transactions) -> APIRouter:
     desk = APIRouter()
 
     @desk.post("/review")
@@ -91,6 +109,11 @@ def _desk(simulation: Simulation, applicants: Applicants) -> APIRouter:
     async def describe_applicant(body: PersonRequest) -> dict[str, Any]:
         await simulation.store.atomically(lambda: applicants.describe(body.applicant_id, dict(body.info)))
         return {"applicant_id": body.applicant_id}
+
+    @desk.post("/transaction-review")
+    async def review_transaction(body: TransactionReviewRequest) -> dict[str, Any]:
+        await simulation.store.atomically(lambda: transactions.review(body.txn_id, body.answer))
+        return {"txn_id": body.txn_id, "reviewAnswer": body.answer}
 
     @desk.post("/share-token", status_code=201)
     async def issue_share_token(body: DonorRequest) -> dict[str, Any]:
