@@ -66,6 +66,7 @@ from app.orchestrator.store import SagaStore
 from app.orchestrator.sweep_store import SweepStore
 from app.orchestrator.sweeping import Sweeping
 from app.orchestrator.treasury_store import TreasuryStore
+from app.orchestrator.unblocking import Unblocking
 from app.orchestrator.watch_store import WatchStore
 from app.outbox import store as outbox_store
 from app.outbox.addresses import Reach, system_resolver
@@ -157,6 +158,7 @@ class Runtime:
     sweeping: Sweeping
     silence: Silence
     address_sweeping: AddressSweeping
+    unblocking: Unblocking
     approvals: Approvals
     engine: Engine
     observations: Observations
@@ -307,6 +309,7 @@ async def open_runtime(
             ),
             silence=Silence(SilenceStore(database), clock, measures.observe_silence),
             address_sweeping=AddressSweeping(addresses.looks, providers.receiving, arrivals, clock),
+            unblocking=Unblocking(flows, sagas, keeping.treasury, providers.coins, clock, list(settings.tatum_wallets)),
             approvals=Approvals(sagas, door, providers.coins),
             engine=engine,
             observations=Observations(

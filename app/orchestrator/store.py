@@ -46,6 +46,7 @@ COLLECTIONS = (
             IndexModel([("saga_id", ASCENDING)]),
             IndexModel([("provider_ref", ASCENDING)]),
             IndexModel([("approved_ref", ASCENDING)]),
+            IndexModel([("request.nonce", ASCENDING)], partialFilterExpression={"request.nonce": {"$exists": True}}),
             IndexModel([("first_sent_at", ASCENDING)], partialFilterExpression={"status": {"$in": DOUBTFUL}}),
             IndexModel([("provider", ASCENDING), ("operation", ASCENDING), ("status", ASCENDING)]),
             IndexModel([("provider", ASCENDING), ("first_sent_at", ASCENDING)]),

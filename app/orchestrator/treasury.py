@@ -58,10 +58,15 @@ def numbering_from(document: Document | None, returned: Document | None, mined: 
 def take_nonce(address: str, numbering: Numbering) -> tuple[int, Companion]:
     """The nonce of a send, and the companion that takes it: a number that was given back first, then the next one."""
     if numbering.returned is not None:
-        return numbering.returned, Companion(RETURNED_NONCES, numbering.returned_id, {"free": 1}, {"free": 0})
+        return numbering.returned, take_returned(numbering.returned_id)
     guard = {"version": numbering.version} if numbering.version else ABSENT
     taken: Document = {"next": numbering.next + 1, "version": numbering.version + 1}
     return numbering.next, Companion(NONCES, address, guard, taken)
+
+
+def take_returned(returned_id: str) -> Companion:
+    """The companion that takes a number which was given back."""
+    return Companion(RETURNED_NONCES, returned_id, {"free": 1}, {"free": 0})
 
 
 def return_nonce(address: str, nonce: int, saga_id: str) -> Companion:

@@ -38,6 +38,10 @@ class TreasuryStore:
             await self._database[RETURNED_NONCES].find_one(returned, sort=[("nonce", ASCENDING)]),
         )
 
+    async def returned(self, address_id: str, nonce: int) -> Document | None:
+        """That nonce of an address, if it was given back and nobody has taken it since."""
+        return await self._database[RETURNED_NONCES].find_one({"address": address_id, "nonce": nonce, "free": 1})
+
     async def inputs_in_use(self, chain: str) -> list[Document]:
         """The chain's inputs that sends have taken, and that are not spent for good yet."""
         query = {"_id": {"$gt": input_id(chain, ""), "$lt": input_id(chain, "~")}, "in_use": 1}

@@ -26,6 +26,7 @@ class CoinOrder:
 
     ``nonce`` (EVM chains) and ``inputs`` (UTXO chains) make two of the same order one transaction: a chain takes
     each only once. ``fee`` is what the sender of a UTXO transaction leaves to the miners; None: the usual.
+    ``gas_percent``: how much of the estimated gas price is offered, more than 100 to displace one with the same nonce.
     """
 
     chain: str
@@ -34,6 +35,7 @@ class CoinOrder:
     nonce: int | None = None
     inputs: tuple[Input, ...] = ()
     fee: Money | None = None
+    gas_percent: int = 100
 
     def __post_init__(self) -> None:
         if self.amount.minor <= 0:

@@ -9,7 +9,7 @@ from app.orchestrator.saga import Saga
 from app.orchestrator.watches import WATCHES, WatchStatus
 from tests.checker.flow_moves import FlowMoves
 from tests.checker.flow_orders import Order, Wealth, account_of, assets
-from tests.checker.flow_ports import Thing
+from tests.checker.flow_ports import OURS, Thing
 from tests.checker.flow_world import BOOK, World
 from tests.checker.search import Counterexample, Explored, Problem, Search
 
@@ -89,7 +89,8 @@ def _brought(thing: Thing) -> int:
     if thing.kind == "payment":
         return 0 if thing.stage in VOID else _signed(thing)
     if thing.kind == "send":
-        return -(thing.facts[2] if thing.stage == "mined" else 0) - (thing.stage in {"mined", "reverted"})
+        left = thing.facts[2] if thing.stage == "mined" and thing.facts[1] != OURS else 0
+        return -left - (thing.stage in {"mined", "reverted"})
     return int(thing.facts[2]) if thing.kind == "incoming" and thing.stage == "deep" else 0
 
 
@@ -122,7 +123,7 @@ def _outside(world: World, order: Order) -> Wealth:
     for thing in _booked(world):
         if thing.kind == "payment":
             wealth[thing.facts[2]] -= _brought(thing)
-        elif thing.kind == "send" and thing.stage == "mined":
+        elif thing.kind == "send" and thing.stage == "mined" and thing.facts[1] != OURS:
             wealth[thing.facts[3]] += int(thing.facts[2])
     for thing in order.things:
         wealth[_asset(thing)] += _brought_then(thing)

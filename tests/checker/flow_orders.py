@@ -6,16 +6,17 @@ from typing import Any
 
 from app.ledger.accounts import Account, customer_account, main_account
 from app.ledger.changes import Document
-from app.money import BTC, USD, Asset, Money
+from app.money import ASSETS, BTC, USD, Asset, Money
 from app.orchestrator.flows import chart
 from app.orchestrator.flows.params import money
-from tests.checker.flow_ports import Thing
+from tests.checker.flow_ports import OURS, Thing
 from tests.checker.flow_world import BOOK, REST, USER, World
 
 DOLLARS, COINS = f"{BOOK}/acc_dollars", f"{BOOK}/acc_coins"
 QUOTE = f"{BOOK}/quo_1"
 ADDRESS = "tb1qw508d6qejxtdg4y5r3zarvary0c5xw7kxpjzsx"
 
+ETH = ASSETS["ETH"]
 HUNDRED, FEE, NETWORK, Q = Money(10_000, USD), Money(150, USD), Money(80, USD), Money(1_000, BTC)
 
 Wealth = Mapping[str, int]
@@ -110,6 +111,7 @@ ORDERS: Mapping[str, Order] = {
         {"BTC": -Q.minor - 10},
         _PLUS_Q,
     ),
+    "nonce fill": Order("nonce_fill", {"chain": "ethereum", "address": OURS, "nonce": 0, "gas_percent": 100}),
     "crypto deposit": Order(
         "crypto_deposit",
         {
@@ -143,7 +145,7 @@ ORDERS: Mapping[str, Order] = {
 
 def assets() -> tuple[Asset, ...]:
     """The currencies of every order."""
-    return (USD, BTC)
+    return (USD, BTC, ETH)
 
 
 def account_of(world: World, account: Account) -> int:

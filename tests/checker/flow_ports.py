@@ -17,6 +17,8 @@ from app.providers.ports import AchOrder, AchPayment, PaymentStatus
 from tests.checker.asking import ask
 
 TREASURY = "treasury"
+OURS = "0x66FA9F9D3186B9c13A66B004Fc8bb5F3359C4dEb"
+"""An address of the treasury's: what is sent there goes nowhere."""
 _DEEP = 1_000
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from app.orchestrator.progress import WORDING, order_status
 from tests.orchestrator.late import recovery_of, returned_deposit
+from tests.orchestrator.nonces import fill_next_nonce
 from tests.worlds import Customer, World
 
 
@@ -51,6 +52,8 @@ class Scenario:
                 return await world.sell(customer, self.amount, key=key, quote=quote)
             case "onboarding":
                 return await world.onboard(key, ssn=self.amount, verdict=self.verdict)
+            case "nonce_fill":
+                return await fill_next_nonce(world, key)
             case "recovery":
                 return await recovery_of(world, await returned_deposit(world, customer, self.amount, key=key))
             case _:
@@ -101,6 +104,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "onboarding": Scenario("onboarding", "912345678", "completed"),
     "onboarding, refused by the vendor": Scenario("onboarding", "912345678", "rejected", verdict="RED"),
     "onboarding, refused by the bank": Scenario("onboarding", "000000001", "rejected"),
+    "a nonce that is filled": Scenario("nonce_fill", "0", "completed", sends=1),
     "coins from outside": Scenario("crypto_deposit", "0.001", "completed", sends=1, coins="0.01100000"),
     "coins to an address": Scenario("crypto_withdrawal", "0.001", "completed", sends=1, coins="0.00898328"),
     "coins to an address, declined": Scenario("crypto_withdrawal", "0.001", "cancelled", declined=NO_SEND),

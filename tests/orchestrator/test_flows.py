@@ -63,6 +63,10 @@ GOLDEN = {
         f"accepted-request, done record, {_COLLECT}, done convert, {_UNWIND}, {_NO_REFUNDS}, parked collect",
         f"hold {_PULLED} hold {_NOT_DELIVERED} hold" + 3 * " collect.refund-sending collect.refund-refused hold",
     ),
+    "a nonce that is filled": (
+        f"accepted-request, done record, {_DELIVER}, completed",
+        f"record.set-aside {_DELIVERED}",
+    ),
     "recovery": (
         "accepted-request, done open, done book, completed",
         "book.returned",

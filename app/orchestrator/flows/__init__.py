@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from app.orchestrator.flows.crypto_deposit import CRYPTO_DEPOSIT
 from app.orchestrator.flows.crypto_withdrawal import CRYPTO_WITHDRAWAL, SCREENED_CRYPTO_WITHDRAWAL
 from app.orchestrator.flows.deposit import DEPOSIT
+from app.orchestrator.flows.nonce_fill import NONCE_FILL
 from app.orchestrator.flows.onboarding import ONBOARDING
 from app.orchestrator.flows.purchase import PURCHASE, SCREENED_PURCHASE
 from app.orchestrator.flows.recovery import RECOVERY
@@ -21,6 +22,7 @@ FLOWS: Mapping[tuple[str, int], Saga] = {
         WITHDRAWAL,
         CRYPTO_WITHDRAWAL,
         CRYPTO_DEPOSIT,
+        NONCE_FILL,
         RECOVERY,
         ONBOARDING,
         SCREENED_PURCHASE,

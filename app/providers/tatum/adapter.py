@@ -84,7 +84,7 @@ class TatumAdapter:
                     order, chain, signature_id=wallet.signature_id, treasury_address=wallet.address, fee=fee
                 )
             case "evm":
-                gas = await self._gas(chain, order.to, order.amount, deadline)
+                gas = (await self._gas(chain, order.to, order.amount, deadline)).raised(order.gas_percent)
                 body = evm.send_request(order, chain, signature_id=wallet.signature_id, index=wallet.index, gas=gas)
             case "tron":
                 path = tron.send_path(order, chain)

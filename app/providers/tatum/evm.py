@@ -32,6 +32,10 @@ class Gas:
     price_wei: int
     limit: int
 
+    def raised(self, percent: int) -> "Gas":
+        """The same at so much of the price, rounded up."""
+        return Gas(-(-self.price_wei * percent // 100), self.limit)
+
     def cost(self, coin: Asset) -> Money:
         """That as money."""
         return Money(self.price_wei * self.limit, coin)
