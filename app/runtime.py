@@ -12,7 +12,7 @@ import httpx2
 from redis.asyncio import Redis
 
 from app.clock import Clock, SystemClock
-from app.compliance import trail_store
+from app.compliance import monitor_store, trail_store
 from app.compliance.case_store import CaseStore
 from app.compliance.cases import Tell
 from app.compliance.desk import Desk, open_desk
@@ -118,6 +118,7 @@ COLLECTIONS = (
     *users_store.COLLECTIONS,
     *inbox_store.COLLECTIONS,
     *trail_store.COLLECTIONS,
+    *monitor_store.COLLECTIONS,
     *outbox_store.COLLECTIONS,
 )
 
@@ -345,7 +346,7 @@ async def open_runtime(
             measures=measures,
             figures=MeasuresStore(database, measures.figures),
             audit=audit,
-            desk=open_desk(settings, database, clock, trail, users, ledger, _waking(sagas, clock, hints)),
+            desk=open_desk(settings, database, door, clock, trail, users, ledger, _waking(sagas, clock, hints)),
             situations=situations,
             operators=Operators(situations, trail, audit, hints.give),
             replays=Replays(InboxStore(database), sagas, users, trail, clock, hints.give),

@@ -71,6 +71,20 @@ class LevelLimitSetting(BaseModel):
         return self
 
 
+class RuleSetting(BaseModel):
+    """A pattern to look for in what customers move; ``amount`` in the reference currency. See docs/compliance.md."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")
+    kind: Literal["structuring", "rapid-in-out", "new-device", "velocity-spike"]
+    within_s: int = Field(ge=60, le=31 * 86_400)
+    amount: Price
+    count: int = Field(default=1, ge=1, le=1_000)
+    share_pct: int = Field(default=100, ge=1, le=10_000)
+    freezes: bool = False
+
+
 class RateSetting(BaseModel):
     """So many requests in so many seconds."""
 
@@ -136,6 +150,7 @@ _SANDBOX_PACE = {
     "limit_levels": [],
     "four_eyes_above": "",
     "screening_above": "",
+    "monitoring_rules": [],
     "cooling_bank_link_s": 0.0,
     "cooling_address_s": 0.0,
     "rate_limits": {name: {"requests": 600_000, "per_s": 60} for name in ("caller", "tenant", "address")},
@@ -149,6 +164,19 @@ _REAL_PACE = {
     "limit_levels": _levels(),
     "four_eyes_above": "10000.00",
     "screening_above": "1000.00",
+    "monitoring_rules": [
+        {
+            "name": "below-the-report",
+            "kind": "structuring",
+            "within_s": 86_400,
+            "amount": "10000.00",
+            "count": 3,
+            "share_pct": 80,
+        },
+        {"name": "in-and-out", "kind": "rapid-in-out", "within_s": 86_400, "amount": "5000.00", "share_pct": 90},
+        {"name": "new-device", "kind": "new-device", "within_s": 86_400, "amount": "1000.00"},
+        {"name": "spike", "kind": "velocity-spike", "within_s": 86_400, "amount": "5000.00", "share_pct": 500},
+    ],
     "cooling_bank_link_s": 86_400.0,
     "cooling_address_s": 86_400.0,
     "rate_limits": {
@@ -273,6 +301,8 @@ class Settings(BaseSettings):
     reference_prices: dict[str, Price] = _REFERENCE_PRICES
     """What one whole unit of each other asset counts as, in the reference currency, as JSON."""
 
+    monitoring_rules: list[RuleSetting]
+    """What patterns open cases, as a JSON list; none in the sandbox."""
     screening_above: str = Field(pattern=r"^([0-9]{1,12}(\.[0-9]{1,4})?)?$")
     """Payments of more than this that leave the house, in the reference currency, are checked first; empty: none is."""
     four_eyes_above: str = Field(pattern=r"^([0-9]{1,12}(\.[0-9]{1,4})?)?$")

@@ -42,6 +42,8 @@ const collections = [
   "card_authorizations",
   "audit",
   "audit_heads",
+  "movements",
+  "monitor_cursors",
   "notifications",
   "feeds",
   "notification_endpoints",
