@@ -226,3 +226,16 @@ async def test_coins_of_any_chain_are_bought_and_delivered(calm_world: World, ri
     assert order_status(await world.saga(saga_id)) == "completed"
     assert (await last_sent(world))["currency"] == "ETH"
     await world.audit()
+
+
+async def test_an_operation_that_is_deleted_after_its_approval_proves_nothing(calm_world: World, ada: Customer) -> None:
+    world = calm_world
+    saga_id, account_id = await sent_from_new_account(world, ada, "3 ETH", "1")
+    while not (effects := await world.runtime.sagas.effects_of(saga_id)) or effects[0].approved_ref is None:
+        assert await world.pass_on()
+    deleted = await world.desk.delete(f"/tatum/v3/kms/{effects[0].approved_ref}", headers={"x-api-key": "any"})
+    assert deleted.is_success
+    await world.settle()
+    saga = await world.saga(saga_id)
+    assert (saga.status, saga.reason) == ("parked", "approved-operation-vanished")
+    assert (await world.available(account_id)).startswith("1.99")
