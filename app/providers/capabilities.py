@@ -1,6 +1,7 @@
 """What each vendor promises about repeated and abandoned calls, as data that sagas and documentation read."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal
 
@@ -13,6 +14,7 @@ class Capabilities:
     how long the vendor remembers it; ``safe_resend_age``: how old a call may be for the same key to be sent again.
     ``None`` is for ever where there is a key, and meaningless where there is none. ``read_lag``: how late a read
     may be in showing a write. ``provider_fence``: what stops a frozen process from acting after we gave up.
+    ``differs``: the operations of which something else is true, and what.
     """
 
     idempotency: Literal["body-key", "header-key", "none", "natural"]
@@ -22,3 +24,4 @@ class Capabilities:
     cancels: bool
     provider_fence: Literal["key", "approval", "none"]
     finality: str
+    differs: Mapping[str, str] = field(default_factory=dict)

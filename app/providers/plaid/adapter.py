@@ -25,6 +25,10 @@ CAPABILITIES = Capabilities(
     cancels=False,
     provider_fence="none",
     finality="no money moves here; a link may break at any time",
+    differs={
+        "exchange_public_token": "a public token works once: when the answer is lost, the customer links again",
+        "create_processor_token": "may be asked for again; the older one stays good",
+    },
 )
 
 _API_VERSION = "2020-09-14"

@@ -22,6 +22,11 @@ CAPABILITIES = Capabilities(
     cancels=True,
     provider_fence="key",
     finality="never: a payment may be disputed for months, and a payout that was paid may fail within some days",
+    differs={
+        "create_transfer": "undone by a reversal, not cancelled",
+        "create_payout": "cancelled only while it is pending; paid may become failed within about five banking days",
+        "create_external_account": "a card token works once; a lost answer is looked for among the cards of the payee",
+    },
 )
 
 _PAYMENTS = "/v1/payment_intents"

@@ -20,6 +20,10 @@ CAPABILITIES = Capabilities(
     cancels=False,
     provider_fence="key",
     finality="never: a verdict may be reset or revoked",
+    differs={
+        "create_sdk_token": "may be asked for as often as one likes; each is good for ten minutes",
+        "reuse": "a share token works once; asked again, the applicant that the first one made is found",
+    },
 )
 
 _TOKEN_LIFETIME = timedelta(minutes=10)

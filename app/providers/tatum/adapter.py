@@ -29,6 +29,11 @@ CAPABILITIES = Capabilities(
     cancels=True,
     provider_fence="approval",
     finality="after the number of confirmations that the chain and the amount ask for",
+    differs={
+        "send": "with a nonce or inputs of ours a repeat confirms at most once; elsewhere only approval decides",
+        "cancel_send": "works until the key daemon has signed; asked again, nothing changes",
+        "subscribe": "one for each address and kind: asked again, the one that exists is found",
+    },
 )
 
 _TRANSACTION = "/v4/data/blockchains/transaction"

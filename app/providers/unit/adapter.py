@@ -21,6 +21,13 @@ CAPABILITIES = Capabilities(
     cancels=True,
     provider_fence="key",
     finality="a debit may be returned for 60 days after it was sent; a credit for two banking days",
+    differs={
+        "cancel_payment": "no key; only while the payment is pending",
+        "book_payment": "final at once; undone by another one",
+        "create_application": "final when it is approved, denied or cancelled",
+        "freeze_account": "no key; asked again, it is found frozen",
+        "freeze_card": "no key; asked again, it is found frozen",
+    },
 )
 
 
