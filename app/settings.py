@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.errors import WalletError
 from app.money import ASSETS, Money, asset
+from app.own_values import fault_in
 
 
 class Environment(StrEnum):
@@ -369,12 +370,10 @@ class Settings(BaseSettings):
         ):
             raise ValueError("Embedded servers are not for production: set WALLET_MONGODB_URI and WALLET_REDIS_URL")
         for name in _SANDBOX_ONLY:
-            if getattr(self, name) == type(self).model_fields[name].default:
-                raise ValueError(f"WALLET_{name.upper()} must be set outside the sandbox")
+            default, production = type(self).model_fields[name].default, self.env is Environment.PRODUCTION
+            if fault := fault_in(name, getattr(self, name), default, production=production):
+                raise ValueError(fault)
         if self.env is Environment.PRODUCTION:
-            for name in sandbox_addresses(""):
-                if not str(getattr(self, name)).startswith("https://"):
-                    raise ValueError(f"WALLET_{name.upper()} must be an https address in production")
             if self.notify_loopback:
                 raise ValueError("WALLET_NOTIFY_LOOPBACK is not for production: a tenant could reach this machine")
             if not self.auth_tenant_claim:

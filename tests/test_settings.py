@@ -42,6 +42,29 @@ def test_production_starts_when_everything_is_its_own() -> None:
     assert (settings.env, settings.provider_timeout_s) == (Environment.PRODUCTION, 60.0)
 
 
+@pytest.mark.parametrize("name", ["unit_token", "stripe_webhook_secret", "sumsub_secret", "plaid_client_id"])
+@pytest.mark.parametrize("value", ["", "  "])
+def test_a_setting_that_is_empty_is_refused_by_name(name: str, value: str) -> None:
+    with pytest.raises(ValidationError, match=f"WALLET_{name.upper()} is empty"):
+        Settings.model_validate({**OWN, "env": "staging", name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("unit_base_url", "https://api.s.unit.sh"),
+        ("stripe_secret_key", "sk_test_51"),
+        ("stripe_secret_key", "rk_test_51"),
+        ("sumsub_app_token", "sbx:own"),
+        ("plaid_base_url", "https://sandbox.plaid.com"),
+    ],
+)
+def test_a_vendors_sandbox_is_for_staging_and_not_for_production(name: str, value: str) -> None:
+    assert Settings.model_validate({**OWN, "env": "staging", name: value})
+    with pytest.raises(ValidationError, match=f"WALLET_{name.upper()} is of the vendor's sandbox"):
+        Settings.model_validate({**OWN, name: value})
+
+
 @pytest.mark.parametrize("name", sorted(OWN.keys() - {"env", "mongodb_uri", "redis_url", "auth_tenant_claim"}))
 @pytest.mark.parametrize("env", ["staging", "production"])
 def test_a_value_of_the_sandbox_is_refused_by_name_outside_it(env: str, name: str) -> None:
