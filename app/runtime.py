@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 
 from app.clock import Clock, SystemClock
 from app.compliance import monitor_store, trail_store
+from app.compliance.batching import RecordedBatches
 from app.compliance.case_store import CaseStore
 from app.compliance.cases import Tell
 from app.compliance.desk import Desk, open_desk
@@ -41,6 +42,7 @@ from app.orchestrator.account_use import AccountUse
 from app.orchestrator.address_sweeping import AddressSweeping
 from app.orchestrator.approvals import Approvals
 from app.orchestrator.arrivals import Arrivals
+from app.orchestrator.card_prompts import CardPrompts
 from app.orchestrator.disabling import Disabling
 from app.orchestrator.driver import Driver
 from app.orchestrator.effects import Policy
@@ -78,14 +80,14 @@ from app.plumbing.collections import ensure_collections
 from app.plumbing.hints import PUBLISHED, WRITTEN, Hints
 from app.plumbing.mongo import Database, connect
 from app.plumbing.pipelining import PipelinedRedis
-from app.plumbing.rates import Rates
+from app.plumbing.rates import Rate, Rates
 from app.plumbing.redis import connect_redis
 from app.plumbing.sealing import Sealer
 from app.plumbing.signing import Signer
 from app.providers.ports import VerifiesPeople
 from app.providers.registry import CAPABILITIES, Providers, open_providers
 from app.settings import Environment, Settings
-from app.wallets import address_store, payee_store
+from app.wallets import address_store, payee_store, recipient_store
 from app.wallets import card_store as cards_store
 from app.wallets import store as wallet_store
 from app.wallets.address_store import AddressStore
@@ -102,6 +104,8 @@ from app.wallets.network_fees import NetworkFees
 from app.wallets.offered import Offered
 from app.wallets.quotes import Quotes
 from app.wallets.receivers import Receivers
+from app.wallets.recipient_store import RecipientStore
+from app.wallets.recipients import Recipients
 from app.wallets.store import WalletStore
 from app.wallets.transfers import Transfers
 
@@ -115,6 +119,7 @@ COLLECTIONS = (
     *address_store.COLLECTIONS,
     *cards_store.COLLECTIONS,
     *payee_store.COLLECTIONS,
+    *recipient_store.COLLECTIONS,
     *users_store.COLLECTIONS,
     *inbox_store.COLLECTIONS,
     *trail_store.COLLECTIONS,
@@ -143,13 +148,16 @@ class Runtime:
     inbox: Inbox
     offered: Offered
     transfers: Transfers
-    batches: Batches
+    recipients: Recipients
+    batches: RecordedBatches
     acts: Acts
     expiry: Expiry
     bank_links: BankLinks
     quotes: Quotes
     network_fees: NetworkFees
     addresses: DepositAddresses
+    sealer: Sealer
+    card_prompts: CardPrompts
     orders: Orders
     cooling: Cooling
     onboardings: Onboardings
@@ -244,7 +252,7 @@ async def open_runtime(
         reviews = Reviews(providers.people, users)
         network_fees = NetworkFees(providers.rates, providers.network, settings.tatum_wallets)
         keeping = Keeping(ledger, sagas, WatchStore(database), TreasuryStore(database), users, CaseStore(database))
-        outside = Outside(providers, bank_links, keeping, reviews)
+        outside = Outside(providers, bank_links, keeping, reviews, sealer)
         driver = Driver(FLOWS, sagas, scribe, outside, _policies(settings), clock)
         engine = Engine(sagas, driver, telling, clock, lease_s=settings.lease_s, poll_s=settings.poll_s)
         flows = Flows(sagas, telling, clock, hints.give)
@@ -269,6 +277,14 @@ async def open_runtime(
             sagas=sagas,
             inbox=Inbox(InboxStore(database), clock),
             offered=Offered(settings.assets.split(), settings.assets_by_tenant),
+            recipients=Recipients(
+                RecipientStore(database),
+                door,
+                ledger,
+                users,
+                Rates(pipelined, clock),
+                Rate(settings.lookups_per_hour, 3_600),
+            ),
             transfers=Transfers(
                 door,
                 ledger,
@@ -277,13 +293,15 @@ async def open_runtime(
                 fee_bps=settings.transfer_fee_bps,
                 limits=limits,
             ),
-            batches=Batches(door),
+            batches=RecordedBatches(Batches(door), trail),
             acts=Acts(AuditedDoor(door, trail), ledger, clock, AccountUse(sagas, WatchStore(database)).require_unused),
             expiry=Expiry(door, ledger, clock, poll_s=settings.poll_s),
             bank_links=bank_links,
             quotes=quotes,
             network_fees=network_fees,
             addresses=addresses,
+            sealer=sealer,
+            card_prompts=CardPrompts(sagas, sealer, clock, engine.hasten),
             orders=Orders(
                 flows,
                 ledger,
@@ -293,6 +311,9 @@ async def open_runtime(
                 refund_rest=settings.refund_hold,
                 limits=limits,
                 network_fees=network_fees,
+                sealer=sealer,
+                clock=clock,
+                topup_lifetime=settings.card_topup_lifetime,
                 cooling=cooling,
             ),
             cooling=cooling,
@@ -308,9 +329,9 @@ async def open_runtime(
                 clock,
                 every_s=settings.sweep_s,
             ),
-            silence=Silence(SilenceStore(database), clock, measures.observe_silence),
             address_sweeping=AddressSweeping(addresses.looks, providers.receiving, arrivals, clock),
             unblocking=Unblocking(flows, sagas, keeping.treasury, providers.coins, clock, list(settings.tatum_wallets)),
+            silence=Silence(SilenceStore(database), clock, measures.observe_silence),
             approvals=Approvals(sagas, door, providers.coins),
             engine=engine,
             observations=Observations(

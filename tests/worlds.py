@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx2
 from fastapi import FastAPI
+from pydantic import SecretStr
 
 from app.clock import ManualClock
 from app.compliance import kyc
@@ -59,6 +60,7 @@ from tests.wire import Wire
 NOW = datetime(2026, 11, 20, 5, tzinfo=UTC)
 ADDRESS = "tb1qrp33g0q5c5txsp9arysrx4k6zdkfs4nce4xj0gdcccefvpysxf3q0sl5k7"
 BOOK = DEFAULT_TENANT
+DEBIT_CARD = "tok_visa_debit"
 INVENTORY = Money(1_000 * BTC.one, BTC)
 PACE_S = 1.0
 
@@ -131,6 +133,10 @@ class World:
         await sagas.update_many({"status": {"$in": CLAIMABLE}}, {"$set": {"status": "forgotten"}})
         await sagas.update_many({"errors": {"$gt": 0}}, {"$set": {"errors": 0}})
 
+    async def forget_payees(self) -> None:
+        """Nobody was paid to a card before."""
+        await self.runtime.database["users"].update_many({}, {"$unset": {"card_payee_id": ""}})
+
     def work_through(self, door: Door, flows: Mapping[tuple[str, int], Saga] = FLOWS) -> None:
         """Let everything that writes sagas write through that door from now on."""
         runtime = self.runtime
@@ -150,6 +156,9 @@ class World:
                 refund_rest=self.settings.refund_hold,
                 limits=limits_of(self.settings),
                 network_fees=runtime.network_fees,
+                sealer=runtime.sealer,
+                clock=self.clock,
+                topup_lifetime=self.settings.card_topup_lifetime,
                 cooling=runtime.cooling,
             ),
             onboardings=Onboardings(starting),
@@ -174,7 +183,8 @@ class World:
         runtime = self.runtime
         watches, treasury = WatchStore(runtime.database), TreasuryStore(runtime.database)
         keeping = Keeping(runtime.ledger, runtime.sagas, watches, treasury, runtime.users, runtime.desk.cases)
-        return Outside(runtime.providers, runtime.bank_links, keeping, Reviews(runtime.people, runtime.users))
+        reviews = Reviews(runtime.people, runtime.users)
+        return Outside(runtime.providers, runtime.bank_links, keeping, reviews, runtime.sealer)
 
     def engine(
         self, door: Door, flows: Mapping[tuple[str, int], Saga] = FLOWS, store: SagaStore | None = None
@@ -344,6 +354,19 @@ class World:
         bank_orders = self.runtime.orders.bank
         return (await bank_orders.withdrawal(asked, customer.dollars_id, customer.bank_link_id, amount)).id
 
+    async def top_up(self, customer: Customer, amount: str = "100.00", *, key: str = "") -> str:
+        """Order a payment by card; its saga's stored id. Raises what orders are refused for."""
+        asked = Asked(BOOK, customer.user_id, key or new_id("key"), {"amount": amount})
+        return (await self.runtime.orders.cards.topup(asked, customer.dollars_id, amount)).id
+
+    async def pay_card(
+        self, customer: Customer, amount: str = "100.00", *, token: str = DEBIT_CARD, key: str = ""
+    ) -> str:
+        """Order a payout to a debit card; its saga's stored id. Raises what orders are refused for."""
+        asked = Asked(BOOK, customer.user_id, key or new_id("key"), {"amount": amount, "token": token})
+        cards = self.runtime.orders.cards
+        return (await cards.payout(asked, customer.dollars_id, SecretStr(token), amount)).id
+
     async def quote_sale(self, customer: Customer, coins: str = "0.001") -> str:
         """A quote's public id."""
         quote = await self.runtime.quotes.quote_sale(BOOK, customer.user_id, Money.parse(coins, BTC), USD)
@@ -418,7 +441,7 @@ class World:
 
     async def webhooks_travel(self, mode: str, *, delay_ms: int = 3_000) -> None:
         """How the webhooks of bank and chain travel from now on."""
-        for vendor in ("unit", "tatum"):
+        for vendor in ("unit", "tatum", "stripe"):
             body = {"vendor": vendor, "mode": mode, "delay_ms": delay_ms}
             (await self.desk.post("/control/webhooks", json=body)).raise_for_status()
 
@@ -448,6 +471,11 @@ class World:
         """Every payment that the bank knows."""
         payments: list[dict[str, Any]] = (await self.desk.get("/control/unit/book")).json()["payments"]
         return payments
+
+    async def card_book(self) -> dict[str, list[dict[str, Any]]]:
+        """What the card processor holds, by kind of object."""
+        held: dict[str, list[dict[str, Any]]] = (await self.desk.get("/control/stripe/book")).json()
+        return held
 
     async def chain_transactions(self) -> list[dict[str, Any]]:
         """Every transaction that the chains know."""

@@ -60,6 +60,8 @@ CurrencyCode = Annotated[
 
 AccountId = Annotated[str, *id_of("acc")]
 BankLinkId = Annotated[str, *id_of("lnk")]
+CardPayoutId = Annotated[str, *id_of("cpo")]
+CardTopupId = Annotated[str, *id_of("ctu")]
 CryptoWithdrawalId = Annotated[str, *id_of("cwd")]
 DepositId = Annotated[str, *id_of("dep")]
 PurchaseId = Annotated[str, *id_of("pur")]

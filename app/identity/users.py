@@ -15,7 +15,8 @@ class User:
 
     ``level_untold``: the level has changed, and the notification of it is owed.
 
-    The last three are set once the partner bank keeps an account for them; of its number, the last digits.
+    ``bank_customer_id`` and what follows are set once the partner bank keeps an account for them; of its number, the
+    last digits. ``card_payee_id`` is set once they were paid to a card.
     """
 
     tenant: str
@@ -31,6 +32,7 @@ class User:
     bank_customer_id: str | None = None
     deposit_account_id: str | None = None
     deposit_account_mask: str | None = None
+    card_payee_id: str | None = None
 
     @property
     def stored_id(self) -> str:

@@ -121,13 +121,16 @@ def _again(body: bytes, receive: Receive) -> Receive:
 
 
 def _verdict(messages: list[Message]) -> Answer | None:
-    """The answer, if it says what became of the request: not "come back later", not "who are you"."""
+    """The answer, if it says what became of the request: not "come back later", not "who are you".
+
+    One that must not be stored, because it holds a secret, is given anew by the resource itself.
+    """
     start = next((message for message in messages if message["type"] == "http.response.start"), None)
     if start is None or start["status"] >= HTTPStatus.INTERNAL_SERVER_ERROR or start["status"] in _ABOUT_THE_CALLER:
         return None
     headers = Headers(raw=start["headers"])
     body = b"".join(message.get("body", b"") for message in messages)
-    if "retry-after" in headers or len(body) > _ANSWER_BYTES_MAX:
+    if "retry-after" in headers or "no-store" in headers.get("cache-control", "") or len(body) > _ANSWER_BYTES_MAX:
         return None
     kept = tuple((name, headers[name]) for name in _CONTENT_HEADERS if name in headers)
     return Answer(start["status"], kept, body)

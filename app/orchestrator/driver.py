@@ -234,7 +234,8 @@ class Driver:
     async def _accept(self, work: Work, call: Call, effect: Effect, sent: Sent) -> SagaRecord | None:
         def accepted(fresh: Effect) -> tuple[Effect, Outcome]:
             confirmed = replace(fresh, status=EffectStatus.CONFIRMED, provider_ref=sent.ref, reason=None)
-            return confirmed, call.accepted(work.run, confirmed)
+            outcome = call.accepted(work.run, confirmed)
+            return confirmed, replace(outcome, result={**outcome.result, **(sent.facts or {})})
 
         async def commit(before: Effect, after: Effect, outcome: Outcome) -> SagaRecord | None:
             event = Event("accepted", work.step.name, {"provider": call.provider, "ref": after.ref})

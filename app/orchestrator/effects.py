@@ -38,7 +38,7 @@ class EffectStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The provider's answer to a send: its own id for it, and what we keep of the rest."""
+    """The provider's answer to a send: its own id for it, and what we keep of the rest in the step's result."""
 
     ref: str
     facts: Mapping[str, str | int] | None = None

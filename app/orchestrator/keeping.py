@@ -39,6 +39,11 @@ class Keeping:
         user = await self.users.by_id(user_id)
         return user.compliance_level if user else "none"
 
+    async def card_payee(self, user_id: str) -> str | None:
+        """The payee that the card processor knows the user of that stored id by."""
+        user = await self.users.by_id(user_id)
+        return user.card_payee_id if user else None
+
     async def case(self, case_id: str) -> Document | None:
         """The case as it is."""
         return await self.cases.case(case_id)

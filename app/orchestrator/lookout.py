@@ -15,15 +15,16 @@ from app.errors import StaleGuard
 from app.ids import book_of
 from app.ledger.changes import Change, Door
 from app.orchestrator.effects import Effect, EffectStatus
-from app.orchestrator.flows.ach import UNIT
 from app.orchestrator.flows.late import Recovery
-from app.orchestrator.flows.recovery import KINDS, RECOVERY, kind_of_late, recovery_from_effect, recovery_from_watch
+from app.orchestrator.flows.recovery import KINDS, RECOVERY, needs_recovery, recovery_from_effect, recovery_from_watch
 from app.orchestrator.outside import Outside
 from app.orchestrator.starting import Asked, Flows
 from app.orchestrator.store import SagaStore
 from app.orchestrator.watch_store import WatchStore
 from app.orchestrator.watches import WatchRecord, WatchStatus, looked
+from app.providers.card_ports import CardPayment, CardTransfer
 from app.providers.outcomes import Declined, ProviderOutcome
+from app.providers.ports import AchPayment
 
 _BATCH = 100
 _ENDED_IN_VAIN = {EffectStatus.REJECTED, EffectStatus.CANCELLED}
@@ -95,14 +96,25 @@ class Lookout:
         Raises what reading from the provider raises.
         """
         for ref in refs:
-            provider, _, object_id = ref.rpartition(":")
-            if provider != f"{UNIT}:payment":
-                continue
-            payment = await self._outside.providers.ach.payment(object_id)
-            effect = await self._sagas.effect(payment.reference) if payment and payment.reference else None
-            if effect is not None and await self.weigh(effect, object_id):
+            reference = await self._reference_in(ref)
+            effect = await self._sagas.effect(reference) if reference else None
+            if effect is not None and await self.weigh(effect, ref.rpartition(":")[2]):
                 return True
         return False
+
+    async def _reference_in(self, ref: str) -> str | None:
+        """Our reference in that object, as its provider has it; a payout is read only through its payee."""
+        kind, _, object_id = ref.rpartition(":")
+        providers = self._outside.providers
+        found: AchPayment | CardPayment | CardTransfer | None = None
+        match kind:
+            case "unit:payment":
+                found = await providers.ach.payment(object_id)
+            case "stripe:payment_intent":
+                found = await providers.card_payments.payment(object_id)
+            case "stripe:transfer":
+                found = await providers.card_payouts.transferred(object_id)
+        return found.reference if found else None
 
     async def weigh(self, effect: Effect, object_id: str) -> bool:
         """Whether this object of the provider is accounted for by what is known of the effect that made it.
@@ -115,8 +127,10 @@ class Lookout:
             return False
         if not ended_in_vain and object_id in {effect.provider_ref, effect.approved_ref}:
             return True
+        if not needs_recovery(effect):
+            return True
         recovery = recovery_from_effect(effect, object_id, "landed")
-        kind = KINDS[kind_of_late(effect)]
+        kind = KINDS[recovery.kind]
         happened = kind.happened(await kind.look(object_id, recovery.facts, self._outside))
         if happened is not None:
             saga = await self._sagas.saga(effect.saga_id)

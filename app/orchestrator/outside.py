@@ -11,6 +11,7 @@ from app.compliance.kyc import Reviews
 from app.ledger.accounts import Account
 from app.ledger.changes import Document
 from app.orchestrator.watches import WatchRecord
+from app.plumbing.sealing import Sealer
 from app.providers.registry import Providers
 from app.wallets.bank_links import BankLinks
 
@@ -24,6 +25,10 @@ class Kept(Protocol):
 
     async def compliance_level(self, user_id: str) -> str:
         """How far the verification of the user of that stored id stands."""
+        ...
+
+    async def card_payee(self, user_id: str) -> str | None:
+        """The payee that the card processor knows the user of that stored id by."""
         ...
 
     async def case(self, case_id: str) -> Document | None:
@@ -53,3 +58,4 @@ class Outside:
     bank_links: BankLinks
     kept: Kept
     reviews: Reviews
+    sealer: Sealer

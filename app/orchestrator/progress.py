@@ -75,6 +75,14 @@ def _taken_back(_saga: SagaRecord) -> str:
     return "reorganised"
 
 
+def _expired_or_cancelled(saga: SagaRecord) -> str:
+    return "expired" if saga.reason == "expired" else "cancelled"
+
+
+def _failed_if_it_was_paid_out(saga: SagaRecord) -> str:
+    return "failed" if "failed_at" in saga.results.get("payout", {}) else "cancelled"
+
+
 def _cancelled(_saga: SagaRecord) -> str:
     return "cancelled"
 
@@ -103,6 +111,14 @@ WORDING: Mapping[str, Wording] = {
         {"record": "pending", "screen": "pending", "charge": "pending", "deliver": "delivering"},
         unwinding="cancelling",
         unwound=_cancelled,
+    ),
+    "card_topup": Wording(
+        {"record": "pending", "collect": "awaiting_payment"}, unwinding="cancelling", unwound=_expired_or_cancelled
+    ),
+    "card_payout": Wording(
+        {"record": "pending", "payee": "pending", "card": "pending", "transfer": "sending", "payout": "sending"},
+        unwinding="cancelling",
+        unwound=_failed_if_it_was_paid_out,
     ),
     "onboarding": Wording(
         {"record": "pending", "verify": "verifying", "apply": "applying", "open": "opening"},

@@ -65,14 +65,16 @@ class SagaStore:
     def __init__(self, database: AsyncDatabase[Document]) -> None:
         self._database = database
 
-    async def claim(self, now: datetime, lease_s: float, limit: int) -> list[SagaRecord]:
+    async def claim(self, now: datetime, lease_s: float, limit: int, *, only: str | None = None) -> list[SagaRecord]:
         """Lease due sagas that nobody holds; claiming raises their fence, so an earlier holder can write no more.
+
+        ``only`` the one of that stored id.
 
         Two workers may find the same ones; each gets those that its own write has leased.
         """
         due = {"$or": [{"wake_at": {"$lte": now, **_DATE}}, {"woken_at": _DATE}]}
         free = {"$expr": {"$lt": ["$lease_until", "$$NOW"]}}
-        claimable = {"status": {"$in": _CLAIMABLE}, **due, **free}
+        claimable = {"status": {"$in": _CLAIMABLE}, **due, **free, **({} if only is None else {"_id": only})}
         sagas = self._database[SAGAS]
         found = await sagas.find(claimable, {"_id": 1}).limit(limit).to_list()
         if not found:

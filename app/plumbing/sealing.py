@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from typing import TypedDict
 
 from cryptography.exceptions import InvalidTag
@@ -40,6 +40,21 @@ class Sealer:
         nonce = secrets.token_bytes(_NONCE_BYTES)
         ciphertext = self._cipher.encrypt(nonce, secret.get_secret_value().encode(), belongs_to.encode())
         return Sealed(key_id=self._key_id, nonce=nonce, ciphertext=ciphertext)
+
+    def seal_text(self, secret: SecretStr, belongs_to: str) -> str:
+        """The same as one text, for where only text is kept."""
+        sealed = self.seal(secret, belongs_to)
+        parts = (b64encode(sealed["nonce"]), b64encode(sealed["ciphertext"]))
+        return ".".join((sealed["key_id"], *(part.decode() for part in parts)))
+
+    def open_text(self, sealed: str, belongs_to: str) -> SecretStr:
+        """The secret again. Raises BrokenSeal."""
+        try:
+            key_id, nonce, ciphertext = sealed.split(".")
+            parts = Sealed(key_id=key_id, nonce=b64decode(nonce), ciphertext=b64decode(ciphertext))
+        except ValueError:
+            raise BrokenSeal("not sealed by us") from None
+        return self.open(parts, belongs_to)
 
     def open(self, sealed: Sealed, belongs_to: str) -> SecretStr:
         """The secret again. Raises BrokenSeal."""

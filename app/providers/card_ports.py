@@ -114,11 +114,11 @@ class CardPayout:
 class PaysCards(Protocol):
     """Pays to debit cards: a payee each, their card on file, money moved to the payee, and from there to the card."""
 
-    async def create_payee(self, owner: str, *, key: str) -> str:
-        """The id of a new payee, marked with whose it is."""
+    async def create_payee(self, *, reference: str, key: str) -> str:
+        """The id of a new payee."""
         ...
 
-    async def find_payee(self, owner: str, since: datetime) -> str | None: ...
+    async def find_payee(self, reference: str, since: datetime) -> str | None: ...
 
     async def payee_is_ready(self, payee_id: str) -> bool | None:
         """Whether money may be moved to them yet; None: there is no such payee."""

@@ -3,8 +3,9 @@
 A flow that is registered needs at least one here; the harnesses run whatever they find.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from app.orchestrator.progress import WORDING, order_status
 from tests.orchestrator.late import recovery_of, returned_deposit
@@ -20,6 +21,7 @@ class Scenario:
     ``amount`` is in dollars, a sale's in coins; an onboarding's is the number that decides how the bank takes it.
     ``dollars`` and ``coins`` are what the customer, who began with 500 dollars and a hundredth of a bitcoin, has
     available here.
+    ``cards`` counts the payments by card that were made, and the payouts to cards, and ``to`` is a payout's card.
     ``fleeting``: the outside world moves on by itself, so the end depends on when the saga looks.
     """
 
@@ -32,6 +34,7 @@ class Scenario:
     pulls: int = 0
     refunds: int = 0
     sends: int = 0
+    cards: tuple[int, int] = (0, 0)
     dollars: str = "500.00"
     coins: str = "0.01000000"
     fleeting: bool = False
@@ -40,8 +43,12 @@ class Scenario:
     async def order(self, world: World, customer: Customer, key: str, quote: str = "") -> str:
         """Ask for it, under that key; the saga's stored id."""
         match self.flow:
-            case "deposit" | "withdrawal" | "crypto_withdrawal" | "crypto_deposit" as flow:
-                plain = {
+            case (
+                "deposit" | "withdrawal" | "crypto_withdrawal" | "crypto_deposit" | "card_topup" | "card_payout" as flow
+            ):
+                plain: dict[str, Callable[..., Awaitable[str]]] = {
+                    "card_topup": world.top_up,
+                    "card_payout": partial(world.pay_card, token=self.to),
                     "deposit": world.deposit,
                     "withdrawal": world.withdraw,
                     "crypto_withdrawal": world.send_coins,
@@ -72,6 +79,7 @@ class Scenario:
     async def set_up(self, world: World) -> None:
         """Let the outside world be as the scenario has it."""
         await world.calm_down()
+        await world.forget_payees()
         if self.declined:
             await world.dial(self.declined, "decline", times=_AS_OFTEN_AS_ASKED)
 
@@ -79,6 +87,8 @@ class Scenario:
 _AS_OFTEN_AS_ASKED = 1_000
 NO_SEND = "tatum send"
 NO_PULL = NO_PUSH = "unit create_payment"
+NO_CHARGE, NO_TRANSFER, NO_PAYOUT = (f"stripe create_{made}" for made in ("payment_intent", "transfer", "payout"))
+DEBIT, SLOW = "tok_visa_debit", "tok_visa_debit_standard"
 
 SCENARIOS: Mapping[str, Scenario] = {
     "from bank to chain": Scenario("purchase", "100.00", "completed", pulls=1, sends=1),
@@ -108,6 +118,17 @@ SCENARIOS: Mapping[str, Scenario] = {
     "coins from outside": Scenario("crypto_deposit", "0.001", "completed", sends=1, coins="0.01100000"),
     "coins to an address": Scenario("crypto_withdrawal", "0.001", "completed", sends=1, coins="0.00898328"),
     "coins to an address, declined": Scenario("crypto_withdrawal", "0.001", "cancelled", declined=NO_SEND),
+    "card top-up": Scenario("card_topup", "100.00", "completed", cards=(1, 0), dollars="600.00"),
+    "card top-up after authentication": Scenario("card_topup", "100.67", "completed", cards=(1, 0), dollars="600.67"),
+    "card top-up that nobody pays": Scenario("card_topup", "100.47", "expired"),
+    "card top-up with a card that is declined": Scenario("card_topup", "100.53", "expired"),
+    "card top-up declined": Scenario("card_topup", "100.00", "cancelled", declined=NO_CHARGE),
+    "card payout": Scenario("card_payout", "100.00", "completed", to=DEBIT, cards=(0, 1), dollars="400.00"),
+    "card payout to a card that is refused": Scenario("card_payout", "100.00", "cancelled", to="tok_visa"),
+    "card payout to a card that is too slow": Scenario("card_payout", "100.00", "cancelled", to=SLOW),
+    "card payout, transfer declined": Scenario("card_payout", "100.00", "cancelled", to=DEBIT, declined=NO_TRANSFER),
+    "card payout declined": Scenario("card_payout", "100.00", "cancelled", to=DEBIT, declined=NO_PAYOUT),
+    "card payout that fails": Scenario("card_payout", "100.37", "failed", to=DEBIT),
     "withdrawal": Scenario("withdrawal", "100.00", "completed", refunds=1, dollars="400.00"),
     "withdrawal rejected at birth": Scenario("withdrawal", "100.37", "cancelled"),
     "withdrawal declined": Scenario("withdrawal", "100.00", "cancelled", declined=NO_PUSH),
@@ -121,18 +142,32 @@ class Outside:
     pulls: int
     refunds: int
     sends: int
+    cards: tuple[int, int] = (0, 0)
 
     @classmethod
     async def of(cls, world: World) -> "Outside":
         payments = [each for each in await world.bank_payments() if each["status"] != "Rejected"]
         return cls(
+            cards=await _over_cards(world),
             pulls=sum(each["direction"] == "Debit" for each in payments),
             refunds=sum(each["direction"] == "Credit" for each in payments),
             sends=len(await world.chain_transactions()),
         )
 
     def since(self, earlier: "Outside") -> "Outside":
-        return Outside(self.pulls - earlier.pulls, self.refunds - earlier.refunds, self.sends - earlier.sends)
+        return Outside(
+            self.pulls - earlier.pulls,
+            self.refunds - earlier.refunds,
+            self.sends - earlier.sends,
+            (self.cards[0] - earlier.cards[0], self.cards[1] - earlier.cards[1]),
+        )
+
+
+async def _over_cards(world: World) -> tuple[int, int]:
+    """How many payments by card and payouts to cards there are that moved money and were not undone."""
+    held = await world.card_book()
+    payments = [each for each in held["payment_intents"] if each["status"] == "succeeded"]
+    return len(payments), sum(each["status"] == "paid" for each in held["payouts"])
 
 
 async def require_end(world: World, scenario: Scenario, saga_id: str, before: Outside, customer: Customer) -> None:
@@ -141,7 +176,7 @@ async def require_end(world: World, scenario: Scenario, saga_id: str, before: Ou
     status = order_status(saga) if saga.type in WORDING else saga.status
     assert status == scenario.ends, (saga.state, saga.reason)
     seen = (await Outside.of(world)).since(before)
-    assert seen == Outside(scenario.pulls, scenario.refunds, scenario.sends)
+    assert seen == Outside(scenario.pulls, scenario.refunds, scenario.sends, scenario.cards)
     assert await world.available(customer.dollars_id) == scenario.dollars
     assert await world.available(customer.coins_id) == scenario.coins
     await world.audit()

@@ -17,6 +17,17 @@ _REFUND = "sending collect, accepted collect, undone collect, undone record, com
 _PULLED = "collect.sending collect.accepted collect.settled collect.credited"
 _DELIVERED = "deliver.sending deliver.broadcast deliver.confirmed"
 _NOT_DELIVERED = "convert.converted deliver.sending deliver.refused convert.reversed"
+_EXPIRED = (
+    "accepted-request, done record, sending collect, accepted collect, called-off collect, "
+    "sending collect, accepted collect, failed collect, compensated"
+)
+_PAYEE = "accepted-request, done record, sending payee, accepted payee, done payee"
+_CARD = "sending card, accepted card, done card"
+_MOVE = "sending transfer, accepted transfer, done transfer"
+_PAYOUT = "sending payout, accepted payout, done payout"
+_MOVED_BACK = "sending transfer, accepted transfer, undone transfer, undone record, compensated"
+_REFUSED_PAYOUT = "hold transfer.sending transfer.accepted payout.sending payout.refused"
+_MOVED = "hold transfer.sending transfer.accepted payout.sending payout.accepted"
 
 GOLDEN = {
     "from bank to chain": (
@@ -72,6 +83,35 @@ GOLDEN = {
         "book.returned",
     ),
     "deposit": (f"accepted-request, done record, {_COLLECT}, completed", _PULLED),
+    "card top-up": (f"accepted-request, done record, {_COLLECT}, completed", "collect.paid"),
+    "card top-up after authentication": (
+        f"accepted-request, done record, {_COLLECT}, completed",
+        "collect.paid",
+    ),
+    "card top-up that nobody pays": (_EXPIRED, ""),
+    "card top-up with a card that is declined": (_EXPIRED, ""),
+    "card top-up declined": ("accepted-request, done record, sending collect, failed collect, compensated", ""),
+    "card payout": (f"{_PAYEE}, {_CARD}, {_MOVE}, {_PAYOUT}, completed", f"{_MOVED} payout.paid"),
+    "card payout to a card that is refused": (
+        f"{_PAYEE}, sending card, failed card, undone record, compensated",
+        "hold release",
+    ),
+    "card payout to a card that is too slow": (
+        f"{_PAYEE}, sending card, accepted card, failed card, undone record, compensated",
+        "hold release",
+    ),
+    "card payout, transfer declined": (
+        f"{_PAYEE}, {_CARD}, sending transfer, failed transfer, undone record, compensated",
+        "hold transfer.sending transfer.refused",
+    ),
+    "card payout declined": (
+        f"{_PAYEE}, {_CARD}, {_MOVE}, sending payout, failed payout, {_MOVED_BACK}",
+        f"{_REFUSED_PAYOUT} transfer.back-sending transfer.back-accepted",
+    ),
+    "card payout that fails": (
+        f"{_PAYEE}, {_CARD}, {_MOVE}, sending payout, accepted payout, failed payout, {_MOVED_BACK}",
+        f"{_MOVED} transfer.back-sending transfer.back-accepted",
+    ),
     "onboarding": (
         "accepted-request, done record, done verify, sending apply, accepted apply, done apply, "
         "sending open, accepted open, done open, completed",

@@ -14,6 +14,9 @@ SENDS = {
     "the pull": ("/unit/payments", "from bank to chain"),
     "the delivery": ("/tatum/v3/bitcoin/transaction", "from bank to chain"),
     "the push": ("/unit/payments", "withdrawal"),
+    "the payment by card": ("/stripe/v1/payment_intents", "card top-up"),
+    "the move to the payee": ("/stripe/v1/transfers", "card payout"),
+    "the payout to the card": ("/stripe/v1/payouts", "card payout"),
 }
 
 

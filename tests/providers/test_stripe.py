@@ -37,7 +37,7 @@ async def calls(world: World, operation: str) -> list[dict[str, Any]]:
 
 async def payee_with_card(world: World) -> tuple[str, str]:
     payouts = world.providers.card_payouts
-    payee = await payouts.create_payee("usr_1", key="payee")
+    payee = await payouts.create_payee(reference="eff_payee", key="payee")
     assert await payouts.payee_is_ready(payee)
     card = await payouts.attach_card(payee, DEBIT, reference="eff_card", key="card")
     assert card.is_instant
@@ -136,7 +136,7 @@ async def test_a_transfer_is_taken_back_once(still_world: World) -> None:
 @pytest.mark.parametrize(("token", "code"), [("tok_visa", "invalid_card_type"), ("tok_none", "resource_missing")])
 async def test_a_card_that_cannot_be_paid_is_declined(still_world: World, token: str, code: str) -> None:
     payouts = still_world.providers.card_payouts
-    payee = await payouts.create_payee("usr_1", key="payee")
+    payee = await payouts.create_payee(reference="eff_payee", key="payee")
     with pytest.raises(Declined, match=code):
         await payouts.attach_card(payee, SecretStr(token), reference="eff_card", key="card")
 
@@ -144,8 +144,8 @@ async def test_a_card_that_cannot_be_paid_is_declined(still_world: World, token:
 async def test_payees_and_cards_are_found_by_whose_they_are(still_world: World) -> None:
     payouts = still_world.providers.card_payouts
     payee, card = await payee_with_card(still_world)
-    assert await payouts.find_payee("usr_1", LONG_AGO) == payee
-    assert await payouts.find_payee("usr_2", LONG_AGO) is None
+    assert await payouts.find_payee("eff_payee", LONG_AGO) == payee
+    assert await payouts.find_payee("eff_other", LONG_AGO) is None
     found = await payouts.find_card(payee, "eff_card")
     assert found is not None
     assert found.id == card

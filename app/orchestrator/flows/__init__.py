@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from app.orchestrator.flows.card_payout import CARD_PAYOUT
+from app.orchestrator.flows.card_topup import CARD_TOPUP
 from app.orchestrator.flows.crypto_deposit import CRYPTO_DEPOSIT
 from app.orchestrator.flows.crypto_withdrawal import CRYPTO_WITHDRAWAL, SCREENED_CRYPTO_WITHDRAWAL
 from app.orchestrator.flows.deposit import DEPOSIT
@@ -25,6 +27,8 @@ FLOWS: Mapping[tuple[str, int], Saga] = {
         NONCE_FILL,
         RECOVERY,
         ONBOARDING,
+        CARD_TOPUP,
+        CARD_PAYOUT,
         SCREENED_PURCHASE,
         SCREENED_WITHDRAWAL,
         SCREENED_CRYPTO_WITHDRAWAL,

@@ -12,6 +12,16 @@ def bank(book: str, currency: Asset) -> Account:
     return system_account(book, "bank", currency)
 
 
+def card_balance(book: str, currency: Asset) -> Account:
+    """Our money at the card processor, with what it keeps there for payees."""
+    return system_account(book, "cards", currency)
+
+
+def card_fees(book: str, currency: Asset) -> Account:
+    """What the card processor took."""
+    return system_account(book, "cardfee_out", currency)
+
+
 def custody(book: str, coin: Asset) -> Account:
     """Our coins on chain."""
     return system_account(book, "custody", coin)

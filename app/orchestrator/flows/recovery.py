@@ -11,10 +11,13 @@ from app.ledger.standing import Act, StandingChange
 from app.ledger.store import ACCOUNT_ACTS
 from app.orchestrator.effects import Effect
 from app.orchestrator.flows.ach import ACH_PULL, ACH_PUSH, UNIT
+from app.orchestrator.flows.card_moves import CARD_PAYOUT_WATCH
+from app.orchestrator.flows.card_topup import CARD_REFUND, STRIPE
 from app.orchestrator.flows.chain import CHAIN_SEND, TATUM
 from app.orchestrator.flows.crypto_deposit import CHAIN_DEPOSIT
 from app.orchestrator.flows.late import Kind, Recovery, customers_account
 from app.orchestrator.flows.late_ach import LANDED_PULL, LANDED_PUSH, RETURNED_PULL, RETURNED_PUSH
+from app.orchestrator.flows.late_cards import DISPUTE_KINDS, KIND_OF_MOVES, MOVE_LANDED, PAYOUT_FAILED, REFUNDED
 from app.orchestrator.flows.late_chain import COINS_LEFT, REORGANISED
 from app.orchestrator.flows.late_deposit import DEPOSIT_UNDONE
 from app.orchestrator.outside import Outside
@@ -27,6 +30,10 @@ KINDS: Mapping[str, Kind] = {
     ACH_PULL: RETURNED_PULL,
     ACH_PUSH: RETURNED_PUSH,
     CHAIN_SEND: REORGANISED,
+    CARD_REFUND: REFUNDED,
+    **DISPUTE_KINDS,
+    CARD_PAYOUT_WATCH: PAYOUT_FAILED,
+    KIND_OF_MOVES: MOVE_LANDED,
     CHAIN_DEPOSIT: DEPOSIT_UNDONE,
     PULL_LANDED: LANDED_PULL,
     PUSH_LANDED: LANDED_PUSH,
@@ -34,8 +41,14 @@ KINDS: Mapping[str, Kind] = {
 }
 """How to look at, and what to book of, each kind of watch and of contradicted effect."""
 
-_LATE_EFFECTS = {(UNIT, "Debit"): PULL_LANDED, (UNIT, "Credit"): PUSH_LANDED, (TATUM, None): COINS_GONE}
-_OBJECTS = {UNIT: "payment", TATUM: "kms"}
+_LATE_EFFECTS: Mapping[tuple[str, str | None], tuple[str, str]] = {
+    (UNIT, "Debit"): (PULL_LANDED, "payment"),
+    (UNIT, "Credit"): (PUSH_LANDED, "payment"),
+    (TATUM, None): (COINS_GONE, "kms"),
+    **{(STRIPE, move): (KIND_OF_MOVES, move) for move in ("transfer", "reversal", "payout")},
+}
+"""By the provider and the direction of an effect that moves money: its kind of recovery, and the object it makes."""
+
 _STILL_GOING = {"running", "waiting", "compensating"}
 _OWNER_PAUSE = timedelta(minutes=15)
 """How long a saga that is still going is left alone before it is asked again."""
@@ -57,10 +70,11 @@ def recovery_from_watch(watch: WatchRecord, happened: str) -> Recovery:
 def recovery_from_effect(effect: Effect, object_id: str, happened: str) -> Recovery:
     """What an effect that took place after all tells the recovery; ``object_id`` is the provider's id of it."""
     request = effect.request
-    facts = {name: str(request[name]) for name in ("account_id", "chain") if name in request}
+    facts = {name: str(request[name]) for name in ("account_id", "chain", "payee_id") if name in request}
+    kind, made = _LATE_EFFECTS[_moves(effect)]
     return Recovery(
-        kind=kind_of_late(effect),
-        ref=f"{effect.provider}:{_OBJECTS[effect.provider]}:{object_id}",
+        kind=kind,
+        ref=f"{effect.provider}:{made}:{object_id}",
         happened=happened,
         saga_id=effect.saga_id,
         step=effect.step,
@@ -68,9 +82,13 @@ def recovery_from_effect(effect: Effect, object_id: str, happened: str) -> Recov
     )
 
 
-def kind_of_late(effect: Effect) -> str:
-    """The kind of recovery that an effect needs which took place although it had been given up."""
-    return _LATE_EFFECTS[effect.provider, effect.request.get("direction")]
+def needs_recovery(effect: Effect) -> bool:
+    """Whether it matters that an effect took place although it had been given up: only where it moves money."""
+    return _moves(effect) in _LATE_EFFECTS
+
+
+def _moves(effect: Effect) -> tuple[str, str | None]:
+    return effect.provider, effect.request.get("direction")
 
 
 def open_case(run: Run) -> Outcome:

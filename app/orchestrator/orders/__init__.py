@@ -2,14 +2,17 @@
 
 from datetime import timedelta
 
+from app.clock import Clock
 from app.ids import public_id, stored_id
 from app.ledger.limits import UNLIMITED, Limits
 from app.ledger.store import LedgerStore
 from app.orchestrator.journal import SagaRecord
 from app.orchestrator.orders.bank import BankOrders
+from app.orchestrator.orders.cards import CardOrders
 from app.orchestrator.orders.chains import ChainOrders
 from app.orchestrator.orders.trades import Trades
 from app.orchestrator.starting import Flows
+from app.plumbing.sealing import Sealer
 from app.providers.tatum.chains import Network
 from app.wallets.bank_links import BankLinks
 from app.wallets.cooling import Cooling
@@ -31,6 +34,9 @@ class Orders:
         refund_rest: timedelta,
         limits: Limits = UNLIMITED,
         network_fees: NetworkFees,
+        sealer: Sealer,
+        clock: Clock,
+        topup_lifetime: timedelta,
         cooling: Cooling,
     ) -> None:
         self.trades = Trades(
@@ -38,6 +44,7 @@ class Orders:
         )
         self.bank = BankOrders(flows, ledger, bank_links, cooling, limits=limits)
         self.chains = ChainOrders(flows, ledger, network_fees, network, cooling, limits=limits)
+        self.cards = CardOrders(flows, ledger, sealer, clock, topup_lifetime=topup_lifetime, limits=limits)
 
 
 def order_id(saga: SagaRecord, kind: str) -> str:

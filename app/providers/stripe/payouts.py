@@ -14,8 +14,6 @@ from app.providers.stripe import wire
 from app.providers.stripe.line import PROVIDER, find, get, post
 from app.providers.transport import Transport, segment
 
-_OWNER = wire.REFERENCE
-
 
 class StripePayouts:
     """Satisfies PaysCards."""
@@ -23,7 +21,7 @@ class StripePayouts:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    async def create_payee(self, owner: str, *, key: str) -> str:
+    async def create_payee(self, *, reference: str, key: str) -> str:
         fields = {
             "controller": {
                 "stripe_dashboard": {"type": "none"},
@@ -33,13 +31,13 @@ class StripePayouts:
             },
             "country": "US",
             "capabilities": {"transfers": {"requested": True}},
-            "metadata": {_OWNER: owner},
+            "metadata": {wire.REFERENCE: reference},
         }
         reply = await post(self._transport, "create_account", "/v1/accounts", fields, key=key)
         return reply.read(wire.object_id)
 
-    async def find_payee(self, owner: str, since: datetime) -> str | None:
-        found = await find(self._transport, "list_accounts", "/v1/accounts", owner, since=since)
+    async def find_payee(self, reference: str, since: datetime) -> str | None:
+        found = await find(self._transport, "list_accounts", "/v1/accounts", reference, since=since)
         return wire.object_id(found) if found else None
 
     async def payee_is_ready(self, payee_id: str) -> bool | None:
