@@ -13,7 +13,6 @@ from redis.asyncio import Redis
 
 from app.clock import Clock, SystemClock
 from app.compliance import monitor_store, trail_store
-from app.compliance.batching import RecordedBatches
 from app.compliance.case_store import CaseStore
 from app.compliance.cases import Tell
 from app.compliance.desk import Desk, open_desk
@@ -80,14 +79,14 @@ from app.plumbing.collections import ensure_collections
 from app.plumbing.hints import PUBLISHED, WRITTEN, Hints
 from app.plumbing.mongo import Database, connect
 from app.plumbing.pipelining import PipelinedRedis
-from app.plumbing.rates import Rate, Rates
+from app.plumbing.rates import Rates
 from app.plumbing.redis import connect_redis
 from app.plumbing.sealing import Sealer
 from app.plumbing.signing import Signer
 from app.providers.ports import VerifiesPeople
 from app.providers.registry import CAPABILITIES, Providers, open_providers
 from app.settings import Environment, Settings
-from app.wallets import address_store, payee_store, recipient_store
+from app.wallets import address_store, payee_store
 from app.wallets import card_store as cards_store
 from app.wallets import store as wallet_store
 from app.wallets.address_store import AddressStore
@@ -104,8 +103,6 @@ from app.wallets.network_fees import NetworkFees
 from app.wallets.offered import Offered
 from app.wallets.quotes import Quotes
 from app.wallets.receivers import Receivers
-from app.wallets.recipient_store import RecipientStore
-from app.wallets.recipients import Recipients
 from app.wallets.store import WalletStore
 from app.wallets.transfers import Transfers
 
@@ -119,7 +116,6 @@ COLLECTIONS = (
     *address_store.COLLECTIONS,
     *cards_store.COLLECTIONS,
     *payee_store.COLLECTIONS,
-    *recipient_store.COLLECTIONS,
     *users_store.COLLECTIONS,
     *inbox_store.COLLECTIONS,
     *trail_store.COLLECTIONS,
@@ -148,8 +144,7 @@ class Runtime:
     inbox: Inbox
     offered: Offered
     transfers: Transfers
-    recipients: Recipients
-    batches: RecordedBatches
+    batches: Batches
     acts: Acts
     expiry: Expiry
     bank_links: BankLinks
@@ -277,23 +272,7 @@ async def open_runtime(
             sagas=sagas,
             inbox=Inbox(InboxStore(database), clock),
             offered=Offered(settings.assets.split(), settings.assets_by_tenant),
-            recipients=Recipients(
-                RecipientStore(database),
-                door,
-                ledger,
-                users,
-                Rates(pipelined, clock),
-                Rate(settings.lookups_per_hour, 3_600),
-            ),
-            transfers=Transfers(
-                door,
-                ledger,
-                receivers,
-                Previews(BatchStore(database), clock),
-                fee_bps=settings.transfer_fee_bps,
-                limits=limits,
-            ),
-            batches=RecordedBatches(Batches(door), trail),
+            batches=Batches(door),
             acts=Acts(AuditedDoor(door, trail), ledger, clock, AccountUse(sagas, WatchStore(database)).require_unused),
             expiry=Expiry(door, ledger, clock, poll_s=settings.poll_s),
             bank_links=bank_links,
