@@ -37,6 +37,7 @@ class Agenda:
                 "vendor": vendor,
                 "move": move,
                 "subject": subject,
+                "turn": await self._store.next_number(),
                 "due_at": self._clock.after(after_s),
             },
         )
@@ -73,5 +74,5 @@ class Agenda:
         except StoreFailure:
             _logger.warning("%s waits for the database", entry["_id"])
             return
-        # A move that scheduled itself again has another due time by now and stays.
-        await self._store.delete(COLLECTION, {"_id": entry["_id"], "due_at": entry["due_at"]})
+        # What was scheduled again meanwhile has had another turn, and stays.
+        await self._store.delete(COLLECTION, {"_id": entry["_id"], "turn": entry.get("turn")})
