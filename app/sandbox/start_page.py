@@ -45,6 +45,18 @@ _CONTROLS = (
     ("GET /control/{vendor}/calls", "what the vendor was asked, oldest first"),
     ("GET /control/{vendor}/book", "what the vendor holds"),
 )
+_EXAMPLES = (
+    (
+        "POST /control/tatum/incoming",
+        '{"chain": "bitcoin", "address": "mipcBbFg9gMiCh81Kj8tqqdgoZub1ZJRfn", "amount": "0.005", "currency": "BTC"}',
+    ),
+    (
+        "POST /control/tatum/incoming",
+        '{"chain": "tron", "address": "TMoA5QSM8XFt9y31sQE2A341ULr3VkRGRD", "amount": "9", "currency": "USDT"}',
+    ),
+    ("POST /control/tatum/drop", '{"hash": "0x5f…"}, as the answer above or GET /control/tatum/book tells it'),
+    ("POST /control/tatum/reorg", '{"hash": "0x5f…", "lost": true}'),
+)
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1c2430; }
 table { border-collapse: collapse; width: 100%; margin: .5rem 0 1.5rem; }
@@ -63,6 +75,7 @@ def start_page(config: SandboxConfig, vendors: Mapping[str, Vendor]) -> str:
 real here. Any non-empty credential is valid; signatures are checked. Webhooks go to
 <code>{escape(config.api_url)}</code>, and a payment settles about {config.pace_s:g} s after it was made.</p>
 <h2>Control desk</h2>{_table(_CONTROLS)}
+<p>For example:</p>{_table(_EXAMPLES)}
 <h2>Fault dial</h2>{_table([(kind, _FAULT_MEANINGS[kind]) for kind in KINDS])}
 <h2>Amounts with a meaning</h2>
 <p>The cents of a Unit payment decide its fate; every other amount goes through.</p>{_table(_fates())}

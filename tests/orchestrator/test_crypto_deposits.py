@@ -34,6 +34,7 @@ async def desk(world: World, what: str, **body: Any) -> None:
         ("bitcoin", Money(5_000_000, BTC)),
         ("ethereum", Money(10**18, ETH)),
         ("ethereum", Money(25_000_000, USDC)),
+        ("ethereum", Money(25_000_000, ASSETS["USDT"])),
         ("polygon", Money(25_000_000, USDC)),
         ("tron", Money(7_000_000, ASSETS["USDT"])),
         ("tron", Money(7_000_000, ASSETS["TRX"])),

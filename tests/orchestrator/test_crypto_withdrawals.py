@@ -48,6 +48,7 @@ async def until_broadcast(world: World, saga_id: str) -> str:
     [
         ("2 ETH", "1.5", "ethereum", EVM, "0.499580000000000000"),
         ("100 USDC", "60", "ethereum", EVM, "35.580000"),
+        ("100 USDT", "60", "ethereum", EVM, "35.580000"),
         ("100 POL", "60", "polygon", EVM, "39.999580000000000000"),
         ("100 USDC", "60", "polygon", EVM, "39.999350"),
         ("100 TRX", "60", "tron", TRON, "38.900000"),
