@@ -557,6 +557,15 @@ class TooManyNotes(Conflict):
         super().__init__(f"There are {notes_max} notes already.", notes_max=notes_max)
 
 
+class HandleTaken(Conflict):
+    """Somebody else is found by it."""
+
+    code = "handle-taken"
+
+    def __init__(self) -> None:
+        super().__init__("It cannot be used.")
+
+
 class TooManyEndpoints(Conflict):
     """A tenant has a bounded number of notification endpoints."""
 
@@ -727,6 +736,17 @@ class DecisionUnfit(Unacceptable):
 
     def __init__(self, decision: str, fitting: str) -> None:
         super().__init__(f"A case of this kind is decided as one of: {fitting}.", decision=decision, fitting=fitting)
+
+
+class HandleInvalid(Unacceptable):
+    """Not a handle, or only something that looks like one."""
+
+    code = "invalid-handle"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A handle is 3 to 30 plain letters and digits, with single dots, hyphens or underscores between."
+        )
 
 
 class EvidenceMissing(Unacceptable):

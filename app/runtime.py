@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,9 +12,9 @@ import httpx2
 from redis.asyncio import Redis
 
 from app.clock import Clock, SystemClock
-from app.compliance import monitor_store, trail_store
+from app.compliance import desk
+from app.compliance.batching import RecordedBatches
 from app.compliance.case_store import CaseStore
-from app.compliance.cases import Tell
 from app.compliance.desk import Desk, open_desk
 from app.compliance.kyc import Reviews
 from app.compliance.trail import AuditedDoor, Trail
@@ -68,6 +68,7 @@ from app.orchestrator.sweep_store import SweepStore
 from app.orchestrator.sweeping import Sweeping
 from app.orchestrator.treasury_store import TreasuryStore
 from app.orchestrator.unblocking import Unblocking
+from app.orchestrator.waking import waking
 from app.orchestrator.watch_store import WatchStore
 from app.outbox import store as outbox_store
 from app.outbox.addresses import Reach, system_resolver
@@ -86,7 +87,7 @@ from app.plumbing.signing import Signer
 from app.providers.ports import VerifiesPeople
 from app.providers.registry import CAPABILITIES, Providers, open_providers
 from app.settings import Environment, Settings
-from app.wallets import address_store, payee_store
+from app.wallets import address_store, payee_store, recipient_store
 from app.wallets import card_store as cards_store
 from app.wallets import store as wallet_store
 from app.wallets.address_store import AddressStore
@@ -96,13 +97,13 @@ from app.wallets.card_clearing import CardClearing
 from app.wallets.card_issuing import CardIssuing
 from app.wallets.card_store import CardStore
 from app.wallets.card_use import CardUse
-from app.wallets.configured import cooling_of, limits_of
-from app.wallets.cooling import Cooling
+from app.wallets.configured import cooling_of, limits_of, recipients_of
 from app.wallets.deposit_addresses import DepositAddresses
 from app.wallets.network_fees import NetworkFees
 from app.wallets.offered import Offered
 from app.wallets.quotes import Quotes
 from app.wallets.receivers import Receivers
+from app.wallets.recipients import Recipients
 from app.wallets.store import WalletStore
 from app.wallets.transfers import Transfers
 
@@ -116,10 +117,10 @@ COLLECTIONS = (
     *address_store.COLLECTIONS,
     *cards_store.COLLECTIONS,
     *payee_store.COLLECTIONS,
+    *recipient_store.COLLECTIONS,
     *users_store.COLLECTIONS,
     *inbox_store.COLLECTIONS,
-    *trail_store.COLLECTIONS,
-    *monitor_store.COLLECTIONS,
+    *desk.COLLECTIONS,
     *outbox_store.COLLECTIONS,
 )
 
@@ -144,7 +145,8 @@ class Runtime:
     inbox: Inbox
     offered: Offered
     transfers: Transfers
-    batches: Batches
+    recipients: Recipients
+    batches: RecordedBatches
     acts: Acts
     expiry: Expiry
     bank_links: BankLinks
@@ -154,7 +156,6 @@ class Runtime:
     sealer: Sealer
     card_prompts: CardPrompts
     orders: Orders
-    cooling: Cooling
     onboardings: Onboardings
     cards: CardIssuing
     card_use: CardUse
@@ -272,7 +273,16 @@ async def open_runtime(
             sagas=sagas,
             inbox=Inbox(InboxStore(database), clock),
             offered=Offered(settings.assets.split(), settings.assets_by_tenant),
-            batches=Batches(door),
+            recipients=recipients_of(settings, database, door, ledger, users, Rates(pipelined, clock)),
+            transfers=Transfers(
+                door,
+                ledger,
+                receivers,
+                Previews(BatchStore(database), clock),
+                fee_bps=settings.transfer_fee_bps,
+                limits=limits,
+            ),
+            batches=RecordedBatches(Batches(door), trail),
             acts=Acts(AuditedDoor(door, trail), ledger, clock, AccountUse(sagas, WatchStore(database)).require_unused),
             expiry=Expiry(door, ledger, clock, poll_s=settings.poll_s),
             bank_links=bank_links,
@@ -295,7 +305,6 @@ async def open_runtime(
                 topup_lifetime=settings.card_topup_lifetime,
                 cooling=cooling,
             ),
-            cooling=cooling,
             onboardings=Onboardings(Flows(sagas, telling, clock, hints.give)),
             cards=cards,
             card_use=CardUse(door, card_records, clock, answer_s=settings.card_answer_s, limits=limits),
@@ -346,7 +355,7 @@ async def open_runtime(
             measures=measures,
             figures=MeasuresStore(database, measures.figures),
             audit=audit,
-            desk=open_desk(settings, database, door, clock, trail, users, ledger, _waking(sagas, clock, hints)),
+            desk=open_desk(settings, database, door, clock, trail, users, ledger, waking(sagas, clock, hints.give)),
             situations=situations,
             operators=Operators(situations, trail, audit, hints.give),
             replays=Replays(InboxStore(database), sagas, users, trail, clock, hints.give),
@@ -377,16 +386,6 @@ def _open_sender(settings: Settings, stack: AsyncExitStack) -> Sender:
     sender = Sender(reach, system_resolver)
     stack.push_async_callback(sender.aclose)
     return sender
-
-
-def _waking(sagas: SagaStore, clock: Clock, hints: Hints) -> Tell:
-    """Wakes the sagas that wait for these references."""
-
-    async def wake(refs: Sequence[str]) -> None:
-        if await sagas.wake(list(refs), clock.now()):
-            await hints.give()
-
-    return wake
 
 
 def _policies(settings: Settings) -> dict[str, Policy]:

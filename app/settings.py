@@ -152,6 +152,7 @@ _SANDBOX_PACE = {
     "four_eyes_above": "",
     "screening_above": "",
     "monitoring_rules": [],
+    "lookups_per_hour": 36_000,
     "cooling_bank_link_s": 0.0,
     "cooling_address_s": 0.0,
     "rate_limits": {name: {"requests": 600_000, "per_s": 60} for name in ("caller", "tenant", "address")},
@@ -165,6 +166,7 @@ _REAL_PACE = {
     "limit_levels": _levels(),
     "four_eyes_above": "10000.00",
     "screening_above": "1000.00",
+    "lookups_per_hour": 20,
     "monitoring_rules": [
         {
             "name": "below-the-report",
@@ -302,6 +304,8 @@ class Settings(BaseSettings):
     reference_prices: dict[str, Price] = _REFERENCE_PRICES
     """What one whole unit of each other asset counts as, in the reference currency, as JSON."""
 
+    lookups_per_hour: int = Field(ge=1, le=1_000_000)
+    """How many recipients a customer may look for in an hour, found or not."""
     monitoring_rules: list[RuleSetting]
     """What patterns open cases, as a JSON list; none in the sandbox."""
     screening_above: str = Field(pattern=r"^([0-9]{1,12}(\.[0-9]{1,4})?)?$")

@@ -36,6 +36,7 @@ const collections = [
   "quotes",
   "bank_links",
   "payees",
+  "recipients",
   "crypto_addresses",
   "crypto_address_counters",
   "cards",

@@ -52,7 +52,7 @@ from app.orchestrator.watch_store import WatchStore
 from app.plumbing.collections import ids_of_book
 from app.runtime import Runtime, _policies, open_runtime
 from app.settings import Settings, sandbox_addresses
-from app.wallets.configured import limits_of
+from app.wallets.configured import cooling_of, limits_of
 from app.wallets.opening import open_account, passing_account
 from tests.third_parties import ThirdParties, config_of
 from tests.wire import Wire
@@ -159,7 +159,7 @@ class World:
                 sealer=runtime.sealer,
                 clock=self.clock,
                 topup_lifetime=self.settings.card_topup_lifetime,
-                cooling=runtime.cooling,
+                cooling=cooling_of(self.settings, runtime.database, door, self.clock),
             ),
             onboardings=Onboardings(starting),
             approvals=Approvals(runtime.sagas, door, runtime.providers.coins),

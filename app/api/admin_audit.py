@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from app.api.deps import Auditor, CurrentRuntime
 from app.api.problems import problems
 from app.api.strict import StrictRoute
-from app.api.views import Cursor, Instant, Limit, Page, cursor_at, position_of
+from app.api.views import Cursor, Instant, Limit, Page, PastInstant, cursor_at, position_of
 from app.errors import Malformed
 from app.ids import public_id
 from app.ledger.changes import Document
@@ -41,12 +41,23 @@ class EntryView(BaseModel):
 async def list_acts(
     caller: Auditor,
     runtime: CurrentRuntime,
+    *,
     subject: Annotated[str | None, Query(max_length=80)] = None,
+    act: Annotated[str | None, Query(pattern=r"^[a-z]+\.[a-z_]+$", max_length=40)] = None,
+    by: Annotated[str | None, Query(max_length=80)] = None,
+    since: Annotated[PastInstant | None, Query(alias="from")] = None,
+    until: Annotated[PastInstant | None, Query(alias="to")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Page[EntryView]:
-    """Every act of the tenant's operators and officers, newest first."""
-    query = {} if subject is None else {"subject": subject}
+    """Every act of the tenant's operators and officers, newest first: all, or those on a subject, of a kind, by
+    somebody, ``from`` an instant until just before ``to``.
+    """
+    asked = {"subject": subject, "act": act, "by": by}
+    query: Document = {name: value for name, value in asked.items() if value is not None}
+    bounds = {"$gte": since, "$lt": until}
+    if within := {name: value for name, value in bounds.items() if value is not None}:
+        query["at"] = within
     found = await runtime.audit.entries(caller.book, query, _number(cursor) if cursor else None, limit + 1)
     shown = found[:limit]
     more = cursor_at(str(shown[-1]["seq"])) if len(found) > limit else None

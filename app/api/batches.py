@@ -27,6 +27,7 @@ from app.errors import (
     WalletError,
 )
 from app.ids import public_id
+from app.ledger.acts import Answerable
 from app.money import Asset, Money
 from app.wallets.batches import BatchItem, ItemVerdict
 
@@ -56,10 +57,11 @@ class ItemRequest(Body):
 
 
 class BatchRequest(Body):
-    """Transfers to make each on its own, or, ``atomic``, all or none."""
+    """Transfers to make each on its own, or, ``atomic``, all or none; ``reason`` is kept with who asked."""
 
     items: Annotated[list[ItemRequest], Field(min_length=1, max_length=_ITEMS_MAX)]
     atomic: bool = False
+    reason: Annotated[str, Field(max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
 
 
 class ItemView(BaseModel):
@@ -117,8 +119,8 @@ async def post_batch(
     Where an item was only put off, the answer has a ``Retry-After``: the same batch again asks for what is missing.
     """
     items = [item.read(lambda code: runtime.offered.asset(caller.book, code)) for item in body.items]
-    post = runtime.batches.post_all if body.atomic else runtime.batches.post_each
-    verdicts = await post(caller.book, caller.user_id, key, items)
+    answerable = Answerable(caller.user_id, body.reason, key)
+    verdicts = await runtime.batches.post(caller.book, answerable, items, atomic=body.atomic)
     if any(verdict.refusal is not None and verdict.refusal.kind is Kind.BUSY for verdict in verdicts):
         response.headers["Retry-After"] = "1"
     return BatchView.of(verdicts)

@@ -17,6 +17,8 @@ COLLECTIONS = (
         indexes=(
             IndexModel([("book", ASCENDING), ("seq", DESCENDING)]),
             IndexModel([("book", ASCENDING), ("subject", ASCENDING), ("seq", DESCENDING)]),
+            IndexModel([("book", ASCENDING), ("act", ASCENDING), ("seq", DESCENDING)]),
+            IndexModel([("book", ASCENDING), ("by", ASCENDING), ("seq", DESCENDING)]),
         ),
     ),
     CollectionSpec(AUDIT_HEADS),

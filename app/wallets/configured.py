@@ -4,13 +4,18 @@ from datetime import timedelta
 from fractions import Fraction
 
 from app.clock import Clock
+from app.identity.store import Users
 from app.ledger.changes import Door
 from app.ledger.limits import Limit, Limits, Period, ReferencePrices, Threshold
+from app.ledger.store import LedgerStore
 from app.money import Asset, Money, asset
 from app.plumbing.mongo import Database
+from app.plumbing.rates import Rate, Rates
 from app.settings import LevelLimitSetting, LimitSetting, Settings
 from app.wallets.cooling import Cooling
 from app.wallets.payee_store import PayeeStore
+from app.wallets.recipient_store import RecipientStore
+from app.wallets.recipients import Recipients
 
 
 def limits_of(settings: Settings) -> Limits:
@@ -44,6 +49,14 @@ def cooling_of(settings: Settings, database: Database, door: Door, clock: Clock)
         bank_link=timedelta(seconds=settings.cooling_bank_link_s),
         address=timedelta(seconds=settings.cooling_address_s),
     )
+
+
+def recipients_of(
+    settings: Settings, database: Database, door: Door, ledger: LedgerStore, users: Users, rates: Rates
+) -> Recipients:
+    """Who wants to be found, and how often anybody may look."""
+    lookups = Rate(settings.lookups_per_hour, 3_600)
+    return Recipients(RecipientStore(database), door, ledger, users, rates, lookups)
 
 
 def _limit(setting: LimitSetting | LevelLimitSetting, currency: Asset) -> Limit:
