@@ -52,7 +52,7 @@ from app.api import (
 )
 from app.idempotency.claims import Claims
 from app.middleware.access_log import AccessLog, Observe, unobserved
-from app.middleware.authentication import Authentication, VerifiesTokens
+from app.middleware.authentication import Authentication, Callers
 from app.middleware.authorisation import Authorisation
 from app.middleware.body_limit import BodyLimit
 from app.middleware.correlation import Correlation
@@ -137,7 +137,8 @@ def create_app(runtime: Runtime) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     observe = runtime.measures.observe_request
-    routes = add_layers(app, runtime.tokens, runtime.claims, runtime.rates, rate_limits(runtime.settings), observe)
+    limits = rate_limits(runtime.settings)
+    routes = add_layers(app, callers_of(runtime), runtime.claims, runtime.rates, limits, observe)
     description = openapi.describe(app, routes)
     app.openapi = lambda: description  # type: ignore[method-assign]  # FastAPI's documented way to extend it
     return app
@@ -148,6 +149,13 @@ def _operation_id(route: APIRoute) -> str:
     return route.name
 
 
+def callers_of(runtime: Runtime) -> Callers:
+    """Whose tokens and proofs are taken."""
+    settings = runtime.settings
+    bound = frozenset(settings.dpop_tenants.split())
+    return Callers(runtime.tokens, runtime.proofs, bound, settings.public_url.rstrip("/"))
+
+
 def rate_limits(settings: Settings) -> dict[str, Rate]:
     """How often a caller, a tenant and an address may ask."""
     return {name: Rate(each.requests, each.per_s) for name, each in settings.rate_limits.items()}
@@ -155,7 +163,7 @@ def rate_limits(settings: Settings) -> dict[str, Rate]:
 
 def add_layers(
     app: FastAPI,
-    tokens: VerifiesTokens,
+    callers: Callers,
     claims: Claims,
     rates: Rates,
     limits: Mapping[str, Rate],
@@ -176,7 +184,7 @@ def add_layers(
             Middleware(AccessLog, observe=observe),
             Middleware(Problems, render=problems.render_problem),
             Middleware(BodyLimit),
-            Middleware(Authentication, tokens=tokens),
+            Middleware(Authentication, callers=callers),
             Middleware(Authorisation),
             Middleware(RateLimit, rates=rates, limits=limits),
             Middleware(Idempotency, claims=claims),

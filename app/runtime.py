@@ -21,7 +21,9 @@ from app.compliance.trail import AuditedDoor, Trail
 from app.compliance.trail_store import TrailStore
 from app.idempotency.claims import Claims
 from app.identity import store as users_store
-from app.identity.keys import IssuerKeys
+from app.identity.configured import access_tokens, step_up_of
+from app.identity.proofs import Proofs
+from app.identity.step_up import StepUp
 from app.identity.store import Users
 from app.identity.tokens import AccessTokens
 from app.inbox import store as inbox_store
@@ -134,6 +136,8 @@ class Runtime:
     database: Database
     redis: Redis
     tokens: AccessTokens
+    proofs: Proofs
+    step_up: StepUp
     users: Users
     claims: Claims
     rates: Rates
@@ -251,7 +255,7 @@ async def open_runtime(
         outside = Outside(providers, bank_links, keeping, reviews, sealer)
         driver = Driver(FLOWS, sagas, scribe, outside, _policies(settings), clock)
         engine = Engine(sagas, driver, telling, clock, lease_s=settings.lease_s, poll_s=settings.poll_s)
-        flows = Flows(sagas, telling, clock, hints.give)
+        flows = Flows(sagas, telling, clock, hints.give, step_up_of(settings, clock))
         addresses = DepositAddresses(AddressStore(database), door, providers.receiving, clock, providers.network)
         arrivals = Arrivals(flows, telling, ledger, addresses, providers.receiving, clock, providers.network)
         hearing["tatum"] = arrivals.hear
@@ -263,6 +267,8 @@ async def open_runtime(
             database=database,
             redis=redis,
             tokens=access_tokens(settings, http, clock),
+            proofs=Proofs(pipelined, clock),
+            step_up=step_up_of(settings, clock),
             users=users,
             claims=Claims(pipelined, clock),
             rates=Rates(pipelined, clock),
@@ -360,17 +366,6 @@ async def open_runtime(
             operators=Operators(situations, trail, audit, hints.give),
             replays=Replays(InboxStore(database), sagas, users, trail, clock, hints.give),
         )
-
-
-def access_tokens(settings: Settings, http: httpx2.AsyncClient, clock: Clock) -> AccessTokens:
-    """The verifier of the configured issuer's tokens."""
-    return AccessTokens(
-        issuer=settings.auth_issuer,
-        audience=settings.auth_audience,
-        tenant_claim=settings.auth_tenant_claim,
-        keys=IssuerKeys(settings.auth_issuer, http, clock),
-        clock=clock,
-    )
 
 
 def _watch(measures: Measures, door: Committer, providers: Providers) -> None:

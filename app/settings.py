@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.caller_settings import IssuerSetting, RateSetting, StepUpSetting
 from app.errors import WalletError
 from app.money import ASSETS, Money, asset
 from app.own_values import fault_in
@@ -86,15 +87,6 @@ class RuleSetting(BaseModel):
     freezes: bool = False
 
 
-class RateSetting(BaseModel):
-    """So many requests in so many seconds."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    requests: int = Field(gt=0, le=10_000_000)
-    per_s: int = Field(gt=0, le=86_400)
-
-
 class ChainWallet(BaseModel):
     """A chain's treasury: its address, the KMS handle of its key, and the key's number where the handle has several.
 
@@ -156,6 +148,7 @@ _SANDBOX_PACE = {
     "cooling_bank_link_s": 0.0,
     "cooling_address_s": 0.0,
     "rate_limits": {name: {"requests": 600_000, "per_s": 60} for name in ("caller", "tenant", "address")},
+    "step_up": {"amounts": {}},
 }
 _REAL_PACE = {
     "provider_timeout_s": 60.0,  # Unit recommends 60 s for creating payments
@@ -187,6 +180,7 @@ _REAL_PACE = {
         "tenant": {"requests": 60_000, "per_s": 60},
         "address": {"requests": 1_200, "per_s": 60},
     },
+    "step_up": {"amounts": {"USD": "1000.00", "EUR": "1000.00", "GBP": "1000.00", "USDC": "1000", "USDT": "1000"}},
 }
 
 
@@ -228,6 +222,14 @@ class Settings(BaseSettings):
     auth_audience: str = "https://api.wallet.example"
     auth_tenant_claim: str = ""
     """Absent: every caller belongs to the tenant ``default``; refused in production."""
+    auth_issuers: dict[str, IssuerSetting] = Field(default_factory=dict)
+    """Further issuers by their ``iss``, as JSON."""
+    step_up: StepUpSetting
+    """Which amounts need a fresh sign-in (RFC 9470), as JSON."""
+    dpop_tenants: str = ""
+    """Tenants, with spaces between, whose tokens must be bound to a key (RFC 9449); others' may be."""
+    public_url: str = ""
+    """How clients reach this API, as in ``https://api.wallet.example``; what proofs of possession are for."""
 
     metrics_host: str = "127.0.0.1"
     metrics_port: int = Field(default=0, ge=0, le=65535)
@@ -362,6 +364,13 @@ class Settings(BaseSettings):
             raise ValueError("WALLET_LEASE_S must exceed WALLET_PROVIDER_TIMEOUT_S by a margin")
         if self.quiet_period_s <= self.provider_timeout_s:
             raise ValueError("WALLET_QUIET_PERIOD_S must exceed WALLET_PROVIDER_TIMEOUT_S")
+        return self
+
+    @model_validator(mode="after")
+    def _proofs_are_for_an_address(self) -> Self:
+        """What a request says of its own address is no base for a proof where everything is to be proven."""
+        if self.env is Environment.PRODUCTION and self.dpop_tenants and not self.public_url.startswith("https://"):
+            raise ValueError("WALLET_PUBLIC_URL must be the https address that DPoP proofs are for")
         return self
 
     @model_validator(mode="after")

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 ISSUER = "https://issuer.test/"
+KEYS = "https://issuer.test/.well-known/jwks.json"
 AUDIENCE = "https://api.wallet.example"
 TENANT_CLAIM = "https://wallet.example/tenant"
 CUSTOMER = ("wallet:read", "wallet:transact")

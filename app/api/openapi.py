@@ -12,6 +12,7 @@ from fastapi.openapi.utils import get_openapi
 from app.api.problems import problems
 from app.api.strict import OBEYED
 from app.errors import (
+    AuthenticationInsufficient,
     IdempotencyInProgress,
     IdempotencyKeyMalformed,
     IdempotencyKeyMissing,
@@ -19,6 +20,7 @@ from app.errors import (
     Malformed,
     Missing,
     PermissionDenied,
+    ProofInvalid,
     ProviderUnavailable,
     TokenInvalid,
     TokenMissing,
@@ -27,6 +29,7 @@ from app.errors import (
     Unacceptable,
     WalletError,
 )
+from app.identity.permissions import Permission
 from app.middleware.rate_limit import MACHINES
 from app.middleware.routes import DeclaredRoute
 
@@ -73,7 +76,9 @@ def _before_the_verb(route: DeclaredRoute, operation: dict[str, Any]) -> Iterato
     if takes_body:
         yield TooLarge
     if route.permission:
-        yield from (TokenMissing, TokenInvalid, ProviderUnavailable, PermissionDenied)
+        yield from (TokenMissing, TokenInvalid, ProofInvalid, ProviderUnavailable, PermissionDenied)
+    if route.permission is Permission.WALLET_TRANSACT and route.needs_key:
+        yield AuthenticationInsufficient
     if not route.template.startswith(MACHINES):
         yield TooMany
     if route.takes_key:

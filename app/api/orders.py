@@ -48,7 +48,7 @@ def order_facts(saga: SagaRecord, kind: str) -> dict[str, Any]:
 
 def asked_by(caller: Principal, body: Body, key: str) -> Asked:
     """Who asks for what, under which key."""
-    return Asked(caller.book, caller.user_id, key, body.model_dump(mode="json"))
+    return Asked(caller.book, caller.user_id, key, body.model_dump(mode="json"), caller.authentication)
 
 
 async def own_order(runtime: Runtime, caller: Principal, order: str, type_: str) -> SagaRecord:

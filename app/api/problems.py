@@ -12,16 +12,19 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from app.errors import (
+    AuthenticationInsufficient,
     Fact,
     Kind,
     Malformed,
     Missing,
     PermissionDenied,
+    ProofInvalid,
     SignatureInvalid,
     TokenInvalid,
     Unacceptable,
     WalletError,
 )
+from app.identity.proofs import ALGORITHM
 from app.middleware.state import state_of
 from app.plumbing.correlation import correlation_id
 
@@ -152,12 +155,23 @@ def _problem(
     return JSONResponse(body, status, headers, MEDIA_TYPE)
 
 
+def _challenge_again(error: AuthenticationInsufficient) -> str:
+    """RFC 9470, 3."""
+    asked = f'Bearer error="insufficient_user_authentication", max_age="{error.facts["max_age_s"]}"'
+    classes = error.facts["acr_values"]
+    return f'{asked}, acr_values="{classes}"' if classes else asked
+
+
 def _headers(error: WalletError) -> dict[str, str]:
     headers: dict[str, str] = {}
     retry_after_s = getattr(error, "retry_after_s", None)
     if retry_after_s is not None:
         headers["Retry-After"] = str(retry_after_s)
-    if isinstance(error, TokenInvalid):
+    if isinstance(error, AuthenticationInsufficient):
+        headers["WWW-Authenticate"] = _challenge_again(error)
+    elif isinstance(error, ProofInvalid):
+        headers["WWW-Authenticate"] = f'DPoP error="invalid_dpop_proof", algs="{ALGORITHM}"'
+    elif isinstance(error, TokenInvalid):
         headers["WWW-Authenticate"] = 'Bearer error="invalid_token"'
     elif isinstance(error, PermissionDenied):
         headers["WWW-Authenticate"] = f'Bearer error="insufficient_scope", scope="{error.facts["permission"]}"'

@@ -144,6 +144,7 @@ async def make_transfer(
     if key is None:
         response.status_code = 200
         return PreviewView.of(await runtime.transfers.preview(asked))
+    runtime.step_up.require(caller.authentication, [asked.amount])
     made = await runtime.transfers.transfer(asked)
     return TransactionView.of(made.transaction, made.balances)
 

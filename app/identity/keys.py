@@ -21,7 +21,7 @@ _FETCH_TIMEOUT_S = 3.0
 
 
 class IssuerKeys:
-    """The RSA signing keys that the issuer publishes, by key id.
+    """The RSA signing keys that an issuer publishes at a URL, by key id.
 
     They are fetched again when ``age_max_s`` old, or when a key id is unknown; after any attempt, good or bad, the
     next one waits ``cooldown_s``, because unknown key ids are chosen by whoever sends a token. While the issuer is
@@ -30,7 +30,7 @@ class IssuerKeys:
 
     def __init__(
         self,
-        issuer: str,
+        url: str,
         http: httpx2.AsyncClient,
         clock: Clock,
         *,
@@ -38,7 +38,7 @@ class IssuerKeys:
         age_max_s: float = 600.0,
         stale_max_s: float = 3_600.0,
     ) -> None:
-        self._url = f"{issuer}.well-known/jwks.json"
+        self._url = url
         self._http = http
         self._clock = clock
         self._cooldown = timedelta(seconds=cooldown_s)

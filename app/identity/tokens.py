@@ -1,20 +1,20 @@
-"""Access tokens: RS256 JSON Web Tokens of one issuer for one audience (RFC 7519, RFC 8725, RFC 9068)."""
+"""Access tokens: RS256 JSON Web Tokens of the issuers that we trust (RFC 7519, RFC 8725, RFC 9068)."""
 
 import hashlib
 import json
 import re
 from base64 import urlsafe_b64decode
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import RSAKey
 
 from app.clock import Clock
 from app.errors import TokenInvalid
+from app.identity.issuers import TrustedIssuer
 from app.identity.principals import Principal, principal_of
 
 ALGORITHM = "RS256"
@@ -22,15 +22,9 @@ ALGORITHM = "RS256"
 _TOKEN_BYTES_MAX = 8_192
 _HEADERS_ALLOWED = frozenset({"alg", "typ", "kid"})
 """Anything else brings its own key (jwk, jku, x5u, x5c) or changes what the rest means (crit, b64, zip)."""
-_TYPES_ALLOWED = frozenset({"jwt", "at+jwt"})
+_TYPES_ALLOWED = frozenset({"jwt", "at+jwt", "application/at+jwt"})
 _KEY_ID = re.compile(r"[A-Za-z0-9_=+-][A-Za-z0-9_.=+-]{0,127}", re.ASCII)
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", re.ASCII)
-
-
-class KnowsKeys(Protocol):
-    """Where public keys come from."""
-
-    async def key(self, key_id: str) -> RSAKey: ...
 
 
 class AccessTokens:
@@ -43,19 +37,13 @@ class AccessTokens:
     def __init__(
         self,
         *,
-        issuer: str,
-        audience: str,
-        tenant_claim: str,
-        keys: KnowsKeys,
+        issuers: Iterable[TrustedIssuer],
         clock: Clock,
         leeway_s: int = 60,
         remembered_s: int = 600,
         remembered_max: int = 4_096,
     ) -> None:
-        self._issuer = issuer
-        self._audience = audience
-        self._tenant_claim = tenant_claim
-        self._keys = keys
+        self._issuers = {each.issuer: each for each in issuers}
         self._clock = clock
         self._leeway = timedelta(seconds=leeway_s)
         self._remembered_s = remembered_s
@@ -76,21 +64,31 @@ class AccessTokens:
         return self._recall(digest) or await self._verify(token, digest)
 
     async def _verify(self, token: str, digest: bytes) -> Principal:
-        key = await self._keys.key(_key_id(token))
+        key_id = _key_id(token)
+        issuer = self._issuer_of(token)
+        key = await issuer.keys.key(key_id)
         try:
             claims = jwt.decode(token, key, algorithms=[ALGORITHM]).claims
         except (JoseError, ValueError):
             raise TokenInvalid("its signature does not fit") from None
-        expires_at_s = self._check(claims)
-        principal = principal_of(claims, self._tenant_claim)
+        expires_at_s = self._check(claims, issuer)
+        principal = principal_of(claims, issuer)
         self._remember(digest, expires_at_s, principal)
         return principal
 
-    def _check(self, claims: Mapping[str, Any]) -> int:
-        """Issuer, audience, then times. Returns the second at which the token expires."""
-        if claims.get("iss") != self._issuer:
+    def _issuer_of(self, token: str) -> TrustedIssuer:
+        """Whom the token says it is from; their key then shows whether that is so."""
+        named = _decoded(token.split(".")[1]).get("iss")
+        issuer = self._issuers.get(named) if isinstance(named, str) else None
+        if issuer is None:
             raise TokenInvalid("it is from another issuer")
-        if not _names(self._audience, claims.get("aud")):
+        return issuer
+
+    def _check(self, claims: Mapping[str, Any], issuer: TrustedIssuer) -> int:
+        """Audience, then times. Returns the second at which the token expires."""
+        if claims.get("iss") != issuer.issuer:
+            raise TokenInvalid("it is from another issuer")
+        if not _names(issuer.audience, claims.get("aud")):
             raise TokenInvalid("it is for another audience")
         expires_at_s = _instant(claims.get("exp"), "exp")
         now_s, leeway_s = self._clock.now().timestamp(), self._leeway.total_seconds()
@@ -121,7 +119,7 @@ class AccessTokens:
 
 def _key_id(token: str) -> str:
     """The key id of the token's header, once everything else in the header is what we expect."""
-    header = _header(token)
+    header = _decoded(token.partition(".")[0])
     if header.get("alg") != ALGORITHM:
         raise TokenInvalid(f"it is not signed with {ALGORITHM}")
     if not header.keys() <= _HEADERS_ALLOWED:
@@ -135,15 +133,14 @@ def _key_id(token: str) -> str:
     return key_id
 
 
-def _header(token: str) -> dict[str, Any]:
-    encoded = token.partition(".")[0]
+def _decoded(part: str) -> dict[str, Any]:
     try:
-        header = json.loads(urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
+        content = json.loads(urlsafe_b64decode(part + "=" * (-len(part) % 4)))
     except (ValueError, RecursionError):
         raise TokenInvalid("it is not a signed JWT") from None
-    if not isinstance(header, dict):
+    if not isinstance(content, dict):
         raise TokenInvalid("it is not a signed JWT")
-    return header
+    return content
 
 
 def _names(audience: str, claim: object) -> bool:

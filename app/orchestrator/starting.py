@@ -13,9 +13,11 @@ from pydantic import BaseModel
 
 from app.clock import Clock
 from app.errors import IdempotencyKeyReused, QuoteUsed, StaleGuard, WalletError
+from app.identity.step_up import Authentication, StepUp
 from app.ids import derived_id, public_id, stored_id
 from app.ledger.changes import Change, Door, Duplicate
 from app.ledger.limits import Spending
+from app.money import Money
 from app.orchestrator.journal import Event, SagaRecord, birth
 from app.orchestrator.lifecycle import ENDS, first_state, move
 from app.orchestrator.saga import Run, Saga, Way
@@ -34,6 +36,8 @@ class Asked:
     user_id: str
     key: str
     content: dict[str, Any]
+    authentication: Authentication | None = None
+    """Of the person who asks; None where a process of ours does."""
 
     @property
     def fingerprint(self) -> str:
@@ -49,11 +53,19 @@ def _nothing(_params: Any) -> tuple[Spending, ...]:
 class Flows:
     """Starts sagas."""
 
-    def __init__(self, store: SagaStore, door: Door, clock: Clock, hint: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        store: SagaStore,
+        door: Door,
+        clock: Clock,
+        hint: Callable[[], Awaitable[None]],
+        step_up: StepUp | None = None,
+    ) -> None:
         self._store = store
         self._door = door
         self._clock = clock
         self._hint = hint
+        self._step_up = step_up
 
     async def start(
         self,
@@ -66,8 +78,8 @@ class Flows:
         """The saga of that request, created if it is new. ``prepare`` turns the request into the flow's parameters.
 
         ``spends``: what these pay, and under which limits. ``variant``: the version of the flow that they need. Raises
-        IdempotencyKeyReused, what ``prepare`` raises, QuoteUsed, what the first step is refused for, and last
-        LimitExceeded.
+        IdempotencyKeyReused, what ``prepare`` raises, AuthenticationInsufficient, QuoteUsed, what the first step is
+        refused for, and last LimitExceeded.
         """
         saga_id = stored_id(asked.book, derived_id("sag", asked.book, asked.user_id, flow.name, asked.key))
         earlier = await self._store.saga(saga_id)
@@ -75,6 +87,7 @@ class Flows:
             return _same(earlier, asked)
         try:
             params = await prepare(saga_id)
+            self._require_authentication(asked, params)
             saga = await self._create(variant(params) if variant else flow, asked, saga_id, params, spends(params))
         except WalletError as refusal:
             accepted = await self._store.saga(saga_id)  # by the same request, sent twice at the same moment
@@ -85,6 +98,12 @@ class Flows:
             raise
         await self._hint()
         return saga
+
+    def _require_authentication(self, asked: Asked, params: BaseModel) -> None:
+        """Every amount among a flow's parameters counts, so that no flow can forget to say which does."""
+        if self._step_up is not None and asked.authentication is not None:
+            moved = [value for _, value in params if isinstance(value, Money)]
+            self._step_up.require(asked.authentication, moved)
 
     async def _create(
         self, flow: Saga, asked: Asked, saga_id: str, params: BaseModel, spendings: tuple[Spending, ...]

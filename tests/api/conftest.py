@@ -13,9 +13,10 @@ from pymongo.asynchronous.database import AsyncDatabase
 from redis.asyncio import Redis
 
 from app.clock import ManualClock
+from app.identity.configured import access_tokens
 from app.main import create_app
 from app.providers.ports import Applicant, Review, SdkToken
-from app.runtime import Runtime, access_tokens, open_runtime
+from app.runtime import Runtime, open_runtime
 from app.settings import Settings
 from tests.api.given import Tenant
 from tests.issuer import AUDIENCE, ISSUER, TENANT_CLAIM, Issuer

@@ -27,6 +27,6 @@ async def test_the_description_tells_permission_and_refusals(client: httpx2.Asyn
     assert operation["x-permission"] == "wallet:read"
     assert operation["security"] == [{"bearer": []}]
     assert list(operation["responses"]["401"]["content"]) == ["application/problem+json"]
-    assert operation["responses"]["401"]["description"] == "token-missing, token-invalid"
+    assert operation["responses"]["401"]["description"] == "token-missing, token-invalid, proof-invalid"
     assert "Problem" in description["components"]["schemas"]
     assert "HTTPValidationError" not in str(description)

@@ -8,9 +8,10 @@ import httpx2
 import pytest
 
 from app.clock import ManualClock
+from app.identity.configured import access_tokens
 from app.ids import new_id
 from app.main import create_app
-from app.runtime import access_tokens, open_runtime
+from app.runtime import open_runtime
 from app.settings import Settings
 from tests.attacks.forgeries import FORGERIES, Forgery
 from tests.issuer import AUDIENCE, ISSUER, Issuer

@@ -11,7 +11,7 @@ from joserfc.jwk import RSAKey
 from app.clock import ManualClock
 from app.errors import ProviderUnavailable, TokenInvalid
 from app.identity.keys import IssuerKeys
-from tests.issuer import ISSUER, Issuer, rsa_key
+from tests.issuer import KEYS, Issuer, rsa_key
 
 NOW = datetime(2026, 11, 20, 5, 0, tzinfo=UTC)
 
@@ -29,7 +29,7 @@ def clock() -> ManualClock:
 @pytest.fixture
 async def keys(issuer: Issuer, clock: ManualClock) -> AsyncIterator[IssuerKeys]:
     async with issuer.client() as http:
-        yield IssuerKeys(ISSUER, http, clock)
+        yield IssuerKeys(KEYS, http, clock)
 
 
 async def unknown(keys: IssuerKeys, key_id: str) -> bool:

@@ -6,11 +6,11 @@ from typing import Any
 from pymongo.asynchronous.database import AsyncDatabase
 
 from app.clock import ManualClock
-from app.identity.principals import principal_of
+from app.identity.principals import DEFAULT_TENANT, Principal
 from app.identity.store import Users
 
 NOW = datetime(2026, 11, 20, 5, tzinfo=UTC)
-ADA = principal_of({"iss": "https://issuer.test/", "sub": "auth0|ada"}, "")
+ADA = Principal("usr_ada", DEFAULT_TENANT, "https://issuer.test/", "auth0|ada", frozenset())
 
 
 async def test_a_verification_takes_effect_at_once_and_its_end_within_seconds(

@@ -8,11 +8,12 @@ import pytest
 
 from app.clock import ManualClock
 from app.errors import TokenInvalid
+from app.identity.issuers import TrustedIssuer
 from app.identity.keys import IssuerKeys
 from app.identity.permissions import Permission
 from app.identity.tokens import AccessTokens
 from tests.attacks.forgeries import FORGERIES, Forgery
-from tests.issuer import AUDIENCE, ISSUER, TENANT_CLAIM, Issuer
+from tests.issuer import AUDIENCE, ISSUER, KEYS, TENANT_CLAIM, Issuer
 
 NOW = datetime(2026, 11, 20, 5, 0, tzinfo=UTC)
 NOW_S = int(NOW.timestamp())
@@ -31,11 +32,12 @@ def clock() -> ManualClock:
 @pytest.fixture
 async def tokens(issuer: Issuer, clock: ManualClock) -> AsyncIterator[AccessTokens]:
     async with issuer.client() as http:
-        yield access_tokens(IssuerKeys(ISSUER, http, clock), clock)
+        yield access_tokens(IssuerKeys(KEYS, http, clock), clock)
 
 
-def access_tokens(keys: IssuerKeys, clock: ManualClock, **limits: int) -> AccessTokens:
-    return AccessTokens(issuer=ISSUER, audience=AUDIENCE, tenant_claim="", keys=keys, clock=clock, **limits)
+def access_tokens(keys: IssuerKeys, clock: ManualClock, tenant_claim: str = "", **limits: int) -> AccessTokens:
+    issuer = TrustedIssuer(ISSUER, AUDIENCE, keys, tenant_claim=tenant_claim)
+    return AccessTokens(issuers=[issuer], clock=clock, **limits)
 
 
 @pytest.mark.parametrize("forgery", FORGERIES, ids=lambda each: each.name)
@@ -109,7 +111,7 @@ async def test_a_withdrawn_key_is_honoured_for_remembered_tokens_only_for_a_whil
 
 async def test_the_memory_of_verified_tokens_is_bounded(issuer: Issuer, clock: ManualClock) -> None:
     async with issuer.client() as http:
-        tokens = access_tokens(IssuerKeys(ISSUER, http, clock), clock, remembered_max=3)
+        tokens = access_tokens(IssuerKeys(KEYS, http, clock), clock, remembered_max=3)
         for number in range(5):
             await tokens.principal(issuer.token(sub=f"auth0|{number}"))
 
@@ -119,16 +121,16 @@ async def test_the_memory_of_verified_tokens_is_bounded(issuer: Issuer, clock: M
 @pytest.mark.parametrize("tenant", [None, "", "Acme", "a/b", "../acme", "a" * 33, 7, ["acme"]])
 async def test_a_tenant_must_be_named_properly(tenant: object, issuer: Issuer, clock: ManualClock) -> None:
     async with issuer.client() as http:
-        keys = IssuerKeys(ISSUER, http, clock)
-        tokens = AccessTokens(issuer=ISSUER, audience=AUDIENCE, tenant_claim=TENANT_CLAIM, keys=keys, clock=clock)
+        keys = IssuerKeys(KEYS, http, clock)
+        tokens = access_tokens(keys, clock, TENANT_CLAIM)
         with pytest.raises(TokenInvalid, match="tenant"):
             await tokens.principal(issuer.token(**{TENANT_CLAIM: tenant}))
 
 
 async def test_the_same_person_is_somebody_else_in_another_tenant(issuer: Issuer, clock: ManualClock) -> None:
     async with issuer.client() as http:
-        keys = IssuerKeys(ISSUER, http, clock)
-        tokens = AccessTokens(issuer=ISSUER, audience=AUDIENCE, tenant_claim=TENANT_CLAIM, keys=keys, clock=clock)
+        keys = IssuerKeys(KEYS, http, clock)
+        tokens = access_tokens(keys, clock, TENANT_CLAIM)
         here = await tokens.principal(issuer.token(**{TENANT_CLAIM: "acme"}))
         there = await tokens.principal(issuer.token(**{TENANT_CLAIM: "globex"}))
 

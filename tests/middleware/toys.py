@@ -17,6 +17,7 @@ from app.idempotency.claims import Claims
 from app.identity.permissions import Permission
 from app.identity.principals import Principal
 from app.main import add_layers
+from app.middleware.authentication import Callers
 from app.plumbing.rates import Rate, Rates
 
 VERDICTS: dict[str, Callable[[], Exception]] = {
@@ -66,9 +67,20 @@ class Toy:
         self.gate = asyncio.Event()
         self.gate.set()
         self.verdict = ""
-        self.app = FastAPI(openapi_url=None, redirect_slashes=False)
-        self.app.include_router(self._router())
-        add_layers(self.app, Names(), claims, rates, limits or {})
+        self._claims, self._rates, self._limits = claims, rates, limits or {}
+        self.app = self._behind(Callers(Names()))
+
+    def between(self, callers: Callers) -> httpx2.AsyncClient:
+        """A client of the same application with other callers."""
+        return httpx2.AsyncClient(
+            transport=httpx2.ASGITransport(app=self._behind(callers)), base_url="http://wallet.test"
+        )
+
+    def _behind(self, callers: Callers) -> FastAPI:
+        app = FastAPI(openapi_url=None, redirect_slashes=False)
+        app.include_router(self._router())
+        add_layers(app, callers, self._claims, self._rates, self._limits)
+        return app
 
     def client(self) -> httpx2.AsyncClient:
         return httpx2.AsyncClient(transport=httpx2.ASGITransport(app=self.app), base_url="http://wallet.test")

@@ -1,0 +1,3 @@
+from tests.middleware.conftest import toy
+
+__all__ = ["toy"]
