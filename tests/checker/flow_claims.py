@@ -7,13 +7,15 @@ from app.orchestrator.flows import chart
 from app.orchestrator.lifecycle import COMPLETED, ENDS, PARKED
 from app.orchestrator.saga import Saga
 from app.orchestrator.watches import WATCHES, WatchStatus
+from tests.checker.flow_cards import FEE
 from tests.checker.flow_moves import FlowMoves
 from tests.checker.flow_orders import Order, Wealth, account_of, assets
-from tests.checker.flow_ports import OURS, Thing
+from tests.checker.flow_ports import OURS
 from tests.checker.flow_world import BOOK, World
 from tests.checker.search import Counterexample, Explored, Problem, Search
+from tests.checker.things import Thing
 
-VOID = ("rejected", "returned", "canceled", "gone", "reverted", "denied")
+VOID = ("rejected", "returned", "canceled", "gone", "reverted", "denied", "failed")
 _ON_CHAIN = ("broadcast", "mined")
 
 TWICE = "nothing is made twice"
@@ -67,7 +69,7 @@ def _made_twice(world: World) -> bool:
 
 def _moving(world: World) -> bool:
     """Whether a third party still has something under way, which whoever looks at the parked saga will see end."""
-    return any(each.stage in {"pending", "queued", "approved", "broadcast"} for each in world.things)
+    return any(each.stage in {"open", "pending", "queued", "approved", "broadcast"} for each in world.things)
 
 
 def _away(start: World, world: World) -> dict[str, int]:
@@ -79,7 +81,7 @@ def _away(start: World, world: World) -> dict[str, int]:
         moved[_asset(thing)] -= _brought_then(thing)
     booked: dict[str, int] = {}
     for asset in assets():
-        for account in (chart.bank(BOOK, asset), chart.custody(BOOK, asset)):
+        for account in (chart.bank(BOOK, asset), chart.card_balance(BOOK, asset), chart.custody(BOOK, asset)):
             booked[asset.code] = booked.get(asset.code, 0) + account_of(start, account) - account_of(world, account)
     return {code: booked.get(code, 0) - moved.get(code, 0) for code in booked if booked[code] != moved.get(code, 0)}
 
@@ -88,6 +90,9 @@ def _brought(thing: Thing) -> int:
     """What a thing has brought us, in minor units."""
     if thing.kind == "payment":
         return 0 if thing.stage in VOID else _signed(thing)
+    if thing.kind in {"charge", "payout"}:
+        paid = int(thing.facts[0]) if thing.stage == "paid" else 0
+        return -paid if thing.kind == "payout" else max(paid - FEE, 0)
     if thing.kind == "send":
         left = thing.facts[2] if thing.stage == "mined" and thing.facts[1] != OURS else 0
         return -left - (thing.stage in {"mined", "reverted"})
@@ -104,7 +109,7 @@ def _signed(thing: Thing) -> int:
 
 
 def _asset(thing: Thing) -> str:
-    places = {"payment": 2, "send": 3, "incoming": 3}
+    places = {"charge": 1, "payout": 1, "payment": 2, "send": 3, "incoming": 3}
     return str(thing.facts[places[thing.kind]]) if thing.kind in places else ""
 
 
@@ -123,6 +128,8 @@ def _outside(world: World, order: Order) -> Wealth:
     for thing in _booked(world):
         if thing.kind == "payment":
             wealth[thing.facts[2]] -= _brought(thing)
+        elif thing.kind in {"charge", "payout"} and thing.stage == "paid":
+            wealth[thing.facts[1]] += int(thing.facts[0]) * (1 if thing.kind == "payout" else -1)
         elif thing.kind == "send" and thing.stage == "mined" and thing.facts[1] != OURS:
             wealth[thing.facts[3]] += int(thing.facts[2])
     for thing in order.things:

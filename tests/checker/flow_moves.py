@@ -23,8 +23,9 @@ from app.providers.registry import CAPABILITIES
 from tests.checker.asking import START, Finished, TickingClock, ask, replay
 from tests.checker.effect_approval import approved
 from tests.checker.flow_orders import Order
-from tests.checker.flow_ports import Ports, Thing, pending_send
+from tests.checker.flow_ports import Ports, pending_send
 from tests.checker.flow_world import BOOK, QUIET, TIMEOUT, USER, World
+from tests.checker.things import Thing
 
 _POLL_S = 1.0
 
@@ -35,6 +36,8 @@ STAGES: dict[str, dict[str, tuple[str, ...]]] = {
     "send": {"queued": ("gone",), "approved": ("broadcast",), "broadcast": ("mined", "reverted")},
     "application": {"pending": ("approved", "denied")},
     "incoming": {"shallow": ("deep", "replaced"), "replaced": ("shallow",)},
+    "charge": {"open": ("paid",)},
+    "payout": {"pending": ("paid", "failed")},
     "applicant": {"none": ("pending",), "pending": ("verified", "rejected")},
 }
 """How third parties' things move on by themselves; what is approved has a rule of its own.
@@ -201,12 +204,28 @@ def _made(world: World, thing: Thing) -> Iterator[tuple[str, Any, World]]:
 def _canceled(world: World, payment_id: str) -> Iterator[tuple[str, Any, World]]:
     """How a call that cancels a pending payment may end; the bank may be faster."""
     number, provider = int(payment_id[1:]), "somebody"
+    if world.things[number].kind == "charge":
+        yield from _canceled_charge(world, number)
+        return
     after, faster = _became(world, number, "canceled"), _became(world, number, "sent")
     yield f"{payment_id} is canceled", after.things[number], after
     yield f"{payment_id} is canceled, and the answer lost", OutcomeUnknown(provider, "lost"), after
     yield f"the cancellation of {payment_id} is lost on the way", OutcomeUnknown(provider, "lost"), world
     yield f"{payment_id} is sent, and cannot be canceled any more", Declined(provider, "no"), faster
     yield f"nobody can be told to cancel {payment_id}", Unavailable(provider, "away"), world
+
+
+def _canceled_charge(world: World, number: int) -> Iterator[tuple[str, Any, World]]:
+    """The same for a payment by card: the customer may be faster, and then that is the answer."""
+    after, faster = (_became(world, number, stage) for stage in ("canceled", "paid"))
+    if world.things[number].stage == "open":
+        yield f"#{number} is canceled", after.things[number], after
+        yield f"#{number} is canceled, and the answer lost", OutcomeUnknown("somebody", "lost"), after
+        yield f"#{number} is paid, and cannot be canceled any more", faster.things[number], faster
+    else:
+        yield f"#{number} is over", world.things[number], world
+    yield f"the cancellation of #{number} is lost on the way", OutcomeUnknown("somebody", "lost"), world
+    yield f"nobody can be told to cancel #{number}", Unavailable("somebody", "away"), world
 
 
 def _told(change: Change) -> str:

@@ -2,15 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 
+from app.clock import rfc3339
 from app.ledger.accounts import Account, customer_account, main_account
 from app.ledger.changes import Document
 from app.money import ASSETS, BTC, USD, Asset, Money
 from app.orchestrator.flows import chart
 from app.orchestrator.flows.params import money
-from tests.checker.flow_ports import OURS, Thing
+from tests.checker.asking import START
+from tests.checker.flow_ports import OURS
 from tests.checker.flow_world import BOOK, REST, USER, World
+from tests.checker.things import Thing
 
 DOLLARS, COINS = f"{BOOK}/acc_dollars", f"{BOOK}/acc_coins"
 QUOTE = f"{BOOK}/quo_1"
@@ -124,6 +128,18 @@ ORDERS: Mapping[str, Order] = {
         },
         _PLUS_Q,
         things=(Thing("incoming", "", "shallow", ("bitcoin", ADDRESS, Q.minor, "BTC")),),
+    ),
+    "card top-up": Order(
+        "card_topup",
+        {"account_id": DOLLARS, "amount": money(HUNDRED), "expires_at": rfc3339(START + timedelta(seconds=1))},
+        {"USD": HUNDRED.minor},
+        _MINUS,
+    ),
+    "card payout": Order(
+        "card_payout",
+        {"account_id": DOLLARS, "amount": money(HUNDRED), "card_token": "sealed"},
+        _MINUS,
+        {"USD": HUNDRED.minor},
     ),
     "onboarding": Order("onboarding", {"applicant_id": "#0"}, things=(Thing("applicant", "", "none"),)),
     "recovery of a returned deposit": Order(

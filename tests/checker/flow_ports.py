@@ -6,7 +6,7 @@ Reads are true and at once: what a lag or a lost key does to an effect is search
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any
 
 from app.ledger.accounts import Account
 from app.money import USD, Money, asset
@@ -15,20 +15,13 @@ from app.providers.bank_ports import Application, ApplicationStatus, DepositAcco
 from app.providers.chain_ports import ChainTransaction, CoinOrder, Input, Paid, PendingSend
 from app.providers.ports import AchOrder, AchPayment, PaymentStatus
 from tests.checker.asking import ask
+from tests.checker.flow_cards import Cards
+from tests.checker.things import Thing
 
 TREASURY = "treasury"
 OURS = "0x66FA9F9D3186B9c13A66B004Fc8bb5F3359C4dEb"
 """An address of the treasury's: what is sent there goes nowhere."""
 _DEEP = 1_000
-
-
-class Thing(NamedTuple):
-    """Something at a third party: what it is, whose key or reference made it, how it stands, and its facts."""
-
-    kind: str
-    key: str
-    stage: str
-    facts: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +41,10 @@ class Ports:
             rates=_Rates(),
             accounts=_Bank(self),
             people=_People(),
+            card_payments=Cards(self),
+            card_payouts=Cards(self),
         )
-        return SimpleNamespace(providers=providers, bank_links=self, kept=self, reviews=self)
+        return SimpleNamespace(sealer=_Sealer(), providers=providers, bank_links=self, kept=self, reviews=self)
 
     def named(self, ref: str, kind: str) -> Thing | None:
         """The thing of that reference."""
@@ -87,6 +82,10 @@ class Ports:
 
     async def saga_status(self, saga_id: str) -> str | None:
         return "completed"
+
+    async def card_payee(self, user_id: str) -> str | None:
+        found = self.documents.get(("users", user_id), {}).get("card_payee_id")
+        return str(found) if found else None
 
     async def compliance_level(self, user_id: str) -> str:
         return "verified"
@@ -166,6 +165,11 @@ class _Receiving:
 class _Rates:
     async def network_fee(self, chain: str, to: str | None, amount: Money | None = None) -> Money:
         return Money(1, asset("BTC"))
+
+
+class _Sealer:
+    def open_text(self, sealed: str, belongs_to: str) -> str:
+        return sealed
 
 
 class _People:

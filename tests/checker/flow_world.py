@@ -20,7 +20,7 @@ from app.ledger.verify import is_transit
 from app.orchestrator.journal import EFFECTS, EVENTS, SAGAS, SagaRecord, saga_from
 from app.orchestrator.watches import WATCHES
 from tests.checker.asking import START
-from tests.checker.flow_ports import Thing
+from tests.checker.things import Thing
 
 BOOK = "default"
 USER = "usr_ada"

@@ -212,8 +212,8 @@ class CancelCharge:
         return await see(effect.request["payment_id"], outside)
 
     def judge(self, run: Run, effect: Effect, seen: PaymentSeen) -> Progress:
-        """One that is still open could not be cancelled: it may be paid at any time, so nothing is concluded."""
-        return Stuck("not-cancelled") if _is_open(seen) else became(run, effect.request["payment_id"], seen)
+        """One that is still open could not be cancelled, and may be paid at any time: it is looked at until it is over."""
+        return became(run, effect.request["payment_id"], seen)
 
 
 def _is_open(seen: PaymentSeen) -> bool:
