@@ -32,7 +32,6 @@ KEPT_500 = {
     "create_transfer": CANCELLED,
     "create_payout": CANCELLED,
     "create_transfer_reversal": FAILED_PAYOUT,
-    "cancel_payment_intent": replace(UNPAID, ends="parked"),
 }
 """The vendor keeps a 500 under its key, so what it answered so is given up; an undo is begun anew under another key."""
 

@@ -212,7 +212,7 @@ class CancelCharge:
         return await see(effect.request["payment_id"], outside)
 
     def judge(self, run: Run, effect: Effect, seen: PaymentSeen) -> Progress:
-        """One that is still open could not be cancelled, and may be paid at any time: it is looked at until it is over."""
+        """One that is still open could not be cancelled, and may be paid at any time: it is looked at until it ends."""
         return became(run, effect.request["payment_id"], seen)
 
 
