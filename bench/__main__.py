@@ -15,7 +15,7 @@ from bench.context import Bench, Plan
 from bench.figures import Row
 from bench.machine import Machine, memory_folder, this_machine
 from bench.profiles import PROFILED, profile
-from bench.sections import door, http, purchases, sagas, scale, two
+from bench.sections import door, http, providers, purchases, sagas, scale, two
 from bench.servers import Servers, started
 from bench.telling import Teller
 
@@ -25,6 +25,7 @@ SECTIONS: dict[str, ModuleType] = {
     "two": two,
     "sagas": sagas,
     "purchases": purchases,
+    "providers": providers,
     "scale": scale,
 }
 _NOT_QUICK = ("scale",)
