@@ -256,7 +256,9 @@ async def open_runtime(
         driver = Driver(FLOWS, sagas, scribe, outside, _policies(settings), clock)
         engine = Engine(sagas, driver, telling, clock, lease_s=settings.lease_s, poll_s=settings.poll_s)
         flows = Flows(sagas, telling, clock, hints.give, step_up_of(settings, clock))
-        addresses = DepositAddresses(AddressStore(database), door, providers.receiving, clock, providers.network)
+        addresses = DepositAddresses(
+            AddressStore(database), door, providers.receiving, clock, providers.network, settings.address_sweep_s
+        )
         arrivals = Arrivals(flows, telling, ledger, addresses, providers.receiving, clock, providers.network)
         hearing["tatum"] = arrivals.hear
         lookout = Lookout(WatchStore(database), sagas, flows, outside, door, clock, poll_s=settings.poll_s)

@@ -289,6 +289,8 @@ class Settings(BaseSettings):
     quote_lifetime_s: float = Field(default=60.0, gt=0)
     sweep_s: float = Field(default=300.0, gt=0)
     """How often vendors' own lists of events are looked through for webhooks that never came."""
+    address_sweep_s: float = Field(default=60.0, gt=0)
+    """How soon a deposit address is looked at for coins that nobody told of; each look in vain doubles the pause."""
     dashboard_budget_s: float = Field(default=2.0, gt=0, le=30)
     """How long a dashboard waits for any of its sources."""
     card_answer_s: float = Field(default=1.0, gt=0, le=2.0)

@@ -18,14 +18,12 @@ from app.wallets.address_looks import AddressLooks, Looked
 _ADDRESSES_MAX = 100
 """How many addresses one round looks at; whoever is left over comes first in the next."""
 _PAGES_MAX = 20
-EVERY_S = 30.0
-"""With the bound on addresses, three requests a second at most."""
 
 log = structlog.get_logger()
 
 
 class AddressSweeping:
-    """Looks at what is due, every ``EVERY_S`` seconds."""
+    """Looks at what is due, as often as a new address wants it."""
 
     def __init__(self, looks: AddressLooks, receiving: ReceivesCoins, arrivals: Arrivals, clock: Clock) -> None:
         self._looks = looks
@@ -43,7 +41,7 @@ class AddressSweeping:
         while not self._closed.is_set():
             await self.sweep()
             try:
-                async with asyncio.timeout(EVERY_S):
+                async with asyncio.timeout(self._looks.first_pause.total_seconds()):
                     await self._closed.wait()
             except TimeoutError:
                 continue

@@ -6,7 +6,7 @@ doubles the pause, so that an address nobody uses costs a request a day.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from app.clock import Clock
@@ -15,7 +15,7 @@ from app.ids import book_of
 from app.ledger.changes import Change, Companion, Door
 from app.wallets.address_store import ADDRESSES, AddressStore
 
-FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(days=1)
+LONGEST_PAUSE = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +30,18 @@ class Looked:
     version: int
 
 
-def first_look(now: datetime) -> dict[str, Any]:
-    """The fields of an address that somebody is about to use."""
-    return {"look_at": now + FIRST_PAUSE, "look_pause_s": FIRST_PAUSE.total_seconds()}
-
-
 class AddressLooks:
     """Whose turn it is, and what the last look found."""
 
-    def __init__(self, store: AddressStore, door: Door, clock: Clock) -> None:
+    def __init__(self, store: AddressStore, door: Door, clock: Clock, first_pause: timedelta) -> None:
         self._store = store
         self._door = door
         self._clock = clock
+        self.first_pause = first_pause
+
+    def first(self) -> dict[str, Any]:
+        """The fields of an address that somebody is about to use."""
+        return self._after(self.first_pause)
 
     async def due(self, limit: int) -> Sequence[Looked]:
         """The addresses to be looked at by now, the longest due first."""
@@ -50,7 +50,7 @@ class AddressLooks:
     async def found(self, looked: Looked, seen: Sequence[str]) -> None:
         """Look again soon if there was anything new, and otherwise after twice the pause."""
         is_new = not looked.seen.issuperset(seen)
-        pause = FIRST_PAUSE if is_new else min(looked.pause * 2, LONGEST_PAUSE)
+        pause = self.first_pause if is_new else min(looked.pause * 2, LONGEST_PAUSE)
         await self._keep(looked, pause, {"seen": list(seen)})
 
     async def failed(self, looked: Looked) -> None:
@@ -59,14 +59,15 @@ class AddressLooks:
 
     async def _keep(self, looked: Looked, pause: timedelta, fields: dict[str, Any]) -> None:
         """Unless another worker has looked, or the customer has asked for the address, in the meantime."""
-        when = {"look_at": self._clock.now() + pause, "look_pause_s": pause.total_seconds()}
-        companion = Companion(
-            ADDRESSES, looked.id, {"version": looked.version}, {**fields, **when, "version": looked.version + 1}
-        )
+        after = {**fields, **self._after(pause), "version": looked.version + 1}
+        companion = Companion(ADDRESSES, looked.id, {"version": looked.version}, after)
         try:
             await self._door.submit(Change(book_of(looked.id), companions=(companion,), fact=True))
         except StaleGuard:
             return
+
+    def _after(self, pause: timedelta) -> dict[str, Any]:
+        return {"look_at": self._clock.now() + pause, "look_pause_s": pause.total_seconds()}
 
 
 def _looked(document: dict[str, Any]) -> Looked:

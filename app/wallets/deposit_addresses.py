@@ -7,7 +7,7 @@ customer's number, and so their address, is nobody else's.
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from app.clock import Clock
@@ -21,7 +21,7 @@ from app.providers.chain_ports import ReceivesCoins
 from app.providers.outcomes import Declined, ProviderOutcome
 from app.providers.tatum.addresses import canonical_address, is_valid_address
 from app.providers.tatum.chains import CHAINS, Network
-from app.wallets.address_looks import AddressLooks, first_look
+from app.wallets.address_looks import AddressLooks
 from app.wallets.address_store import ADDRESS_COUNTERS, ADDRESSES, AddressStore
 from app.wallets.network_fees import require_offered
 
@@ -46,14 +46,20 @@ class DepositAddresses:
     """Gives them out, and knows whose they are."""
 
     def __init__(
-        self, store: AddressStore, door: Committer, receiving: ReceivesCoins, clock: Clock, network: Network
+        self,
+        store: AddressStore,
+        door: Committer,
+        receiving: ReceivesCoins,
+        clock: Clock,
+        network: Network,
+        first_look_s: float,
     ) -> None:
         self._store = store
         self._door = door
         self._receiving = receiving
         self._clock = clock
         self._network: Network = network
-        self.looks = AddressLooks(store, door, clock)
+        self.looks = AddressLooks(store, door, clock, timedelta(seconds=first_look_s))
 
     async def address_for(self, book: str, account: Account, chain: str) -> DepositAddress:
         """The account's address on that chain, made and watched when it is first asked for.
@@ -105,7 +111,7 @@ class DepositAddresses:
 
     async def _expect(self, known: dict[str, Any]) -> None:
         """Somebody who asks for their address again is about to use it: look there as often as at a new one."""
-        again = first_look(self._clock.now())
+        again = self.looks.first()
         if known["look_at"] <= again["look_at"]:
             return
         guard = {"version": known["version"]}
@@ -128,7 +134,7 @@ class DepositAddresses:
             "address": address,
             "index": index,
             "created_at": self._clock.now(),
-            **first_look(self._clock.now()),
+            **self.looks.first(),
             "version": 1,
         }
 

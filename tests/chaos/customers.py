@@ -23,13 +23,14 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Customer:
-    """A verified customer with a linked bank and two accounts."""
+    """A verified customer with a linked bank, two accounts, and an address to receive Bitcoin at."""
 
     name: str
     http: httpx2.AsyncClient
     random: Random
     link: str = ""
     accounts: dict[str, str] = field(default_factory=dict)
+    address: str = ""
 
     def account(self, currency: str) -> str:
         return self.accounts[currency]
@@ -98,6 +99,8 @@ class Crowd:
         for currency in ("USD", "BTC"):
             opened = await customer.send("POST", "/v1/accounts", {"currency": currency})
             customer.accounts[currency] = opened.json()["id"]
+        asked = {"chain": "bitcoin", "account_id": customer.account("BTC")}
+        customer.address = str((await customer.send("POST", "/v1/crypto/addresses", asked)).json()["address"])
 
 
 @asynccontextmanager

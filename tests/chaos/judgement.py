@@ -16,6 +16,7 @@ from app.ledger.verify import Audit
 from app.money import Money, asset
 from app.plumbing.mongo import Database
 from app.stack.books import verified
+from tests.chaos.arrivals import deposits, incoming, judge_arrivals
 from tests.chaos.customers import Customer
 from tests.chaos.records import Asked
 from tests.chaos.stack import Stack
@@ -56,6 +57,8 @@ async def judge(
     found.differences.extend(_judge_open(effects, sagas))
     found.differences.extend(_judge_bank(_of(effects, "unit", "create_payment"), payments, sagas))
     found.differences.extend(_judge_chain(_of(effects, "tatum", "send"), sent, sagas))
+    arrived, known = await incoming(stack.sandbox_url), await deposits(database)
+    found.differences.extend(judge_arrivals(arrived, known, customers))
     return found
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from app.plumbing.mongo import Database, connect
 from app.stack.folder import Folder
+from tests.chaos.arrivals import deposits, incoming, unseen
 from tests.chaos.customers import Crowd, crowd
 from tests.chaos.judgement import Judgement, judge
 from tests.chaos.moments import Moment, expected
@@ -123,10 +124,12 @@ class _Run:
         async with asyncio.TaskGroup() as asking:
             flowing = asking.create_task(traffic.flow(self._options.in_flight, asking))
             growing = asking.create_task(traffic.grow(asking))
+            paying_in = asking.create_task(traffic.pay_in(self._stack))
             ends_at = time.monotonic() + self._options.minutes * 60
             await weather.rage(forecast(self._options.seed, expected()), ends_at)
             flowing.cancel()
             growing.cancel()
+            paying_in.cancel()
             await weather.calm()
             calm_at = time.monotonic()
         await self._until_quiet()
@@ -136,6 +139,8 @@ class _Run:
         """Until no saga is in flight, or for as long as that may take."""
 
         async def quiet() -> bool:
-            return not await self._database["sagas"].count_documents({"status": {"$in": IN_FLIGHT}})
+            if await self._database["sagas"].count_documents({"status": {"$in": IN_FLIGHT}}):
+                return False
+            return not list(unseen(await incoming(self._stack.sandbox_url), await deposits(self._database)))
 
         await within(_QUIET_WITHIN_S, quiet, _LOOK_S)

@@ -29,6 +29,7 @@ PRODUCT = ("api", *WORKERS)
 MORTALS = ("mongod", "valkey", "sandbox", *PRODUCT)
 FRONT = "front"
 _PROJECT = Path(__file__).parents[2]
+_ADDRESS_SWEEP_S = 2.0
 _READY_S = 60.0
 
 
@@ -148,6 +149,7 @@ class Stack:
             "mongodb_uri": addresses["mongod"],
             "redis_url": addresses["valkey"],
             "port": str(self._ports["api"]),
+            "address_sweep_s": str(_ADDRESS_SWEEP_S),
         }
         return lambda: self._spawn(name, told, name.partition("-")[0])
 

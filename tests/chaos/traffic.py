@@ -11,12 +11,15 @@ from pymongo.errors import PyMongoError
 
 from app.plumbing.mongo import Database
 from tests.chaos.customers import Crowd
-from tests.chaos.orders import COMES_BACK_LATE, Maker
+from tests.chaos.orders import COMES_BACK_LATE, Maker, coins
 from tests.chaos.records import Records
+from tests.chaos.stack import Stack
 
 IN_FLIGHT = ["running", "waiting", "compensating"]
 _LOOK_S = 0.2
 _NEWCOMER_EACH_S = 5.0
+_COINS_EACH_S = 1.0
+FROM_OUTSIDE = "coins from outside"
 _COUNT_WITHIN_MS = 1_000
 
 
@@ -55,6 +58,19 @@ class Traffic:
         for number in count():
             group.create_task(self._join_and_deposit(f"newcomer-{number}"))
             await asyncio.sleep(_NEWCOMER_EACH_S)
+
+    async def pay_in(self, stack: Stack) -> None:
+        """Coins from outside for somebody now and then; until cancelled. What the chain has of it is judged later."""
+        while True:
+            customer = self._random.choice(self._customers)
+            sent: dict[str, object] = {
+                "chain": "bitcoin",
+                "address": customer.address,
+                "amount": coins(customer),
+                "currency": "BTC",
+            }
+            self.asked[FROM_OUTSIDE] += await stack.control("POST", "tatum/incoming", sent)
+            await asyncio.sleep(_COINS_EACH_S)
 
     async def _join_and_deposit(self, name: str) -> None:
         customer = await self._crowd.join(name)

@@ -9,10 +9,11 @@ from app.money import ASSETS, BTC, Money
 from app.orchestrator.journal import SagaRecord
 from app.orchestrator.progress import order_status
 from app.providers.events import WebhookEvent
-from app.wallets.address_looks import FIRST_PAUSE, LONGEST_PAUSE
+from app.wallets.address_looks import LONGEST_PAUSE
 from tests.worlds import Customer, World
 
 ETH, USDC = ASSETS["ETH"], ASSETS["USDC"]
+FIRST_PAUSE = timedelta(minutes=1)
 
 
 async def address_of(world: World, customer: Customer, amount: Money, chain: str) -> str:
