@@ -63,8 +63,8 @@ class Instant:
     def refused(self, run: Run) -> Outcome:  # noqa: ARG002
         return Outcome()
 
-    def waits_for(self, effect: Effect) -> tuple[str, ...]:
-        return (reference(effect.saga_id),)
+    def waits_for(self, effect: Effect) -> tuple[str, ...]:  # noqa: ARG002
+        return ()
 
     async def look(self, effect: Effect, outside: Outside) -> None:  # noqa: ARG002
         return None
@@ -76,6 +76,9 @@ class Instant:
 @dataclass(frozen=True, slots=True)
 class Patient(Instant):
     """The same, but it never settles: it is looked at, and waits on."""
+
+    def waits_for(self, effect: Effect) -> tuple[str, ...]:
+        return (reference(effect.saga_id),)
 
     def judge(self, run: Run, effect: Effect, seen: None) -> Progress:  # noqa: ARG002
         return Waiting(until=run.now + timedelta(days=30))

@@ -11,14 +11,14 @@ from typing import Any, Self, cast
 
 from app.ids import new_id
 from app.inbox.store import InboxStore
-from app.ledger.changes import Change, Duplicate, Posted
+from app.ledger.changes import Change, Door, Duplicate, Posted
 from app.orchestrator.driver import Driver
 from app.orchestrator.engine import Engine
 from app.orchestrator.journal import SAGAS
 from app.orchestrator.observations import Observations
 from app.orchestrator.outside import Outside
 from app.orchestrator.saga import Saga
-from app.orchestrator.scribe import Door, Scribe
+from app.orchestrator.scribe import Scribe
 from app.orchestrator.starting import Asked, Flows
 from app.runtime import Runtime, open_runtime
 from app.settings import load

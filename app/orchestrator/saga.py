@@ -223,7 +223,7 @@ class Call(Protocol):
         ...
 
     def waits_for(self, effect: Effect) -> tuple[str, ...]:
-        """The references whose webhooks wake the saga."""
+        """The references whose webhooks wake the saga; none where the answer may settle it, so it is looked at now."""
         ...
 
     async def look(self, effect: Effect, outside: Outside) -> Any:

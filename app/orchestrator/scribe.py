@@ -89,7 +89,10 @@ class Scribe:
     async def wait(
         self, work: Work, refs: tuple[str, ...], outcome: Outcome, effect: Companion, event: Event
     ) -> SagaRecord | None:
-        """The outside world must settle first; webhooks about these references wake the saga."""
+        """The outside world must settle first; webhooks about these references wake the saga.
+
+        Where there is nothing to hear of, the answer may have settled it: the saga is kept, to be looked at now.
+        """
         waiting = replace(
             self.told(work, "waiting", outcome),
             state=move(work.flow, work.saga.state, "wait"),
@@ -97,7 +100,7 @@ class Scribe:
             wake_at=self.later(0, None),
             looks=0,
         )
-        return await self.write(work, waiting, outcome, (effect,), (event,), fact=True, released=True)
+        return await self.write(work, waiting, outcome, (effect,), (event,), fact=True, released=bool(refs))
 
     async def park(
         self, work: Work, reason: str, outcome: Outcome | None = None, companions: tuple[Companion, ...] = ()

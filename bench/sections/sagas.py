@@ -99,7 +99,7 @@ def _waiting(number: int) -> tuple[Companion, ...]:
     record, wait = (step.name for step in WAITING.steps)
     saga = _saga(WAITING.name, f"await:{wait}", record, number)
     effect = Effect(
-        id=effect_id(saga.id, wait, undoing=False),
+        id=effect_id(saga.id, wait),
         saga_id=saga.id,
         step=wait,
         provider=PROVIDER,
