@@ -2,17 +2,23 @@
 
 import os
 from collections.abc import Mapping
-from csv import DictReader
 from datetime import timedelta
 from enum import StrEnum
-from importlib.resources import files
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.caller_settings import IssuerSetting, RateSetting, StepUpSetting
 from app.errors import WalletError
+from app.limit_settings import (
+    REFERENCE_PRICES,
+    LevelLimitSetting,
+    LimitSetting,
+    Price,
+    RuleSetting,
+    shipped_levels,
+)
 from app.money import ASSETS, Money, asset
 from app.own_values import fault_in
 
@@ -23,68 +29,6 @@ class Environment(StrEnum):
     SANDBOX = "sandbox"
     STAGING = "staging"
     PRODUCTION = "production"
-
-
-Rail = Literal["transfer", "ach-pull", "ach-push", "trade", "chain-out", "card", "card-in", "card-out"]
-"""The ways of money that limits are about."""
-
-Price = Annotated[str, Field(pattern=r"^[0-9]{1,12}(\.[0-9]{1,12})?$")]
-"""What one whole unit of an asset is worth."""
-
-
-class LimitSetting(BaseModel):
-    """At most that amount, or that many payments, of one rail and currency in an hour, day or month (UTC)."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    rail: Rail
-    currency: str
-    period: Literal["hour", "day", "month"]
-    amount: str | None = None
-    count: int | None = Field(default=None, ge=0)
-
-    @model_validator(mode="after")
-    def _is_a_limit(self) -> Self:
-        """It bounds something, and its amount is one of its currency."""
-        if self.amount is None and self.count is None:
-            raise ValueError("a limit has an amount, a count, or both")
-        try:
-            Money.parse(self.amount or "0", asset(self.currency))
-        except WalletError as refusal:
-            raise ValueError(refusal.sentence) from None
-        return self
-
-
-class LevelLimitSetting(BaseModel):
-    """What somebody of a level may pay on a rail at once, or in an hour, day or month, in the reference currency."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    level: str = Field(pattern=r"^[a-z][a-z-]{0,39}$")
-    rail: Rail
-    period: Literal["transaction", "hour", "day", "month"]
-    amount: str | None = None
-    count: int | None = Field(default=None, ge=0)
-
-    @model_validator(mode="after")
-    def _is_a_limit(self) -> Self:
-        if self.amount is None and self.count is None:
-            raise ValueError("a limit has an amount, a count, or both")
-        return self
-
-
-class RuleSetting(BaseModel):
-    """A pattern to look for in what customers move; ``amount`` in the reference currency. See docs/compliance.md."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,39}$")
-    kind: Literal["structuring", "rapid-in-out", "new-device", "velocity-spike"]
-    within_s: int = Field(ge=60, le=31 * 86_400)
-    amount: Price
-    count: int = Field(default=1, ge=1, le=1_000)
-    share_pct: int = Field(default=100, ge=1, le=10_000)
-    freezes: bool = False
 
 
 class ChainWallet(BaseModel):
@@ -99,12 +43,6 @@ class ChainWallet(BaseModel):
     signature_id: str = Field(min_length=1)
     index: int | None = Field(default=None, ge=0)
     xpub: str = ""
-
-
-def _levels() -> list[dict[str, str]]:
-    """The levels as the product comes with them; another one is more lines of ``limit_levels.csv``."""
-    table = files("app").joinpath("limit_levels.csv").read_text(encoding="utf-8")
-    return [{name: value for name, value in row.items() if value} for row in DictReader(table.splitlines())]
 
 
 _SANDBOX = "http://127.0.0.1:8001"
@@ -156,7 +94,7 @@ _REAL_PACE = {
     "lease_s": 90.0,
     "poll_s": 5.0,
     "refund_hold_s": 2 * 86_400.0,  # the two-banking-day ACH return window
-    "limit_levels": _levels(),
+    "limit_levels": shipped_levels(),
     "four_eyes_above": "10000.00",
     "screening_above": "1000.00",
     "lookups_per_hour": 20,
@@ -182,21 +120,6 @@ _REAL_PACE = {
     },
     "step_up": {"amounts": {"USD": "1000.00", "EUR": "1000.00", "GBP": "1000.00", "USDC": "1000", "USDT": "1000"}},
 }
-
-
-_REFERENCE_PRICES = {
-    "EUR": "1.25",
-    "GBP": "1.45",
-    "JPY": "0.01",
-    "BTC": "150000",
-    "ETH": "6000",
-    "POL": "1.5",
-    "SOL": "400",
-    "TRX": "0.5",
-    "USDC": "1",
-    "USDT": "1",
-}
-"""Round and high, so that what they value never passes for less; whoever relies on limits sets current ones."""
 
 
 class Settings(BaseSettings):
@@ -305,7 +228,7 @@ class Settings(BaseSettings):
     """What each level may on each rail, as a JSON list; none in the sandbox, elsewhere ``app/limit_levels.csv``."""
     reference_currency: str = "USD"
     """What levels are measured in."""
-    reference_prices: dict[str, Price] = _REFERENCE_PRICES
+    reference_prices: dict[str, Price] = REFERENCE_PRICES
     """What one whole unit of each other asset counts as, in the reference currency, as JSON."""
 
     lookups_per_hour: int = Field(ge=1, le=1_000_000)
