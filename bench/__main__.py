@@ -15,12 +15,13 @@ from bench.context import Bench, Plan
 from bench.figures import Row
 from bench.machine import Machine, memory_folder, this_machine
 from bench.profiles import PROFILED, profile
-from bench.sections import door, http, providers, purchases, sagas, scale, two
+from bench.sections import door, edge, http, providers, purchases, sagas, scale, two
 from bench.servers import Servers, started
 from bench.telling import Teller
 
 SECTIONS: dict[str, ModuleType] = {
     "door": door,
+    "edge": edge,
     "http": http,
     "two": two,
     "sagas": sagas,
