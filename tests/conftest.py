@@ -66,6 +66,7 @@ _SERVERS = pytest.StashKey[Servers]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="run the long rounds too: more examples, more crashes")
+    parser.addoption("--golden", action="store_true", help="store the histories of sagas that are not stored yet")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
