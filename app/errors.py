@@ -843,6 +843,15 @@ class Overloaded(Busy):
         super().__init__("Too much is waiting; nothing was done. Ask again shortly.")
 
 
+class TimedOut(Busy):
+    """Reading took too long and was given up; nothing was changed."""
+
+    code = "timed-out"
+
+    def __init__(self) -> None:
+        super().__init__("This took too long and was given up. Nothing was changed.")
+
+
 class NotReady(Busy):
     """A server that we cannot do without is away."""
 

@@ -56,6 +56,7 @@ from app.middleware.authentication import Authentication, Callers
 from app.middleware.authorisation import Authorisation
 from app.middleware.body_limit import BodyLimit
 from app.middleware.correlation import Correlation
+from app.middleware.deadline import REQUEST_S, Deadline
 from app.middleware.idempotency import Idempotency
 from app.middleware.problems import Problems
 from app.middleware.rate_limit import RateLimit
@@ -168,6 +169,8 @@ def add_layers(
     rates: Rates,
     limits: Mapping[str, Rate],
     observe: Observe = unobserved,
+    *,
+    request_s: float = REQUEST_S,
 ) -> RouteTable:
     """Put the layers around an application whose routes are complete, outermost first.
 
@@ -188,6 +191,7 @@ def add_layers(
             Middleware(Authorisation),
             Middleware(RateLimit, rates=rates, limits=limits),
             Middleware(Idempotency, claims=claims),
+            Middleware(Deadline, request_s=request_s),
         ]
     )
     return routes

@@ -19,9 +19,11 @@ from app.errors import (
     IdempotencyKeyReused,
     Malformed,
     Missing,
+    OutcomeUnresolved,
     PermissionDenied,
     ProofInvalid,
     ProviderUnavailable,
+    TimedOut,
     TokenInvalid,
     TokenMissing,
     TooLarge,
@@ -81,6 +83,7 @@ def _before_the_verb(route: DeclaredRoute, operation: dict[str, Any]) -> Iterato
         yield AuthenticationInsufficient
     if not route.template.startswith(MACHINES):
         yield TooMany
+    yield TimedOut if route.method == "GET" else OutcomeUnresolved
     if route.takes_key:
         yield from (IdempotencyKeyMalformed, IdempotencyInProgress, IdempotencyKeyReused)
     if route.needs_key:

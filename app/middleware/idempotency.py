@@ -26,7 +26,8 @@ class Idempotency:
     """Raises IdempotencyKeyMissing, IdempotencyKeyMalformed, IdempotencyKeyReused, IdempotencyInProgress.
 
     A claim outlives its request in two cases: the answer is the verb's verdict (then it is remembered), or the
-    outcome is unknown (then the claim stays until its lifetime ends). Otherwise it is given up.
+    outcome is unknown, as where the verb was cut short (then the claim stays until its lifetime ends). Otherwise it is
+    given up. A client that goes away changes nothing: the verb ends, and its answer waits for the repeat.
     """
 
     def __init__(self, app: ASGIApp, claims: Claims) -> None:
@@ -68,7 +69,9 @@ class Idempotency:
 
         try:
             await self._app(scope, receive, keep)
-        except BaseException:
+        except OutcomeUnresolved:
+            raise
+        except Exception:
             await self._claims.release(claim)
             raise
         await self._settle(claim, messages, state_of(scope))

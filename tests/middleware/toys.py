@@ -67,6 +67,7 @@ class Toy:
         self.gate = asyncio.Event()
         self.gate.set()
         self.verdict = ""
+        self.request_s = 60.0
         self._claims, self._rates, self._limits = claims, rates, limits or {}
         self.app = self._behind(Callers(Names()))
 
@@ -79,7 +80,7 @@ class Toy:
     def _behind(self, callers: Callers) -> FastAPI:
         app = FastAPI(openapi_url=None, redirect_slashes=False)
         app.include_router(self._router())
-        add_layers(app, callers, self._claims, self._rates, self._limits)
+        add_layers(app, callers, self._claims, self._rates, self._limits, request_s=self.request_s)
         return app
 
     def client(self) -> httpx2.AsyncClient:
