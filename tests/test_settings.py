@@ -60,7 +60,8 @@ def test_a_setting_that_is_empty_is_refused_by_name(name: str, value: str) -> No
     ],
 )
 def test_a_vendors_sandbox_is_for_staging_and_not_for_production(name: str, value: str) -> None:
-    assert Settings.model_validate({**OWN, "env": "staging", name: value})
+    staging = Settings.model_validate({**OWN, "env": "staging", name: value})
+    assert staging.env is Environment.STAGING
     with pytest.raises(ValidationError, match=f"WALLET_{name.upper()} is of the vendor's sandbox"):
         Settings.model_validate({**OWN, name: value})
 

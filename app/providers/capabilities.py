@@ -24,4 +24,4 @@ class Capabilities:
     cancels: bool
     provider_fence: Literal["key", "approval", "none"]
     finality: str
-    differs: Mapping[str, str] = field(default_factory=dict)
+    differs: Mapping[str, str] = field(default_factory=dict, hash=False)

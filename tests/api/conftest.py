@@ -15,7 +15,8 @@ from redis.asyncio import Redis
 from app.clock import ManualClock
 from app.identity.configured import access_tokens
 from app.main import create_app
-from app.providers.ports import Applicant, Review, SdkToken
+from app.providers.outcomes import Declined
+from app.providers.ports import Applicant, Person, Review, SdkToken
 from app.runtime import Runtime, open_runtime
 from app.settings import Settings
 from tests.api.given import Tenant
@@ -40,6 +41,12 @@ class VerificationDesk:
     async def review(self, applicant_id: str) -> Review | None:
         known = next((each for each in self.applicants.values() if each.id == applicant_id), None)
         return Review(applicant_id, known.external_user_id, "pending") if known else None
+
+    async def person(self, applicant_id: str) -> Person:
+        raise Declined("sumsub", "not-verified" if applicant_id else "unknown")
+
+    async def reuse(self, share_token: SecretStr, external_user_id: str) -> Applicant:
+        raise Declined("sumsub", "token-unknown" if share_token and external_user_id else "malformed")
 
 
 @pytest.fixture

@@ -29,6 +29,8 @@ _MOVED_BACK = "sending transfer, accepted transfer, undone transfer, undone reco
 _REFUSED_PAYOUT = "hold transfer.sending transfer.accepted payout.sending payout.refused"
 _MOVED = "hold transfer.sending transfer.accepted payout.sending payout.accepted"
 
+_APPLY = "accepted-request, done record, done verify, sending apply, accepted apply, done apply"
+
 GOLDEN = {
     "from bank to chain": (
         f"accepted-request, done record, {_COLLECT}, done convert, {_DELIVER}, completed",
@@ -113,8 +115,7 @@ GOLDEN = {
         f"{_MOVED} transfer.back-sending transfer.back-accepted",
     ),
     "onboarding": (
-        "accepted-request, done record, done verify, sending apply, accepted apply, done apply, "
-        "sending open, accepted open, done open, completed",
+        f"{_APPLY}, sending open, accepted open, done open, completed",
         "",
     ),
     "onboarding, refused by the vendor": ("accepted-request, done record, failed verify, compensated", ""),

@@ -27,7 +27,7 @@ from app.providers.tatum.webhooks import read_events as read_tatum
 from app.providers.unit.webhooks import read_events as read_unit
 from app.sandbox.config import SandboxConfig
 from app.sandbox.serve import create_sandbox, server_config
-from app.settings import Settings
+from app.settings import Settings, load
 from tests.sandbox.world import Wallet, eventually
 
 READERS = {"unit": read_unit, "tatum": read_tatum, "sumsub": read_sumsub}
@@ -90,7 +90,7 @@ async def _opened(mongodb_uri: str, database: str, *, pace_s: float) -> AsyncIte
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
         url = f"http://127.0.0.1:{port}"
-        settings = Settings(
+        settings = load(
             provider_timeout_s=TIMEOUT_S,
             quiet_period_s=2 * TIMEOUT_S,
             lease_s=3 * TIMEOUT_S,

@@ -178,6 +178,7 @@ def _to_open(run: Run) -> tuple[Account, ...]:
 
 COLLECT = Pull(pull_terms, hold_toward=dollar_position)
 
+
 def payment(run: Run) -> Payment:
     """What a check is told of coins that go to an address."""
     purchase: Purchase = run.params
