@@ -257,7 +257,9 @@ def always(_params: Any) -> bool:
 class Step:
     """A named step, and what its success is called, from the parameters, in a sentence.
 
-    ``when`` decides from the parameters whether it applies; ``pivot``: after it only forward.
+    ``when`` decides from the parameters whether it applies; ``pivot``: after it only forward. ``call_off`` stops what
+    ``do`` has under way, if it still can; what it sees is judged as what became of ``do``: settled all the same, or
+    failed.
     """
 
     name: str

@@ -88,7 +88,8 @@ class Send:
     | reverted | clearing:out / delivery · netfee_out / custody |
     | replaced by another transaction | clearing:out / delivery |
 
-    Without ``spending`` the vendor chooses nonce and inputs, and the approval is the only fence.
+    Without ``spending`` the vendor chooses nonce and inputs, and the approval is the only fence. ``paid_by`` names the
+    pull that pays for it, if one does: it is looked at before every send, and one that came back stops the coins.
     """
 
     terms: Callable[[Run], ChainTerms]
