@@ -89,7 +89,14 @@ class House:
         card = await self.ask("POST", "/v1/cards", by="ada", json={"account_id": ada.dollars_id})
         endpoint = await self.ask("POST", "/v1/admin/notification-endpoints", json={"url": "http://127.0.0.1:9/"})
         await world.runtime.inbox.receive([WebhookEvent("unit", "7", "payment.sent", ("unit:payment:7",), {})])
+        card_money = {"account_id": ada.dollars_id, "amount": "5.00"}
+        topup = await self.ask("POST", "/v1/card-topups", by="ada", json=card_money)
+        payout = await self.ask(
+            "POST", "/v1/card-payouts", by="ada", json={**card_money, "card_token": "tok_visa_debit"}
+        )
         self.owned |= {
+            "ctu": topup.json()["id"],
+            "cpo": payout.json()["id"],
             "acc": ada.dollars_id,
             "lnk": ada.bank_link_id,
             "sag": public_id(purchase),

@@ -16,7 +16,7 @@ from app.middleware.route_table import RouteTable
 Place = tuple[str | int, ...]
 """Where something stands in a body."""
 
-_KNOWN = {"url": "http://127.0.0.1:9/hooks", "webhook_id": "unit:0", "pending_id": "0"}
+_KNOWN = {"url": "http://127.0.0.1:9/hooks", "webhook_id": "unit:0", "pending_id": "0", "phone_hash": "a" * 64}
 """Texts whose shape their schema does not tell, by the name of the field."""
 _LIKE_THE_OTHERS = "a" * 26
 
@@ -110,7 +110,7 @@ def _samples(schema: dict[str, Any], schemas: dict[str, Any], name: str = "") ->
     elif "const" in schema:
         yield schema["const"]
     elif "enum" in schema:
-        yield from schema["enum"][:1]
+        yield schema.get("examples", schema["enum"])[0]
     else:
         yield from _plain(schema, schemas, name)
 
