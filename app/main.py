@@ -4,6 +4,7 @@ import asyncio
 import signal
 import socket
 from collections.abc import Mapping
+from functools import cache
 
 import uvicorn
 from fastapi import FastAPI
@@ -140,8 +141,7 @@ def create_app(runtime: Runtime) -> FastAPI:
     observe = runtime.measures.observe_request
     limits = rate_limits(runtime.settings)
     routes = add_layers(app, callers_of(runtime), runtime.claims, runtime.rates, limits, observe)
-    description = openapi.describe(app, routes)
-    app.openapi = lambda: description  # type: ignore[method-assign]  # FastAPI's documented way to extend it
+    app.openapi = cache(lambda: openapi.describe(app, routes))  # type: ignore[method-assign]  # FastAPI's documented way to extend it
     return app
 
 

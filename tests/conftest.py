@@ -20,6 +20,8 @@ from app.stack import processes
 _MEMORY = Path("/dev/shm")  # noqa: S108 - a file system in memory: journaling stays on, the disk stays out
 _MEMORY_FREE_MIN = 2 * 1024**3
 _FOLDER = "wallet-tests-"
+_HISTORY_S = 5
+"""Every test drops a database of some hundred files; with the default they would stay open for five minutes."""
 
 hypothesis_settings.register_profile("short", max_examples=50, deadline=None)
 hypothesis_settings.register_profile("full", max_examples=1000, deadline=None)
@@ -50,7 +52,8 @@ class Servers:
         parent = _roomy_folder()
         _end_leftovers(parent)
         self._folder = folder = Path(tempfile.mkdtemp(prefix=f"{_FOLDER}{os.getpid()}-", dir=parent))
-        mongod = embedded.start_mongod(folder / "mongodb", folder / "run", folder / "mongod.log")
+        log = folder / "mongod.log"
+        mongod = embedded.start_mongod(folder / "mongodb", folder / "run", log, history_s=_HISTORY_S)
         (folder / "mongod.pid").write_text(str(mongod.pid))
         try:
             valkey = embedded.start_valkey(folder / "valkey", folder / "run", folder / "valkey.log")

@@ -3,6 +3,7 @@
 Collections made implicitly inside a transaction fail other transactions with SnapshotUnavailable, so none is.
 """
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import CollectionInvalid, OperationFailure
 
 _NAMESPACE_EXISTS = 48
+_AT_ONCE_MAX = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +33,19 @@ def ids_of_book(book: str) -> dict[str, str]:
 async def ensure_collections(database: AsyncDatabase[dict[str, Any]], specs: Iterable[CollectionSpec]) -> None:
     """Create what is absent, and bring validators and indexes up to date. Safe to run in several processes at once."""
     present = set(await database.list_collection_names())
-    for spec in specs:
-        validator = {"$jsonSchema": spec.schema} if spec.schema else {}
-        if spec.name not in present:
-            await _create(database, spec.name, validator)
-        else:
+    places = asyncio.Semaphore(_AT_ONCE_MAX)
+    await asyncio.gather(*(_ensure(database, spec, places, is_there=spec.name in present) for spec in specs))
+
+
+async def _ensure(
+    database: AsyncDatabase[dict[str, Any]], spec: CollectionSpec, places: asyncio.Semaphore, *, is_there: bool
+) -> None:
+    validator = {"$jsonSchema": spec.schema} if spec.schema else {}
+    async with places:
+        if is_there:
             await database.command("collMod", spec.name, validator=validator)
+        else:
+            await _create(database, spec.name, validator)
         if spec.indexes:
             await database[spec.name].create_indexes(list(spec.indexes))
 

@@ -57,10 +57,13 @@ class Server:
         return self.process.pid
 
 
-def start_mongod(data: Path, run: Path, log: Path, *, cache_gb: float = 0.5, timeout_s: float = 30.0) -> Server:
+def start_mongod(
+    data: Path, run: Path, log: Path, *, cache_gb: float = 0.5, history_s: int = 300, timeout_s: float = 30.0
+) -> Server:
     """A one-node replica set whose primary takes writes by the time this returns.
 
-    ``data`` keeps the files, ``run`` the socket; what it prints is appended to ``log``. Refuses with CannotStart.
+    ``data`` keeps the files, ``run`` the socket; what it prints is appended to ``log``. ``history_s``: how long a
+    snapshot may look back, and the files of what was dropped stay open. Refuses with CannotStart.
     """
     binary = mongod_binary()
     _make_private(data, run)
@@ -74,7 +77,7 @@ def start_mongod(data: Path, run: Path, log: Path, *, cache_gb: float = 0.5, tim
         member = f"127.0.0.1:{port}"
         listen = ["--bind_ip", "127.0.0.1", "--nounixsocket", "--port", str(port)]
         url = f"mongodb://{member}"
-    process = _spawn([str(binary), "--dbpath", str(data), *listen, *_mongod_options(cache_gb)], log)
+    process = _spawn([str(binary), "--dbpath", str(data), *listen, *_mongod_options(cache_gb, history_s)], log)
     server = Server("mongod", process, f"{url}/?directConnection=true&replicaSet={_REPLICA_SET}")
     try:
         _become_primary(f"{url}/?directConnection=true", member, server, log, time.monotonic() + timeout_s)
@@ -147,10 +150,11 @@ def _packaged(name: str, package: str, inside: str) -> Path:
     return binary
 
 
-def _mongod_options(cache_gb: float) -> list[str]:
+def _mongod_options(cache_gb: float, history_s: int) -> list[str]:
     parameters = (
         "diagnosticDataCollectionEnabled=false",
         "shutdownTimeoutMillisForSignaledShutdown=0",
+        f"minSnapshotHistoryWindowInSeconds={history_s}",
         # What a killed process left open keeps its locks that long; the default is a minute.
         f"transactionLifetimeLimitSeconds={_TRANSACTION_LIFETIME_S}",
     )
