@@ -5,15 +5,17 @@ Collections made implicitly inside a transaction fail other transactions with Sn
 
 import asyncio
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from pymongo import IndexModel
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import CollectionInvalid, OperationFailure
+from pymongo.errors import AutoReconnect, CollectionInvalid, OperationFailure
 
 _NAMESPACE_EXISTS = 48
 _AT_ONCE_MAX = 8
+_TRIES_MAX = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +42,22 @@ async def ensure_collections(database: AsyncDatabase[dict[str, Any]], specs: Ite
 async def _ensure(
     database: AsyncDatabase[dict[str, Any]], spec: CollectionSpec, places: asyncio.Semaphore, *, is_there: bool
 ) -> None:
-    validator = {"$jsonSchema": spec.schema} if spec.schema else {}
+    """A lost connection says nothing of what was done, and doing it again changes nothing."""
     async with places:
-        if is_there:
-            await database.command("collMod", spec.name, validator=validator)
-        else:
-            await _create(database, spec.name, validator)
-        if spec.indexes:
-            await database[spec.name].create_indexes(list(spec.indexes))
+        for _ in range(_TRIES_MAX - 1):
+            with suppress(AutoReconnect):
+                return await _make_true(database, spec, is_there=is_there)
+        return await _make_true(database, spec, is_there=is_there)
+
+
+async def _make_true(database: AsyncDatabase[dict[str, Any]], spec: CollectionSpec, *, is_there: bool) -> None:
+    validator = {"$jsonSchema": spec.schema} if spec.schema else {}
+    if is_there:
+        await database.command("collMod", spec.name, validator=validator)
+    else:
+        await _create(database, spec.name, validator)
+    if spec.indexes:
+        await database[spec.name].create_indexes(list(spec.indexes))
 
 
 async def _create(database: AsyncDatabase[dict[str, Any]], name: str, validator: Mapping[str, Any]) -> None:

@@ -33,6 +33,7 @@ cannot confirm is the majority's before that. The server's own choice is 5."""
 
 _UP_S = 30.0
 _CACHE_GB = 0.25
+_HISTORY_S = 300
 
 
 @dataclass(slots=True)
@@ -54,7 +55,12 @@ class Member:
     def start(self) -> None:
         data = self.folder / str(self.port)
         embedded._make_private(data)
-        command = [str(embedded.mongod_binary()), "--dbpath", str(data), *embedded._mongod_options(_CACHE_GB)]
+        command = [
+            str(embedded.mongod_binary()),
+            "--dbpath",
+            str(data),
+            *embedded._mongod_options(_CACHE_GB, _HISTORY_S),
+        ]
         follow = ("--setParameter", f"oplogNetworkTimeoutBufferSeconds={_FOLLOW_S}")
         listen = ("--bind_ip", "127.0.0.1", "--port", str(self.port), "--nounixsocket")
         process = embedded._spawn([*command, *follow, *listen], self.folder / f"{self.port}.log")
