@@ -27,6 +27,7 @@ from app.orchestrator.notices import tell
 from app.outbox.listeners import PER_USER_MAX, TOTAL_MAX, Listeners
 from app.runtime import Runtime
 from tests.api.given import TENANT, Tenant
+from tests.issuer import Issuer
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,12 @@ class Event:
     id: int
     kind: str
     data: dict[str, object]
+
+
+@pytest.fixture
+def tenant(runtime: Runtime, client: Client, issuer: Issuer) -> Tenant:
+    """A tenant of strangers, so that feeds are empty: whoever has been verified is owed a notification of it."""
+    return Tenant(runtime, client, issuer)
 
 
 async def write(runtime: Runtime, user_id: str, count: int = 1, kind: str = "thing.happened") -> None:
