@@ -104,9 +104,16 @@ class _Providers:
     coins: Queue
 
 
+class _Kept:
+    async def compliance_level(self, user_id: str) -> str:
+        """Nobody loses their verdict here: that would park the saga before its effect."""
+        return "verified"
+
+
 @dataclass(frozen=True, slots=True)
 class _Outside:
     providers: _Providers
+    kept: _Kept
 
 
 class _AskingStore:
@@ -183,7 +190,7 @@ class Program:
             {("probe", 1): self._flow},
             cast("SagaStore", _AskingStore()),
             Scribe(_AskingDoor(), self._clock, TICK.total_seconds()),
-            cast("Outside", _Outside(_Providers(Queue()))),
+            cast("Outside", _Outside(_Providers(Queue()), _Kept())),
             {call.provider: policy},
             self._clock,
             rules,
