@@ -120,17 +120,18 @@ async def test_a_cancellation_without_an_answer_is_looked_up(calm_world: World, 
     await world.audit()
 
 
+@pytest.mark.parametrize("stopped", [AccountStatus.FROZEN, AccountStatus.CLOSED])
 @pytest.mark.parametrize("flow", ["purchase", "deposit"])
-async def test_a_pending_pull_of_a_customer_who_is_frozen_is_called_off(
-    calm_world: World, cleo: Customer, flow: str
+async def test_a_pending_pull_toward_an_account_that_was_stopped_is_called_off(
+    calm_world: World, cleo: Customer, flow: str, stopped: AccountStatus
 ) -> None:
     world = calm_world
     passing = await world.passing_account(cleo) if flow == "purchase" else cleo.dollars_id
     saga_id = await pulling(world, cleo, flow)
-    await world.set_status(passing, AccountStatus.FROZEN)
+    await world.set_status(passing, stopped)
     await world.settle()
     assert (await payment_of(world, saga_id))["status"] == "Canceled"
-    await require_as_before(world, saga_id, cleo, "account-frozen")
+    await require_as_before(world, saga_id, cleo, f"account-{stopped.value}")
 
 
 @pytest.mark.parametrize("decided", ["pending", "rejected"])

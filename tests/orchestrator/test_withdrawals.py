@@ -12,6 +12,7 @@ from app.orchestrator.flows.ach import RETURN_WINDOW
 from app.orchestrator.progress import order_status
 from app.orchestrator.watch_store import WatchStore
 from tests.orchestrator.commanded import give
+from tests.orchestrator.pulls import pulling
 from tests.orchestrator.scenarios import Outside
 from tests.worlds import BOOK, Customer, World
 
@@ -193,13 +194,13 @@ async def test_somebody_elses_account_or_bank_is_not_there(calm_world: World, ri
     assert await world.available(rich_ada.dollars_id) == "500.00"
 
 
-async def test_a_deposit_into_an_account_closed_meanwhile_lands_in_suspense_and_a_case_opens(
-    calm_world: World, rich_ada: Customer
+@pytest.mark.parametrize("at", ["Clearing", "Sent"])
+async def test_a_deposit_into_an_account_closed_too_late_to_call_it_off_lands_in_suspense_and_a_case_opens(
+    calm_world: World, rich_ada: Customer, at: str
 ) -> None:
     world = calm_world
     before = await suspense(world)
-    saga_id = await world.deposit(rich_ada)
-    await world.until(saga=saga_id, step="collect", status="waiting")
+    saga_id = await pulling(world, rich_ada, "deposit", at=at)
     await world.set_status(rich_ada.dollars_id, AccountStatus.CLOSED)
     await world.settle()
     assert order_status(await world.saga(saga_id)) == "completed"
