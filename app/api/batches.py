@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from app.api.bodies import AccountId, AmountText, Body, CurrencyCode, Metadata
 from app.api.deps import CurrentRuntime, IdempotencyKey, Operator
 from app.api.problems import problems
-from app.api.strict import StrictRoute
+from app.api.strict import OBEYED, StrictRoute
 from app.errors import (
     AccountClosed,
     AccountFrozen,
@@ -61,7 +61,7 @@ class BatchRequest(Body):
 
     items: Annotated[list[ItemRequest], Field(min_length=1, max_length=_ITEMS_MAX)]
     atomic: bool = False
-    reason: Annotated[str, Field(max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
+    reason: Annotated[str, Field(max_length=500, pattern=f"^[^{OBEYED}]*$")] = ""
 
 
 class ItemView(BaseModel):

@@ -5,6 +5,7 @@ Schemathesis makes the requests from the description and judges the answers with
 request of their own (they would need a server; ``test_escalation`` and ``test_objects`` do their work).
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
@@ -22,6 +23,7 @@ from schemathesis.schemas import APIOperation
 from schemathesis.specs.openapi import checks
 
 from app.api.openapi import describe
+from app.api.strict import OBEYED
 from tests.attacks.house import House
 from tests.attacks.surface import application, places
 
@@ -53,6 +55,13 @@ def _operations() -> Iterator[APIOperation[Any, Any, Any, Any]]:
 
 
 OPERATIONS = tuple(_operations())
+
+
+def test_no_pattern_allows_a_character_that_every_text_is_refused_for() -> None:
+    patterns = {found for at, found in places(describe(*application())) if at[-1:] == ("pattern",)}
+    obeyed = [chr(code) for code in range(0x2100) if re.match(f"[{OBEYED}]", chr(code))]
+    assert patterns
+    assert not [pattern for pattern in patterns if any(re.search(pattern, f"a{each}a") for each in obeyed)]
 
 
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
