@@ -67,11 +67,13 @@ async def serving(app: FastAPI, runtime: Runtime, *, hinted: bool = True) -> Asy
             if hinted:
                 group.create_task(runtime.published.listen(runtime.streams.wake))
             served = group.create_task(server.serve(sockets=[listener]))
-            async with Client(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=60.0) as client:
-                yield server, client
-            server.should_exit = True
-            await served
-            runtime.published.close()
+            try:
+                async with Client(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=60.0) as client:
+                    yield server, client
+            finally:  # also where the test fails: a cancelled server leaves its closed socket in the loop for the next
+                server.should_exit = True
+                await served
+                runtime.published.close()
 
 
 class Stream:
