@@ -109,17 +109,17 @@ def _pids(bench: Bench, api: Api) -> dict[str, int]:
 
 
 def _rows(found: _Found) -> list[Row]:
-    several = found.several
-    p50 = told(median(each.p50_ms for each in several), "ms")
-    measured = (*found.one, *several, *found.batches)
+    one, several = found.one, found.several
+    p50 = told(median(each.p50_ms for each in one), "ms")
+    measured = (*one, *several, *found.batches)
     refused = sum((Counter(each.refused) for each in measured), Counter[str]())
     errors = ", ".join(f"{number} of {status}" for status, number in refused.most_common())
     asked = f"POST {TRANSFERS}, {CONNECTIONS} connections"
     return [
-        Row(SECTION, f"{asked}, {_PROCESSES} processes", "/s", _rates(several), at_least(3_000), _cpu(several)),
-        Row(SECTION, "their p99", "ms", tuple(each.p99_ms for each in several), at_most(120), f"p50 {p50}"),
-        Row(SECTION, "the same, one process", "/s", _rates(found.one), None, _cpu(found.one)),
-        Row(SECTION, "its p99", "ms", tuple(each.p99_ms for each in found.one)),
+        Row(SECTION, asked, "/s", _rates(one), at_least(3_000), _cpu(one)),
+        Row(SECTION, "its p99", "ms", tuple(each.p99_ms for each in one), at_most(120), f"p50 {p50}"),
+        Row(SECTION, f"the same, {_PROCESSES} processes on the port", "/s", _rates(several), None, _cpu(several)),
+        Row(SECTION, "their p99", "ms", tuple(each.p99_ms for each in several)),
         Row(SECTION, "refused", "", tuple(sum(each.refused.values()) for each in measured), at_most(0), errors),
     ]
 
