@@ -36,8 +36,9 @@ def alarms(said: list[Any]) -> list[str]:
 
 
 async def pull_in_silence(world: World, customer: Customer) -> None:
+    await world.settle()  # what others have left under way is told before
     await world.webhooks_travel("drop")
-    world.clock.advance(1)  # what is asked of the bank now comes after what it told before
+    world.clock.advance(1)  # and what is asked of the bank now comes after that
     await world.deposit(customer)
     await world.settle()
     await world.webhooks_travel("normal")
