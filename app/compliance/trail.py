@@ -5,6 +5,7 @@ Its id is derived from the act's cause: the same act under the same key finds it
 without a gap and chained by hash, so an edited, inserted or deleted one is found by whoever walks the chain.
 """
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -70,25 +71,29 @@ class TrailReader(Protocol):
 
 
 class Trail:
-    """Submits changes with their entry."""
+    """Submits changes with their entry. Acts of one process wait for one another, since each entry follows the last;
+    only another process's act can come between.
+    """
 
     def __init__(self, door: Door, entries: TrailReader, clock: Clock) -> None:
         self._door = door
         self._entries = entries
         self._clock = clock
+        self._turn = asyncio.Lock()
 
     async def submit(self, change: Change, deed: Deed, *, deadline_s: float = 10.0) -> Posted | Duplicate:
         """Make the change true together with its entry. Raises what the door raises; StaleGuard of AUDIT means that
         the same act, under the same key, has its entry already; Overloaded when too many acts came between.
         """
-        for _ in range(_TRIES_MAX):
-            head = await self._entries.head(change.book)
-            companions = (*change.companions, *entry(change.book, deed, head, self._clock.now()))
-            try:
-                return await self._door.submit(replace(change, companions=companions), deadline_s=deadline_s)
-            except StaleGuard as stale:
-                if stale.collection != AUDIT_HEADS:
-                    raise
+        async with self._turn:
+            for _ in range(_TRIES_MAX):
+                head = await self._entries.head(change.book)
+                companions = (*change.companions, *entry(change.book, deed, head, self._clock.now()))
+                try:
+                    return await self._door.submit(replace(change, companions=companions), deadline_s=deadline_s)
+                except StaleGuard as stale:
+                    if stale.collection != AUDIT_HEADS:
+                        raise
         raise Overloaded
 
 

@@ -1,9 +1,13 @@
 """Reading the trail: by whom, what, on what and when; batches are in it too."""
 
+import asyncio
 from typing import Any
 
 from app.clock import ManualClock
-from tests.api.given import Tenant
+from app.compliance.trail import Deed, Trail
+from app.ledger.acts import Answerable
+from app.ledger.changes import Change
+from tests.api.given import TENANT, Tenant
 
 REASON = {"reason": "seen at the bank"}
 
@@ -48,3 +52,19 @@ async def test_an_atomic_batch_that_is_refused_was_asked_for_all_the_same(tenant
     assert answer.json()["code"] == "insufficient-funds"
     assert [each["after"]["atomic"] for each in await entries(tenant, "act=transfers.batch")] == [True]
     assert await tenant.balance("ada") == "100.00"
+
+
+async def test_many_acts_at_once_wait_for_one_another_and_none_is_turned_away(tenant: Tenant) -> None:
+    runtime = tenant.runtime
+    trail = Trail(runtime.door, runtime.audit, runtime.clock)
+
+    async def do(number: int) -> None:
+        deed = Deed.of(Answerable("usr_officer", "all at once", f"key-{number}"), "test.act", f"tst_{number}")
+        await trail.submit(Change(TENANT), deed)
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(40):
+            group.create_task(do(number))
+    head = await runtime.audit.head(TENANT)
+    assert head is not None
+    assert head["seq"] == 40
