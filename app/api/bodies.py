@@ -88,9 +88,17 @@ _FLAT: dict[str, JsonValue] = {
         ]
     },
 }
+
+
+def _flat_schema(schema: dict[str, JsonValue]) -> None:
+    """Pydantic describes the bound of a mapping as that of a text."""
+    schema["maxProperties"] = schema.pop("maxLength")
+    schema.update(_FLAT)
+
+
 Metadata = Annotated[
     Mapping[str, str | int | bool | None],
     BeforeValidator(_flat),
-    Field(max_length=20, json_schema_extra=_FLAT),
+    Field(max_length=20, json_schema_extra=_flat_schema),
 ]
 """The caller's own notes: flat, at most 20 names with scalar values."""
