@@ -1,6 +1,6 @@
 """What the door does in MongoDB: load what a batch is judged on, write a batch in one multi-document transaction.
 
-Everything is read with majority read concern *before* the transaction, and every write inside it filters on the
+Everything is read with majority read concern *before* the transaction, and every write inside it is guarded by the
 version that was read: whatever changed in between makes the batch stale, and it is judged again on fresh state.
 """
 
@@ -21,6 +21,7 @@ from app.ledger.accounts import Account
 from app.ledger.blocks import Block
 from app.ledger.book import Book, State
 from app.ledger.changes import ABSENT, Change, Companion, Document
+from app.ledger.checks import guard_holds
 from app.ledger.documents import (
     account_document,
     account_from,
@@ -37,6 +38,8 @@ from app.ledger.wanted import diversion_targets, everything_named
 
 _DUPLICATE_KEY = 11000
 _COMMITS_MAX = 3
+_WORTH_READING = 32
+"""From so many updates on, reading together what guards them costs less than the looking of each for itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,12 +179,36 @@ class BatchStore:
     async def _update(self, collection: str, updates: list[Document], session: AsyncClientSession) -> None:
         if not updates:
             return
+        if len(updates) >= _WORTH_READING:
+            updates = await self._proven(collection, updates, session)
         reply = await self._database.command(
             {"update": collection, "updates": updates, "ordered": True}, session=session
         )
         _check_write_errors(reply)
         if reply["n"] != len(updates):
             raise BatchStale
+
+    async def _proven(self, collection: str, updates: list[Document], session: AsyncClientSession) -> list[Document]:
+        """The same updates, by id alone, now that what guards them was read at once in the transaction's own snapshot.
+
+        The server finds a document by its id alone in half the time. Whoever writes one of them after the snapshot
+        makes the transaction fail, so what was read stays true until it commits. Raises BatchStale.
+        """
+        guards = {update["q"]["_id"]: update["q"] for update in updates if "upsert" not in update}
+        reply = await self._database.command(
+            {
+                "find": collection,
+                "filter": {"_id": {"$in": list(guards)}},
+                "projection": dict.fromkeys({name for guard in guards.values() for name in guard}, 1),
+                "batchSize": len(guards),
+                "singleBatch": True,
+            },
+            session=session,
+        )
+        found = {document["_id"]: document for document in reply["cursor"]["firstBatch"]}
+        if not all(guard_holds(guard, found.get(each_id)) for each_id, guard in guards.items()):
+            raise BatchStale
+        return [update if "upsert" in update else {**update, "q": {"_id": update["q"]["_id"]}} for update in updates]
 
     async def _find(self, collection: str, ids: Iterable[str]) -> list[Document]:
         return await self._database[collection].find({"_id": {"$in": sorted(ids)}}).to_list()

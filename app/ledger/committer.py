@@ -3,7 +3,7 @@
 No timer: while one batch commits, the next gathers by itself. An idle system therefore adds no latency, and a busy one
 makes large batches; an account that everybody touches is written once per batch, so it is no slower than any other.
 
-There are two lanes, each with a stream of its own: while the server writes one batch, this process prepares another
+There are a few lanes, each with a stream of its own: while the server writes one batch, this process prepares another
 that shares nothing with it. A batch beside another is begun only when enough waits to be worth it.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from app.errors import OutcomeUnresolved, Overloaded, WalletError
+from app.errors import Overloaded, WalletError
 from app.ledger.changes import Change, Duplicate, Posted
 from app.ledger.deciding import Decider, Knotted
 from app.ledger.gathering import Queue, Waiting
@@ -51,38 +51,37 @@ class Committer:
         passed while it was queued: definitely not done; OutcomeUnresolved when the deadline passed inside a commit:
         the same change again will tell. A fact is never turned away by a full queue.
         """
-        if self._closing or (len(self._queue) >= _QUEUE_MAX and not change.fact):
-            raise Overloaded
-        waiting = Waiting(change, asyncio.get_running_loop().create_future(), touched(change))
-        self._queue.put(waiting)
-        self._arrived.set()
+        waiting = self._enqueue(change)
+        expiry = asyncio.get_running_loop().call_later(deadline_s, waiting.expire)
         try:
-            async with asyncio.timeout(deadline_s):
-                return await asyncio.shield(waiting.answer)
-        except TimeoutError:
-            raise (Overloaded if waiting.withdraw() else OutcomeUnresolved) from None
-        except asyncio.CancelledError:
-            waiting.withdraw()
-            raise
+            return await waiting.answer
+        finally:
+            expiry.cancel()
 
     async def submit_all(
         self, changes: Sequence[Change], *, deadline_s: float = 10.0
     ) -> list[Posted | Duplicate | WalletError]:
         """Submit changes together; a verdict on each, in order: what ``submit`` would return or raise for it."""
-        loop = asyncio.get_running_loop()
-        waiting = [Waiting(change, loop.create_future(), touched(change)) for change in changes]
-        for each in waiting:
-            if self._closing or (len(self._queue) >= _QUEUE_MAX and not each.change.fact):
-                each.settle(Overloaded())
-            else:
-                self._queue.put(each)
-        self._arrived.set()
-        if waiting:
-            await asyncio.wait([each.answer for each in waiting], timeout=deadline_s)
-        for each in waiting:
-            if not each.answer.done():
-                each.settle(Overloaded() if each.withdraw() else OutcomeUnresolved())
-        return [_verdict_of(each) for each in waiting]
+        waiting = [self._enqueue(change) for change in changes]
+        try:
+            if waiting:
+                await asyncio.wait([each.answer for each in waiting], timeout=deadline_s)
+            for each in waiting:
+                each.expire()
+            return [_verdict_of(each) for each in waiting]
+        finally:
+            for each in waiting:
+                each.answer.cancel()  # where the caller left
+
+    def _enqueue(self, change: Change) -> Waiting:
+        """The change in the queue, or already answered where there is no place for it."""
+        waiting = Waiting(change, asyncio.get_running_loop().create_future(), touched(change))
+        if self._closing or (len(self._queue) >= _QUEUE_MAX and not change.fact):
+            waiting.settle(Overloaded())
+        else:
+            self._queue.put(waiting)
+            self._arrived.set()
+        return waiting
 
     async def run(self) -> None:
         """Commit what arrives, until closed and drained; keep the streams' leases alive, and give them back."""
@@ -110,14 +109,13 @@ class Committer:
         await lane.give_back()
 
     def _gather(self, lane: Decider) -> list[Waiting]:
-        """A batch, if it is this lane's turn: half of what waits where the other lane can have the other half."""
+        """A batch, if it is this lane's turn: of what waits its share, where other lanes can have the rest."""
         self._arrived.clear()
         waiting = len(self._queue)
-        if self._committing:
-            return self._queue.take(self._busy, waiting) if waiting >= _WORTH_A_LANE else []
-        if lane is not self._lanes[0]:
+        if waiting < _WORTH_A_LANE and (self._committing or lane is not self._lanes[0]):
             return []
-        return self._queue.take(self._busy, max(_WORTH_A_LANE, (waiting + 1) // len(self._lanes)))
+        free = len(self._lanes) - self._committing
+        return self._queue.take(self._busy, max(_WORTH_A_LANE, -(-waiting // free)))
 
     async def _wait(self) -> None:
         """Until something arrives, a lane is done, or the leases want renewing."""
@@ -150,8 +148,7 @@ class Committer:
         except Exception as error:
             log.exception("batch-failed", changes=len(batch))
             for waiting in batch:
-                if not waiting.answer.done():
-                    waiting.answer.set_exception(error)
+                waiting.fail(error)
         else:
             for waiting, verdict in zip(batch, verdicts, strict=True):
                 waiting.settle(verdict)
@@ -160,7 +157,7 @@ class Committer:
         """One change is at fault: halve the batch until it stands alone, and answer it with the error."""
         if len(batch) == 1:
             log.error("change-poisoned", reason=type(error.__cause__ or error).__name__)
-            batch[0].answer.set_exception(error)
+            batch[0].fail(error)
             return
         middle = len(batch) // 2
         await self._commit(lane, batch[:middle])

@@ -53,7 +53,7 @@ class _Attempts:
         return self.stale >= _STALE_MAX and not self.unanswered
 
 
-def open_lanes(database: Database, clock: Clock, random: Random, lanes: int = 2) -> list["Decider"]:
+def open_lanes(database: Database, clock: Clock, random: Random, lanes: int = 3) -> list["Decider"]:
     """Deciders for the lanes of one process: each with streams of its own, all with one memory."""
     recent = Recent()
     return [Decider(BatchStore(database), StreamStore(database), recent, clock, random) for _ in range(lanes)]

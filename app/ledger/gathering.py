@@ -8,9 +8,8 @@ import asyncio
 from collections import deque
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from enum import Enum, auto
 
-from app.errors import WalletError
+from app.errors import OutcomeUnresolved, Overloaded, WalletError
 from app.ledger.book import Verdict
 from app.ledger.changes import Change, Duplicate, Posted
 
@@ -20,39 +19,33 @@ _LOOKED_AT_MAX = 1_024
 """How many waiting changes are looked at for one batch."""
 
 
-class Stage(Enum):
-    """How far a change has come."""
-
-    QUEUED = auto()
-    COMMITTING = auto()
-    WITHDRAWN = auto()
-
-
 @dataclass(slots=True, eq=False)
 class Waiting:
-    """A change on its way to a verdict. ``keys`` name everything that it reads or writes."""
+    """A change on its way to a verdict. ``keys`` name everything that it reads or writes.
+
+    Once ``answer`` is done nobody waits any more: with a verdict, because its time was over, or because they left.
+    """
 
     change: Change
     answer: asyncio.Future[Posted | Duplicate]
     keys: frozenset[str]
-    stage: Stage = Stage.QUEUED
+    committing: bool = False
 
     def settle(self, verdict: Verdict) -> None:
         """Answer the caller, unless they have gone."""
-        if self.answer.done():
-            return
         if isinstance(verdict, WalletError):
-            self.answer.set_exception(verdict)
-        else:
+            self.fail(verdict)
+        elif not self.answer.done():
             self.answer.set_result(verdict)
 
-    def withdraw(self) -> bool:
-        """Whether it was still queued, and so will not be done. Nobody waits for its answer any more."""
-        if self.stage is Stage.COMMITTING:
-            self.answer.add_done_callback(_look_away)
-            return False
-        self.stage = Stage.WITHDRAWN
-        return True
+    def fail(self, error: Exception) -> None:
+        """Tell the caller what stands in the way, unless they have gone."""
+        if not self.answer.done():
+            self.answer.set_exception(error)
+
+    def expire(self) -> None:
+        """Its time is over: while it is queued it will not be done; inside a commit nobody can say yet."""
+        self.settle(OutcomeUnresolved() if self.committing else Overloaded())
 
 
 class Queue:
@@ -82,7 +75,7 @@ class Queue:
             if len(batch) >= _CHANGES_MAX or transactions >= _TRANSACTIONS_MAX:
                 break
             waiting = self._waiting.popleft()
-            if waiting.stage is Stage.WITHDRAWN:
+            if waiting.answer.done():
                 continue
             elsewhere = bool(batch) and waiting.change.book != batch[0].change.book
             left = len(batch) >= share and taken.isdisjoint(waiting.keys)
@@ -90,15 +83,9 @@ class Queue:
                 staying.append(waiting)
                 blocked |= waiting.keys
                 continue
-            waiting.stage = Stage.COMMITTING
+            waiting.committing = True
             batch.append(waiting)
             taken |= waiting.keys
             transactions += len(waiting.change.transactions)
         self._waiting.extendleft(reversed(staying))
         return batch
-
-
-def _look_away(answer: asyncio.Future[Posted | Duplicate]) -> None:
-    """Nobody waits for this answer any more; reading the exception keeps the loop from reporting it as lost."""
-    if not answer.cancelled():
-        answer.exception()

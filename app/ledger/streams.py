@@ -14,7 +14,7 @@ LEASE_S = 10
 """How long a stream stays its owner's without a sign of life."""
 
 SLOTS_MAX = 64
-"""How many committers may work on one book at once."""
+"""How many lanes may work on one book at once."""
 
 
 @dataclass(frozen=True, slots=True)

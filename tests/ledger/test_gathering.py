@@ -6,8 +6,9 @@ from itertools import count
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.errors import OutcomeUnresolved, Overloaded
 from app.ledger.changes import Change
-from app.ledger.gathering import Queue, Stage, Waiting
+from app.ledger.gathering import Queue, Waiting
 
 _NAMES = "abcdef"
 
@@ -50,13 +51,22 @@ async def test_a_batch_is_of_one_book_and_leaves_the_others_in_their_order() -> 
     assert [taken(queue.take(set(), 10)) for _ in range(2)] == [["a", "c"], ["b", "d"]]
 
 
-async def test_what_was_withdrawn_is_passed_over() -> None:
+async def test_what_nobody_waits_for_any_more_is_passed_over() -> None:
     queue = queued("a", "b")
-    queue.take(set(), 1)[0].stage = Stage.WITHDRAWN
-    gone = waiting("c")
-    gone.stage = Stage.WITHDRAWN
-    queue.put(gone)
-    assert taken(queue.take(set(), 10)) == ["b"]
+    left, late = waiting("c"), waiting("d")
+    left.answer.cancel()
+    late.expire()
+    queue.put(left)
+    queue.put(late)
+    assert taken(queue.take(set(), 10)) == ["a", "b"]
+    assert isinstance(late.answer.exception(), Overloaded)
+
+
+async def test_inside_a_commit_nobody_can_say_what_became_of_a_change_that_is_late() -> None:
+    queue = queued("a")
+    [late] = queue.take(set(), 10)
+    late.expire()
+    assert isinstance(late.answer.exception(), OutcomeUnresolved)
 
 
 @given(st.lists(st.sets(st.sampled_from(_NAMES), min_size=1), max_size=30), st.integers(1, 8), st.data())

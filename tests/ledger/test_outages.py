@@ -161,31 +161,37 @@ async def test_a_retry_is_never_told_that_the_money_is_missing_which_it_moved_it
     assert isinstance(retry.result(), Duplicate)
 
 
+@pytest.mark.parametrize(
+    ("count", "held_up"),
+    [(1, "update"), (40, "insert"), (40, "update")],
+    ids=["each guarded by itself", "before the snapshot in which all are read", "after it"],
+)
 async def test_a_version_that_moves_between_reading_and_writing_is_not_overwritten(
-    database: Database, store: LedgerStore, far: LedgerStore, proxy: Proxy
+    database: Database, store: LedgerStore, far: LedgerStore, proxy: Proxy, count: int, held_up: str
 ) -> None:
-    await database["notes"].insert_one({"_id": "default/note", "version": 1, "by": "nobody"})
+    names = [f"default/note_{number}" for number in range(count)]
+    await database["notes"].insert_many([{"_id": name, "version": 1, "by": "nobody"} for name in names])
     writing, taken = asyncio.Event(), asyncio.Event()
 
     async def rule(name: str, _message: bytes) -> Fate:
-        if name == "update":
+        if name == held_up:
             writing.set()
             await taken.wait()
         return Fate.ARRIVES
 
-    def claim(by: str) -> Change:
-        companion = Companion("notes", "default/note", {"version": 1}, {"version": 2, "by": by})
-        return Change(BOOK, companions=(companion,))
+    def claim(by: str, of: list[str]) -> Change:
+        written = {"version": 2, "by": by}
+        return Change(BOOK, companions=tuple(Companion("notes", name, {"version": 1}, written) for name in of))
 
     async with open_door(store, seed=1) as near, open_door(far, seed=2) as door:
         proxy.rule = rule
         async with asyncio.TaskGroup() as group:
-            second = group.create_task(refused(door, claim("second")))
+            second = group.create_task(refused(door, claim("second", names)))
             await writing.wait()
-            await near.submit(claim("first"))
+            await near.submit(claim("first", names[-1:]))
             taken.set()
     assert isinstance(second.result(), StaleGuard)
-    assert await database["notes"].find_one({}) == {"_id": "default/note", "version": 2, "by": "first"}
+    assert [note["by"] async for note in database["notes"].find()] == ["nobody"] * (count - 1) + ["first"]
 
 
 async def refused(door: Committer, change: Change) -> WalletError | None:
