@@ -118,6 +118,8 @@ def sandbox(
             sumsub_secret=settings.sumsub_secret.get_secret_value(),
             sumsub_webhook_secret=settings.sumsub_webhook_secret.get_secret_value(),
             stripe_webhook_secret=settings.stripe_webhook_secret.get_secret_value().split()[0],
+            dialogflow_service_account=settings.dialogflow_service_account,
+            dialogflow_audience=settings.dialogflow_audience,
         )
     )
 

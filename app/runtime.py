@@ -21,7 +21,7 @@ from app.compliance.trail import AuditedDoor, Trail
 from app.compliance.trail_store import TrailStore
 from app.idempotency.claims import Claims
 from app.identity import store as users_store
-from app.identity.configured import access_tokens, step_up_of
+from app.identity.configured import access_tokens, conversation_tokens, step_up_of
 from app.identity.proofs import Proofs
 from app.identity.step_up import StepUp
 from app.identity.store import Users
@@ -86,8 +86,9 @@ from app.plumbing.rates import Rates
 from app.plumbing.redis import connect_redis
 from app.plumbing.sealing import Sealer
 from app.plumbing.signing import Signer
+from app.providers.dialogflow.webhooks import Fulfilments
 from app.providers.ports import VerifiesPeople
-from app.providers.registry import CAPABILITIES, Providers, open_providers
+from app.providers.registry import CAPABILITIES, Providers, fulfilments_of, open_providers
 from app.settings import Environment, Settings
 from app.wallets import address_store, payee_store, recipient_store
 from app.wallets import card_store as cards_store
@@ -143,6 +144,7 @@ class Runtime:
     rates: Rates
     providers: Providers
     people: VerifiesPeople
+    fulfilments: Fulfilments
     door: Committer
     ledger: LedgerStore
     sagas: SagaStore
@@ -276,6 +278,7 @@ async def open_runtime(
             rates=Rates(pipelined, clock),
             providers=providers,
             people=providers.people,
+            fulfilments=fulfilments_of(settings, conversation_tokens(settings, http, clock)),
             door=door,
             ledger=ledger,
             sagas=sagas,

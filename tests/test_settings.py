@@ -34,6 +34,9 @@ OWN: dict[str, Any] = {
     "plaid_base_url": "https://production.plaid.com",
     "plaid_client_id": "own",
     "plaid_secret": "own",
+    "dialogflow_keys_url": "https://www.googleapis.com/oauth2/v3/certs",
+    "dialogflow_service_account": "service-4711@gcp-sa-dialogflow.iam.gserviceaccount.com",
+    "dialogflow_audience": "https://api.wallet.example/webhooks/dialogflow",
 }
 
 
@@ -79,6 +82,12 @@ def test_production_talks_https_only(name: str) -> None:
     given = {**OWN, name: str(OWN[name]).replace("https", "http")}
     with pytest.raises(ValidationError, match=f"WALLET_{name.upper()} must be an https address in production"):
         Settings.model_validate(given)
+
+
+@pytest.mark.parametrize("env", ["staging", "production"])
+def test_a_secret_stands_in_for_dialogflows_tokens_in_the_sandbox_only(env: str) -> None:
+    with pytest.raises(ValidationError, match="WALLET_DIALOGFLOW_SECRET is for the sandbox"):
+        Settings.model_validate({**OWN, "env": env, "dialogflow_secret": "own"})
 
 
 def test_production_needs_a_tenant_claim() -> None:

@@ -1,16 +1,29 @@
-"""Webhooks in: the raw bytes are verified, the events kept, and only then is the vendor told 200."""
+"""Webhooks in: the raw bytes are verified, the events kept, and only then is the vendor told 200.
+
+A question is answered in the response to it, and not kept: what is asked about a card leaves its answer in the ledger,
+and what is asked in a conversation holds the customer's own words.
+"""
 
 from collections.abc import Mapping, Sequence
 
 from fastapi import APIRouter
 from pydantic import BaseModel, SecretStr
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
 from app.api.deps import CurrentRuntime
 from app.api.problems import problems
-from app.errors import ApprovalRefused, Malformed, Missing, ProviderUnavailable, SignatureInvalid
+from app.errors import (
+    ApprovalRefused,
+    Malformed,
+    Missing,
+    ProviderUnavailable,
+    SignatureInvalid,
+    TokenInvalid,
+    TokenMissing,
+)
 from app.ids import public_id
+from app.providers.dialogflow.wire import Answer
 from app.providers.events import WebhookEvent
 from app.providers.stripe import webhooks as stripe
 from app.providers.sumsub import webhooks as sumsub
@@ -22,6 +35,7 @@ from app.settings import Settings
 router = APIRouter(prefix="/webhooks", tags=["webhooks"])
 
 _REFUSALS = problems(SignatureInvalid, Malformed)
+_IN_THE_APP = Answer(says=("That cannot be done in a conversation yet. Please use the app.",))
 
 
 class Received(BaseModel):
@@ -79,6 +93,14 @@ async def receive_from_plaid(request: Request, runtime: CurrentRuntime) -> Recei
     """Events about bank logins."""
     body, headers = await _delivery(request)
     return await _keep(runtime, await runtime.providers.plaid_webhooks.read_events(body, headers))
+
+
+@router.post("/dialogflow", responses=problems(TokenMissing, TokenInvalid, ProviderUnavailable, Malformed))
+async def answer_conversation(request: Request, runtime: CurrentRuntime) -> Response:
+    """What to say in a conversation. Whatever is asked for, the customer is sent to the app: nothing is done here."""
+    body, headers = await _delivery(request)
+    await runtime.fulfilments.read(body, headers)
+    return Response(_IN_THE_APP.body(), media_type="application/json")
 
 
 @router.get("/tatum/kms/{pending_id}", responses=problems(Missing, ApprovalRefused, ProviderUnavailable))

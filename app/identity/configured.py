@@ -9,6 +9,9 @@ from app.identity.step_up import StepUp
 from app.identity.tokens import AccessTokens
 from app.settings import Settings
 
+_GOOGLE = ("https://accounts.google.com", "accounts.google.com")
+"""How Google names itself in the tokens of its service accounts; its pages show both."""
+
 
 def access_tokens(settings: Settings, http: httpx2.AsyncClient, clock: Clock) -> AccessTokens:
     """The verifier of the configured issuers' tokens."""
@@ -30,6 +33,13 @@ def access_tokens(settings: Settings, http: httpx2.AsyncClient, clock: Clock) ->
         for issuer, each in settings.auth_issuers.items()
     )
     return AccessTokens(issuers=(first, *further), clock=clock)
+
+
+def conversation_tokens(settings: Settings, http: httpx2.AsyncClient, clock: Clock) -> AccessTokens:
+    """The verifier of the tokens that Dialogflow's questions come with."""
+    keys = IssuerKeys(settings.dialogflow_keys_url, http, clock)
+    issuers = [TrustedIssuer(name, settings.dialogflow_audience, keys) for name in _GOOGLE]
+    return AccessTokens(issuers=issuers, clock=clock)
 
 
 def step_up_of(settings: Settings, clock: Clock) -> StepUp:

@@ -56,14 +56,27 @@ class AccessTokens:
         Raises TokenInvalid, naming the check that failed and nothing of the token; ProviderUnavailable when the
         issuer's keys are needed and cannot be had.
         """
-        if len(token) > _TOKEN_BYTES_MAX:
-            raise TokenInvalid("it is too long")
-        if not _COMPACT.fullmatch(token):
-            raise TokenInvalid("it is not a signed JWT")
+        _require_compact(token)
         digest = hashlib.sha256(token.encode()).digest()
         return self._recall(digest) or await self._verify(token, digest)
 
+    async def claims(self, token: str) -> Mapping[str, Any]:
+        """What a token says whose bearer is no caller with permissions, but a machine that asks.
+
+        Raises what ``principal`` does, of the token itself; nothing is remembered.
+        """
+        _require_compact(token)
+        claims, _, _ = await self._checked(token)
+        return claims
+
     async def _verify(self, token: str, digest: bytes) -> Principal:
+        claims, issuer, expires_at_s = await self._checked(token)
+        principal = principal_of(claims, issuer)
+        self._remember(digest, expires_at_s, principal)
+        return principal
+
+    async def _checked(self, token: str) -> tuple[Mapping[str, Any], TrustedIssuer, int]:
+        """What the token says, whom it is from, and the second at which it expires."""
         key_id = _key_id(token)
         issuer = self._issuer_of(token)
         key = await issuer.keys.key(key_id)
@@ -71,10 +84,7 @@ class AccessTokens:
             claims = jwt.decode(token, key, algorithms=[ALGORITHM]).claims
         except (JoseError, ValueError):
             raise TokenInvalid("its signature does not fit") from None
-        expires_at_s = self._check(claims, issuer)
-        principal = principal_of(claims, issuer)
-        self._remember(digest, expires_at_s, principal)
-        return principal
+        return claims, issuer, self._check(claims, issuer)
 
     def _issuer_of(self, token: str) -> TrustedIssuer:
         """Whom the token says it is from; their key then shows whether that is so."""
@@ -115,6 +125,13 @@ class AccessTokens:
         self._remembered[digest] = (until_s, principal)
         while len(self._remembered) > self._remembered_max:
             self._remembered.popitem(last=False)
+
+
+def _require_compact(token: str) -> None:
+    if len(token) > _TOKEN_BYTES_MAX:
+        raise TokenInvalid("it is too long")
+    if not _COMPACT.fullmatch(token):
+        raise TokenInvalid("it is not a signed JWT")
 
 
 def _key_id(token: str) -> str:

@@ -2,7 +2,8 @@
 
 Nobody need tell anything while nothing is asked of them; so a silence begins with the first call that a vendor took on
 since it was last heard. What their lists of events give away counts as heard: that somebody has stopped delivering is
-told by the sweeps. Vendors on whom only people's own pace depends, the verifier and the bank link, owe us nothing.
+told by the sweeps. Vendors on whom only people's own pace depends, the verifier, the bank link and the conversations,
+owe us nothing.
 """
 
 import asyncio

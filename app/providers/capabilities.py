@@ -14,7 +14,8 @@ class Capabilities:
     how long the vendor remembers it; ``safe_resend_age``: how old a call may be for the same key to be sent again.
     ``None`` is for ever where there is a key, and meaningless where there is none. ``read_lag``: how late a read
     may be in showing a write. ``provider_fence``: what stops a frozen process from acting after we gave up.
-    ``differs``: the operations of which something else is true, and what.
+    ``differs``: the operations of which something else is true, and what. ``is_called``: whether we ask it for
+    anything; a vendor that only asks us has no call of ours to repeat.
     """
 
     idempotency: Literal["body-key", "header-key", "none", "natural"]
@@ -25,3 +26,4 @@ class Capabilities:
     provider_fence: Literal["key", "approval", "none"]
     finality: str
     differs: Mapping[str, str] = field(default_factory=dict, hash=False)
+    is_called: bool = True

@@ -13,6 +13,7 @@ from app.providers.capabilities import Capabilities
 from app.providers.card_ports import PaysCards, TakesCards
 from app.providers.chain_ports import ReceivesCoins, SendsCoins
 from app.providers.circuit import Circuit
+from app.providers.dialogflow import webhooks as dialogflow
 from app.providers.plaid import adapter as plaid
 from app.providers.plaid import wire as plaid_wire
 from app.providers.plaid.webhooks import PlaidWebhooks
@@ -43,7 +44,7 @@ CHAIN_ASSETS: Mapping[str, frozenset[Asset]] = {
 """The chains that coins can be sent on, and what each carries, on one network or the other."""
 
 CAPABILITIES: Mapping[str, Capabilities] = {
-    vendor.PROVIDER: vendor.CAPABILITIES for vendor in (unit, tatum, stripe, sumsub, plaid)
+    vendor.PROVIDER: vendor.CAPABILITIES for vendor in (unit, tatum, stripe, sumsub, plaid, dialogflow)
 }
 """What each vendor promises about repeated and abandoned calls."""
 
@@ -111,6 +112,12 @@ async def open_providers(settings: Settings, clock: Clock, wire: httpx2.AsyncBas
         network=network,
         transports=(unit_line, tatum_line, stripe_line, sumsub_line, plaid_line),
     )
+
+
+def fulfilments_of(settings: Settings, tokens: dialogflow.VerifiesTokens) -> dialogflow.Fulfilments:
+    """The reader of what conversations ask; nobody is called for it but whom the tokens are verified with."""
+    account, secret = settings.dialogflow_service_account, settings.dialogflow_secret
+    return dialogflow.Fulfilments(tokens, service_account=account, secret=secret)
 
 
 def _unit_line(settings: Settings, clock: Clock, wire: httpx2.AsyncBaseTransport | None) -> Transport:

@@ -23,6 +23,8 @@ class SandboxConfig:
     sumsub_secret: str
     sumsub_webhook_secret: str
     stripe_webhook_secret: str
+    dialogflow_service_account: str = "service-100000000001@gcp-sa-dialogflow.iam.gserviceaccount.com"
+    dialogflow_audience: str = "http://127.0.0.1:8000/webhooks/dialogflow"
 
     @property
     def base_url(self) -> str:

@@ -18,6 +18,7 @@ from app.sandbox.auth0 import auth0
 from app.sandbox.calls import Calls
 from app.sandbox.config import SandboxConfig
 from app.sandbox.control import control
+from app.sandbox.dialogflow.simulator import dialogflow
 from app.sandbox.drops import DroppingProtocol
 from app.sandbox.faults import Faults
 from app.sandbox.plaid.simulator import plaid
@@ -33,7 +34,7 @@ from app.sandbox.upkeep import close, loops, open_book
 from app.sandbox.vendor import Refusal, Vendor, application
 from app.sandbox.webhooks import Webhooks
 
-VENDORS: tuple[Callable[[Simulation], Vendor], ...] = (auth0, unit, tatum, stripe, sumsub, plaid)
+VENDORS: tuple[Callable[[Simulation], Vendor], ...] = (auth0, unit, tatum, stripe, sumsub, plaid, dialogflow)
 WALLET_TIMEOUT_S = 5.0
 GRACE_S = 2
 EXIT_NOT_STARTED = 3

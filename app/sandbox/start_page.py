@@ -42,6 +42,7 @@ _CONTROLS = (
     ("POST /control/stripe/dispute", "{payment_intent_id, close?: won | lost}: the cardholder's bank, or its verdict"),
     ("POST /control/stripe/fail-payout", "{payout_id, failure_code?}: one that is on its way, or was paid"),
     ("POST /control/reset", "forget everything but signing keys"),
+    ("POST /control/dialogflow/turn", "{said, tag, session?, kind?, intent?, found?}: a customer talks to the agent"),
     ("GET /control/{vendor}/calls", "what the vendor was asked, oldest first"),
     ("GET /control/{vendor}/book", "what the vendor holds"),
 )
@@ -108,6 +109,10 @@ _FACTS = (
     ),
     ("Sumsub", "An applicant stays as they are until reviewed at the control desk or by testCompleted."),
     ("Auth0", "grant_type password with username, and optionally permissions, tenant, claims; no secret."),
+    (
+        "Dialogflow",
+        "A turn asks the wallet, once more if no answer comes in time, and is answered, or tells the agent's event.",
+    ),
 )
 
 

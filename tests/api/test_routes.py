@@ -110,6 +110,7 @@ ROUTES = {
     "POST /webhooks/sumsub": (None, None),
     "POST /webhooks/plaid": (None, None),
     "GET /webhooks/tatum/kms/{pending_id}": (None, None),
+    "POST /webhooks/dialogflow": (None, None),
 }
 
 

@@ -23,7 +23,7 @@ SYNTHETIC: Mapping[str, Capabilities] = {
 """Providers that nobody offers, and somebody may."""
 
 DECLARED: Mapping[str, Capabilities] = {
-    **{name: in_ticks(declared) for name, declared in CAPABILITIES.items()},
+    **{name: in_ticks(declared) for name, declared in CAPABILITIES.items() if declared.is_called},
     **SYNTHETIC,
 }
 

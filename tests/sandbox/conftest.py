@@ -10,7 +10,7 @@ from app.ids import new_id
 from app.sandbox.config import SandboxConfig
 from tests.sandbox.world import Wallet, config_of, running
 
-SIGNING_KEYS = {"auth0_keys", "plaid_keys"}
+SIGNING_KEYS = {"auth0_keys", "plaid_keys", "dialogflow_keys"}
 
 
 @pytest.fixture(scope="session")

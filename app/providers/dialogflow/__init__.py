@@ -1,0 +1,1 @@
+"""Dialogflow CX: conversations that ask us what to say."""

@@ -1,0 +1,1 @@
+"""Dialogflow CX: an agent whose conversations ask the wallet what to say."""
