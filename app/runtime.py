@@ -240,10 +240,11 @@ async def open_runtime(
             served=settings.tatum_wallets,
         )
         measuring = MeasuringDoor(door, measures)
-        card_records = CardStore(database)
+        card_records, limits = CardStore(database), limits_of(settings)
         cards = CardIssuing(door, ledger, card_records, users, providers.cards, clock)
+        card_use = CardUse(door, card_records, clock, answer_s=settings.card_answer_s, limits=limits)
         hearing: dict[str, Listener] = {
-            "unit": CardClearing(door, ledger, card_records, providers.cards, cards).hear,
+            "unit": CardClearing(door, ledger, card_records, providers.cards, cards, card_use).hear,
             "plaid": bank_links.hear,
         }
         telling = TellingDoor(measuring, ledger, clock, written.give)
@@ -264,7 +265,6 @@ async def open_runtime(
         arrivals = Arrivals(flows, telling, ledger, addresses, providers.receiving, clock, providers.network)
         hearing["tatum"] = arrivals.hear
         lookout = Lookout(WatchStore(database), sagas, flows, outside, door, clock, poll_s=settings.poll_s)
-        limits, cooling = limits_of(settings), cooling_of(settings, database, door, clock)
         yield Runtime(
             settings=settings,
             clock=clock,
@@ -314,11 +314,11 @@ async def open_runtime(
                 sealer=sealer,
                 clock=clock,
                 topup_lifetime=settings.card_topup_lifetime,
-                cooling=cooling,
+                cooling=cooling_of(settings, database, door, clock),
             ),
             onboardings=Onboardings(Flows(sagas, telling, clock, hints.give)),
             cards=cards,
-            card_use=CardUse(door, card_records, clock, answer_s=settings.card_answer_s, limits=limits),
+            card_use=card_use,
             hearing=hearing,
             sweeping=Sweeping(
                 providers.event_lists,

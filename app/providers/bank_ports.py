@@ -208,11 +208,17 @@ class CardAuthorization:
 
 
 @dataclass(frozen=True, slots=True)
-class DeclinedRequest:
-    """A question about a card that was answered with no: by us, or by the bank because our answer was late."""
+class CardRequest:
+    """A question about a card, as the bank has it now.
+
+    It ``is_open`` until it is answered; ``was_declined``: by us, or by the bank because our answer was late.
+    """
 
     id: str
     card_id: str
+    amount: Money
+    is_open: bool
+    was_declined: bool
 
 
 class IssuesCards(Protocol):
@@ -236,8 +242,12 @@ class IssuesCards(Protocol):
         """The transaction, if a card made it; None for every other transaction."""
         ...
 
-    async def declined_request(self, request_id: str) -> DeclinedRequest | None:
-        """The question of that id, if it was declined in the end; None when it was not, or is not known."""
+    async def card_request(self, request_id: str) -> CardRequest | None:
+        """The question of that id, whatever became of it."""
+        ...
+
+    async def answer_request(self, request: CardRequest, reason: str | None) -> None:
+        """Approve an open question, or decline it for that reason of the vendor's list; Declined when it is over."""
         ...
 
     async def card_authorization(self, authorization_id: str) -> CardAuthorization | None:

@@ -36,7 +36,7 @@ _CONTROLS = (
     ),
     ("POST /control/sumsub/share-token", "{external_user_id}: of somebody whom another company has verified"),
     ("POST /control/plaid/login", "{item_id, required}: the bank wants a new login of its customer, or has had it"),
-    ("POST /control/unit/card-request", "{card_id, amount, linked?}: a merchant asks for so many cents"),
+    ("POST /control/unit/card-request", "{card_id, amount, linked?, by_event?}: a merchant asks for so many cents"),
     ("POST /control/unit/card-clearing", "{card_id, amount, authorization_id?, direction?}: they take, or give back"),
     ("POST /control/unit/card-cancel", "{authorization_id}: they give it up, or it expires"),
     ("POST /control/stripe/dispute", "{payment_intent_id, close?: won | lost}: the cardholder's bank, or its verdict"),

@@ -19,9 +19,11 @@ from app.ledger.store import LedgerStore
 from app.ledger.transactions import Transaction, credit, debit
 from app.money import USD
 from app.providers.bank_ports import CardAuthorization as VendorAuthorization
-from app.providers.bank_ports import CardMovement, IssuesCards
+from app.providers.bank_ports import CardMovement, CardRequest, IssuesCards
+from app.providers.unit.webhooks import CardQuestion
 from app.wallets.card_issuing import CardIssuing
 from app.wallets.card_store import CardStore
+from app.wallets.card_use import CardUse
 from app.wallets.cards import Card, CardAuthorization, authorization_companion, authorization_id
 
 _ABOUT = ("transaction", "authorization", "authorizationRequest", "card")
@@ -31,13 +33,20 @@ class CardClearing:
     """Books what became of cards' use."""
 
     def __init__(
-        self, door: Committer, ledger: LedgerStore, store: CardStore, bank: IssuesCards, issuing: CardIssuing
+        self,
+        door: Committer,
+        ledger: LedgerStore,
+        store: CardStore,
+        bank: IssuesCards,
+        issuing: CardIssuing,
+        use: CardUse,
     ) -> None:
         self._door = door
         self._ledger = ledger
         self._store = store
         self._bank = bank
         self._issuing = issuing
+        self._use = use
 
     async def hear(self, event_type: str, refs: list[str], payload: Mapping[str, Any]) -> bool | None:
         """Look at what an event of the bank is about. None: it is about no card; False: not understood yet.
@@ -139,15 +148,25 @@ class CardClearing:
         return True
 
     async def _look_at_request(self, request_id: str) -> bool:
-        """A question that came to nothing reserves nothing, even if our yes was too late to be heard."""
-        declined = await self._bank.declined_request(request_id)
-        card = await self._store.card_at_bank(declined.card_id) if declined else None
-        if declined is None or card is None:
-            return True
-        answer = await self._store.authorization(authorization_id(book_of(card.id), request_id))
+        """An open question is answered by a call, as the bank's older way of asking wants it.
+
+        One that came to nothing reserves nothing, even if our yes was too late to be heard.
+        """
+        request = await self._bank.card_request(request_id)
+        if request is not None and request.is_open:
+            answer = await self._use.answer(CardQuestion(request.id, request.card_id, request.amount))
+            await self._bank.answer_request(request, answer.reason)
+        elif request is not None and request.was_declined:
+            await self._release_hold_of(request)
+        return True
+
+    async def _release_hold_of(self, request: CardRequest) -> None:
+        card = await self._store.card_at_bank(request.card_id)
+        if card is None:
+            return
+        answer = await self._store.authorization(authorization_id(book_of(card.id), request.id))
         if answer is not None:
             await self._release(answer)
-        return True
 
     async def _release(self, answer: CardAuthorization) -> None:
         try:

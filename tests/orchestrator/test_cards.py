@@ -37,13 +37,16 @@ class Holder:
     async def available(self) -> str:
         return await self.world.available(self.customer.dollars_id)
 
-    async def ask(self, amount: str, *, linked: bool = True) -> dict[str, Any]:
+    async def ask(self, amount: str, **how: float) -> dict[str, Any]:
         """A merchant asks for that much; what became of the question."""
-        body = {"card_id": self.vendor_id, "amount": Money.parse(amount, USD).minor, "linked": linked}
+        body = {"card_id": self.vendor_id, "amount": Money.parse(amount, USD).minor, **how}
         asked = (await self.world.desk.post("/control/unit/card-request", json=body)).json()
         await self.world.settle()
+        return await self.became_of(asked["request_id"])
+
+    async def became_of(self, request_id: str) -> dict[str, Any]:
         book = (await self.world.desk.get("/control/unit/book")).json()["card_requests"]
-        found: dict[str, Any] = next(each for each in book if each["id"] == asked["request_id"])
+        found: dict[str, Any] = next(each for each in book if each["id"] == request_id)
         return found
 
     async def clear(self, amount: str, authorization_id: str | None = None, direction: str = "Debit") -> None:
@@ -262,6 +265,67 @@ async def test_a_question_is_answered_only_if_it_is_signed_and_whole(holder: Hol
             assert answer.json()["data"] == {"type": "approveAuthorizationRequest", "attributes": {"amount": 100}}
     forged = await api.post("/webhooks/unit/authorizations", content=body, headers={"x-unit-signature": "forged"})
     assert forged.status_code == 401
+
+
+async def later(world: World) -> None:
+    """What waits in the inbox is due again."""
+    world.clock.advance(61)
+    await world.settle()
+
+
+@pytest.mark.parametrize("mode", ["normal", "duplicate", "reorder"])
+async def test_a_question_that_comes_by_webhook_is_answered_by_a_call_and_booked_once(
+    holder: Holder, mode: str
+) -> None:
+    await holder.world.webhooks_travel(mode)
+    asked = await holder.ask("30.00", by_event=True, answer_s=10)
+    assert asked["status"] == "Approved"
+    assert await holder.available() == "470.00"
+    refused = await holder.ask("600.00", by_event=True, answer_s=10)
+    assert (refused["status"], refused["decline_reason"]) == ("Declined", "InsufficientFunds")
+    await holder.clear("25.00", asked["authorization_id"])
+    await later(holder.world)
+    assert await holder.available() == "475.00"
+    await holder.world.audit()
+
+
+@pytest.mark.parametrize("fault", ["timeout_after", "timeout_before", "error"])
+async def test_an_answer_whose_fate_is_unknown_is_given_again_and_holds_once(holder: Holder, fault: str) -> None:
+    await holder.world.dial("unit approve_authorization_request", fault)
+    body = {"card_id": holder.vendor_id, "amount": 30_00, "by_event": True, "answer_s": 3_600}
+    asked = (await holder.world.desk.post("/control/unit/card-request", json=body)).json()["request_id"]
+    await holder.world.act()
+    assert await holder.available() == "470.00"
+    holder.world.clock.advance(1)
+    await holder.world.act()
+    assert (await holder.became_of(asked))["status"] == "Approved"
+    assert await holder.available() == "470.00"
+
+
+async def test_a_question_that_is_heard_too_late_reserves_nothing(holder: Holder) -> None:
+    await holder.world.webhooks_travel("delay", delay_ms=3_000)
+    asked = await holder.ask("30.00", by_event=True)
+    assert (asked["status"], asked["decline_reason"]) == ("Declined", "Timeout")
+    await later(holder.world)
+    assert await holder.available() == "500.00"
+
+
+async def test_a_yes_that_the_bank_no_longer_hears_is_taken_back(holder: Holder) -> None:
+    await holder.world.dial("unit approve_authorization_request", "error", times=10)
+    asked = await holder.ask("30.00", by_event=True)
+    await later(holder.world)
+    assert (await holder.became_of(asked["id"]))["decline_reason"] == "Timeout"
+    assert await holder.available() == "500.00"
+    await holder.world.audit()
+
+
+async def test_a_question_asked_both_ways_is_answered_once(holder: Holder) -> None:
+    body = {"card_id": holder.vendor_id, "amount": 30_00, "by_event": True}
+    asked = (await holder.world.desk.post("/control/unit/card-request", json=body)).json()["request_id"]
+    assert (await holder.world.runtime.card_use.answer(question(holder, asked, 30_00))).approves
+    await holder.world.settle()
+    assert (await holder.became_of(asked))["status"] == "Approved"
+    assert await holder.available() == "470.00"
 
 
 async def test_a_card_is_issued_once_for_its_key_even_if_the_answer_was_lost(calm_world: World) -> None:

@@ -1,6 +1,6 @@
 """Unit as the bank that issues virtual cards: translate, call, translate."""
 
-from app.providers.bank_ports import CardAuthorization, CardMovement, DeclinedRequest, IssuedCard
+from app.providers.bank_ports import CardAuthorization, CardMovement, CardRequest, IssuedCard
 from app.providers.outcomes import OutcomeUnknown
 from app.providers.transport import Transport, segment
 from app.providers.unit import cards_wire as wire
@@ -18,7 +18,7 @@ class UnitCards:
 
         Raises Declined, Unavailable, OutcomeUnknown.
         """
-        body = wire.card_request(account_id, reference=reference, key=key)
+        body = wire.card_order(account_id, reference=reference, key=key)
         made = await make(self._transport, "create_card", "/cards", body, wire.card, "get_card")
         if made.reference != reference:
             raise OutcomeUnknown(PROVIDER, "another-card")
@@ -40,14 +40,22 @@ class UnitCards:
         path = f"/accounts/{segment(PROVIDER, account_id)}/transactions/{segment(PROVIDER, transaction_id)}"
         return await get(self._transport, "get_transaction", path, wire.movement)
 
-    async def declined_request(self, request_id: str) -> DeclinedRequest | None:
-        path = f"/authorization-requests/{segment(PROVIDER, request_id)}"
-        return await get(self._transport, "get_authorization_request", path, wire.declined_request)
+    async def card_request(self, request_id: str) -> CardRequest | None:
+        return await get(self._transport, "get_authorization_request", _request_path(request_id), wire.card_request)
+
+    async def answer_request(self, request: CardRequest, reason: str | None) -> None:
+        verb = "approve" if reason is None else "decline"
+        path, body = f"{_request_path(request.id)}/{verb}", wire.answer_to(request.amount, reason)
+        await command(self._transport, f"{verb}_authorization_request", path, wire.card_request, body)
 
     async def card_authorization(self, authorization_id: str) -> CardAuthorization | None:
         path = f"/authorizations/{segment(PROVIDER, authorization_id)}"
         params = {"filter[includeNonAuthorized]": "true"}
         return await get(self._transport, "get_authorization", path, wire.authorization, params=params)
+
+
+def _request_path(request_id: str) -> str:
+    return f"/authorization-requests/{segment(PROVIDER, request_id)}"
 
 
 def _path(card_id: str) -> str:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from app.money import USD, Money
-from app.providers.bank_ports import CardAuthorization, CardMovement, CardStatus, DeclinedRequest, IssuedCard
+from app.providers.bank_ports import CardAuthorization, CardMovement, CardRequest, CardStatus, IssuedCard
 from app.providers.unit.jsonapi import REFERENCE_TAG, cents, reference_of, related, resource, tagged, text, to_one
 
 STATUSES = {
@@ -21,9 +21,10 @@ MOVED_BY_CARDS = {"purchaseTransaction", "atmTransaction", "cardTransaction", "c
 _OPEN = "Authorized"
 _CLEARED = "Completed"
 _DECLINED = "Declined"
+_ASKING = "Pending"
 
 
-def card_request(account_id: str, *, reference: str, key: str) -> dict[str, Any]:
+def card_order(account_id: str, *, reference: str, key: str) -> dict[str, Any]:
     """The body of POST /cards."""
     attributes = {"idempotencyKey": key, "tags": {REFERENCE_TAG: reference}}
     return resource("individualVirtualDebitCard", attributes, account=to_one("depositAccount", account_id))
@@ -72,12 +73,24 @@ def authorization(body: Any) -> CardAuthorization:
     )
 
 
-def declined_request(body: Any) -> DeclinedRequest | None:
-    """The question of a response, if it was declined in the end."""
+def card_request(body: Any) -> CardRequest:
+    """The question of a response."""
     data = body["data"]
-    if data["attributes"]["status"] != _DECLINED:
-        return None
-    return DeclinedRequest(id=text(data["id"]), card_id=text(related(data, "card")))
+    attributes = data["attributes"]
+    return CardRequest(
+        id=text(data["id"]),
+        card_id=text(related(data, "card")),
+        amount=Money(cents(attributes["amount"]), USD),
+        is_open=attributes["status"] == _ASKING,
+        was_declined=attributes["status"] == _DECLINED,
+    )
+
+
+def answer_to(amount: Money, reason: str | None) -> dict[str, Any]:
+    """An answer to a question: approved as asked, or declined for that reason of the vendor's list."""
+    if reason is None:
+        return resource("approveAuthorizationRequest", {"amount": amount.minor})
+    return resource("declineAuthorizationRequest", {"reason": reason})
 
 
 def _card(data: Any) -> IssuedCard:

@@ -2,7 +2,8 @@
 
 There is no replay window, so the event's own id is what makes a repeated delivery harmless. The question whether a
 card may be used is signed the same way, and is answered in the response to it. The vendor's pages do not show whether
-it comes alone or in a list, as the resource itself or as an event about it, so all four are read.
+it comes alone or in a list, as the resource itself or as an event about it, so all four are read. Its older pages have
+an event among the others, ``authorizationRequest.pending``, ask, and are answered by a call.
 """
 
 from base64 import b64encode
@@ -16,6 +17,7 @@ from app.errors import Malformed, SignatureInvalid
 from app.money import USD, Money
 from app.providers.events import WebhookEvent, kept
 from app.providers.signatures import fits, read_json
+from app.providers.unit import cards_wire
 from app.providers.unit.jsonapi import related
 
 MEDIA_TYPE = "application/vnd.api+json"
@@ -69,9 +71,7 @@ def read_question(body: bytes, headers: Mapping[str, str], secrets: Sequence[Sec
 
 def answer_to(question: CardQuestion, reason: str | None) -> dict[str, Any]:
     """The body that answers a question: approved as asked, or declined for that reason of the vendor's list."""
-    if reason is None:
-        return {"data": {"type": "approveAuthorizationRequest", "attributes": {"amount": question.amount.minor}}}
-    return {"data": {"type": "declineAuthorizationRequest", "attributes": {"reason": reason}}}
+    return cards_wire.answer_to(question.amount, reason)
 
 
 def _verified(body: bytes, headers: Mapping[str, str], secrets: Sequence[SecretStr]) -> object:

@@ -3,6 +3,8 @@
 asked ──approved──► Authorized ──cleared──► Completed
   │                     └──canceled or expired──► Canceled
   └──declined, or not answered in time──► Declined
+
+It is asked in a request that wants its answer in the response, or by an event that wants it in a call.
 """
 
 from typing import Any
@@ -25,6 +27,18 @@ AUTHORIZATIONS = "unit_authorizations"
 ANSWER_S_MAX = 2.0
 """After which the vendor decides by itself; here it declines."""
 
+DECLINES = {
+    "AccountClosed",
+    "CardExceedsAmountLimit",
+    "DoNotHonor",
+    "InsufficientFunds",
+    "InvalidMerchant",
+    "ReferToCardIssuer",
+    "RestrictedCard",
+    "Timeout",
+    "TransactionNotPermittedToCardholder",
+}
+"""The reasons that a call may decline for."""
 _MERCHANT = {"name": "Sandbox Shop", "type": 5812, "category": "Eating places", "location": "New York, NY", "id": "1"}
 
 
@@ -44,8 +58,13 @@ class CardUse:
         asked = await self.begin(related(relationships, "card") or "", amount_of(attributes.get("amount")))
         return Answer({"data": await self._request_shown(asked)}, 201)
 
-    async def begin(self, card_id: str, amount: int, *, linked: bool = True) -> Document:
-        """Store the question; it is asked a moment later. ``linked``: its authorization will name it."""
+    async def begin(
+        self, card_id: str, amount: int, *, linked: bool = True, call_within_s: float | None = None
+    ) -> Document:
+        """Store the question; it is asked a moment later. ``linked``: its authorization will name it.
+
+        ``call_within_s``: it is asked by an event, and the wallet has so long to call.
+        """
         card = await self._cards.card(card_id)
         request = {
             "_id": str(await self._store.next_number()),
@@ -58,8 +77,32 @@ class CardUse:
             "created_at": self._simulation.clock.now(),
         }
         await self._store.put(REQUESTS, request)
-        await self._simulation.agenda.add("unit", "ask", request["_id"], after_s=0)
+        if call_within_s is not None:
+            await self._events.record("authorizationRequest.pending", _named(request, card), _asked(request))
+            await self._simulation.agenda.add("unit", "lapse", request["_id"], after_s=call_within_s)
+        else:
+            await self._simulation.agenda.add("unit", "ask", request["_id"], after_s=0)
         return request
+
+    async def lapse(self, request_id: str) -> None:
+        """Nobody has called in time."""
+        await self._store.atomically(lambda: self._decide(request_id, "Timeout"))
+
+    async def approve(self, call: Call) -> Answer:
+        """The wallet says yes in a call, to what was asked or to a part of it."""
+        attributes, _ = resource_of(call, "approveAuthorizationRequest")
+        request = await self._open_request(call.path("id"))
+        if attributes.get("amount", request["amount"]) != request["amount"]:
+            raise invalid("a part of the amount may not be approved", "/data/attributes/amount")
+        return await self._answered(request["_id"], None)
+
+    async def decline(self, call: Call) -> Answer:
+        """The wallet says no in a call."""
+        attributes, _ = resource_of(call, "declineAuthorizationRequest")
+        request = await self._open_request(call.path("id"))
+        if attributes.get("reason") not in DECLINES:
+            raise invalid("there is no such reason", "/data/attributes/reason")
+        return await self._answered(request["_id"], attributes["reason"])
 
     async def ask(self, request_id: str) -> None:
         """Ask the wallet, and do as it says; without an answer in time, decline."""
@@ -112,10 +155,7 @@ class CardUse:
         return Answer({"data": await self._authorization_shown(await self._authorization(call.path("id")))})
 
     async def get_request(self, call: Call) -> Answer:
-        request = await self._store.get(REQUESTS, call.path("id"))
-        if request is None:
-            raise refusal(404, "not_found", "there is no such authorization request")
-        return Answer({"data": await self._request_shown(request)})
+        return Answer({"data": await self._request_shown(await self._request(call.path("id")))})
 
     async def book(self) -> dict[str, Any]:
         requests = await self._store.find(REQUESTS, {}, limit=100_000)
@@ -137,21 +177,28 @@ class CardUse:
         return str(answer.get("attributes", {}).get("reason", "DoNotHonor"))
 
     async def _question(self, request: Document) -> dict[str, Any]:
-        card = await self._cards.card(request["card_id"])
-        named = {"authorizationRequest": to_one("purchaseAuthorizationRequest", request["_id"]), **parties_of(card)}
         return {
             "id": str(await self._store.next_number()),
             "type": "authorizationRequest.pending",
-            "attributes": {
-                "createdAt": rfc3339(self._simulation.clock.now()),
-                "amount": request["amount"],
-                "status": "Pending",
-                "partialApprovalAllowed": False,
-                "merchant": _MERCHANT,
-                "recurring": False,
-            },
-            "relationships": named,
+            "attributes": {"createdAt": rfc3339(self._simulation.clock.now()), **_asked(request)},
+            "relationships": _named(request, await self._cards.card(request["card_id"])),
         }
+
+    async def _answered(self, request_id: str, reason: str | None) -> Answer:
+        await self._decide(request_id, reason)
+        return Answer({"data": await self._request_shown(await self._request(request_id))})
+
+    async def _request(self, request_id: str) -> Document:
+        request = await self._store.get(REQUESTS, request_id)
+        if request is None:
+            raise refusal(404, "not_found", "there is no such authorization request")
+        return request
+
+    async def _open_request(self, request_id: str) -> Document:
+        request = await self._request(request_id)
+        if request["status"] != "Pending":
+            raise invalid(f"the authorization request is {request['status']}", "/data")
+        return request
 
     async def _decide(self, request_id: str, reason: str | None) -> None:
         request = await self._store.get(REQUESTS, request_id)
@@ -159,7 +206,7 @@ class CardUse:
             return
         decided = {**request, "status": "Declined" if reason else "Approved", "decline_reason": reason}
         card = await self._cards.card(request["card_id"])
-        named = {"authorizationRequest": to_one("purchaseAuthorizationRequest", request_id), **parties_of(card)}
+        named = _named(request, card)
         attributes: dict[str, Any] = {"amount": request["amount"], "status": decided["status"], "merchant": _MERCHANT}
         if reason is not None:
             await self._store.put(REQUESTS, decided)
@@ -229,3 +276,17 @@ class CardUse:
             "attributes": attributes,
             "relationships": parties_of(card),
         }
+
+
+def _named(request: Document, card: Document) -> dict[str, Any]:
+    return {"authorizationRequest": to_one("purchaseAuthorizationRequest", request["_id"]), **parties_of(card)}
+
+
+def _asked(request: Document) -> dict[str, Any]:
+    return {
+        "amount": request["amount"],
+        "status": "Pending",
+        "partialApprovalAllowed": False,
+        "merchant": _MERCHANT,
+        "recurring": False,
+    }

@@ -10,7 +10,7 @@ from app.sandbox.simulation import Simulation
 from app.sandbox.unit.applications import APPLICATIONS, CUSTOMERS, Applications
 from app.sandbox.unit.bank import ACCOUNTS, TRANSACTIONS, Bank
 from app.sandbox.unit.book_payments import BookPayments
-from app.sandbox.unit.card_use import AUTHORIZATIONS, REQUESTS, CardUse
+from app.sandbox.unit.card_use import ANSWER_S_MAX, AUTHORIZATIONS, REQUESTS, CardUse
 from app.sandbox.unit.cards import CARDS, Cards
 from app.sandbox.unit.counterparties import COUNTERPARTIES, Counterparties
 from app.sandbox.unit.deposit_accounts import DepositAccounts
@@ -43,13 +43,18 @@ _CODES = {404: "not_found", 413: "payload_too_large", 429: "too_many_requests"}
 
 
 class CardRequest(BaseModel):
-    """A merchant asks for so many cents. Not ``linked``: the authorization will not name the request."""
+    """A merchant asks for so many cents. Not ``linked``: the authorization will not name the request.
+
+    ``by_event``: the wallet is asked by a webhook, and answers in a call within ``answer_s``.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     card_id: str
     amount: int = Field(ge=0)
     linked: bool = True
+    by_event: bool = False
+    answer_s: float = Field(default=ANSWER_S_MAX, gt=0, le=86_400)
 
 
 class ClearingRequest(BaseModel):
@@ -113,7 +118,7 @@ def unit(simulation: Simulation) -> Vendor:
         idempotency_key=lambda call: call.json()["data"]["attributes"].get("idempotencyKey"),
         media_type=MEDIA_TYPE,
         sender=Sender(f"{simulation.config.api_url}/webhooks/unit", MEDIA_TYPE, events.sign),
-        moves={"advance": lifecycle.advance, "ask": card_use.ask},
+        moves={"advance": lifecycle.advance, "ask": card_use.ask, "lapse": card_use.lapse},
         book=book,
         collections=_COLLECTIONS,
         seed=bank.seed,
@@ -167,7 +172,7 @@ def _customer_operations(applications: Applications, accounts: DepositAccounts) 
 
 
 def _card_operations(cards: Cards, card_use: CardUse) -> tuple[Operation, ...]:
-    request_path = "/sandbox/authorization-requests/purchase"
+    request_path, one = "/sandbox/authorization-requests/purchase", "/authorization-requests/{id}"
     return (
         Operation("create_card", "POST", "/cards", cards.create_card),
         Operation("list_cards", "GET", "/cards", cards.list_cards),
@@ -177,7 +182,9 @@ def _card_operations(cards: Cards, card_use: CardUse) -> tuple[Operation, ...]:
         Operation("close_card", "POST", "/cards/{id}/close", cards.close_card),
         Operation("request_purchase", "POST", request_path, card_use.request_purchase),
         Operation("get_authorization", "GET", "/authorizations/{id}", card_use.get_authorization),
-        Operation("get_authorization_request", "GET", "/authorization-requests/{id}", card_use.get_request),
+        Operation("get_authorization_request", "GET", one, card_use.get_request),
+        Operation("approve_authorization_request", "POST", f"{one}/approve", card_use.approve),
+        Operation("decline_authorization_request", "POST", f"{one}/decline", card_use.decline),
     )
 
 
@@ -194,7 +201,10 @@ def _desk(simulation: Simulation, payments: Payments, card_use: CardUse) -> APIR
 
     @desk.post("/card-request", status_code=201)
     async def request_card(body: CardRequest) -> dict[str, Any]:
-        asked = await simulation.store.atomically(lambda: card_use.begin(body.card_id, body.amount, linked=body.linked))
+        answer_s = body.answer_s if body.by_event else None
+        asked = await simulation.store.atomically(
+            lambda: card_use.begin(body.card_id, body.amount, linked=body.linked, call_within_s=answer_s)
+        )
         return {"request_id": asked["_id"]}
 
     @desk.post("/card-clearing", status_code=201)
