@@ -566,6 +566,15 @@ class SecondOfficerNeeded(Conflict):
         super().__init__("Another officer must agree: you have made the proposal.", case_id=case_id)
 
 
+class SecondOperatorNeeded(Conflict):
+    """An act above the limit is done by two operators, and this one has proposed it already."""
+
+    code = "second-operator-needed"
+
+    def __init__(self, subject: str) -> None:
+        super().__init__("Another operator must ask for the same: you have made the proposal.", subject=subject)
+
+
 class TooManyNotes(Conflict):
     """A case has a bounded number of notes."""
 

@@ -17,6 +17,9 @@ from app.compliance.batching import RecordedBatches
 from app.compliance.case_store import CaseStore
 from app.compliance.desk import Desk, open_desk
 from app.compliance.kyc import Reviews
+from app.compliance.proposal_store import ProposalStore
+from app.compliance.proposals import Proposals
+from app.compliance.reversals import Reversals
 from app.compliance.trail import AuditedDoor, Trail
 from app.compliance.trail_store import TrailStore
 from app.idempotency.claims import Claims
@@ -100,7 +103,7 @@ from app.wallets.card_clearing import CardClearing
 from app.wallets.card_issuing import CardIssuing
 from app.wallets.card_store import CardStore
 from app.wallets.card_use import CardUse
-from app.wallets.configured import cooling_of, limits_of, recipients_of
+from app.wallets.configured import cooling_of, limits_of, recipients_of, threshold_of
 from app.wallets.deposit_addresses import DepositAddresses
 from app.wallets.network_fees import NetworkFees
 from app.wallets.offered import Offered
@@ -155,6 +158,8 @@ class Runtime:
     batches: RecordedBatches
     acts: Acts
     expiry: Expiry
+    reversals: Reversals
+    proposals: ProposalStore
     bank_links: BankLinks
     quotes: Quotes
     network_fees: NetworkFees
@@ -247,11 +252,13 @@ async def open_runtime(
             "unit": CardClearing(door, ledger, card_records, providers.cards, cards, card_use).hear,
             "plaid": bank_links.hear,
         }
-        telling = TellingDoor(measuring, ledger, clock, written.give)
-        audit = TrailStore(database)
+        telling, audit = TellingDoor(measuring, ledger, clock, written.give), TrailStore(database)
         trail = Trail(telling, audit, clock)
-        situations = Situations(FLOWS, sagas, ledger, clock)
-        scribe = Scribe(telling, clock, settings.poll_s)
+        proposals = Proposals(
+            ProposalStore(database), trail, audit, clock, threshold_of(settings, settings.four_eyes_above)
+        )
+        acts = Acts(AuditedDoor(door, trail), ledger, clock, AccountUse(sagas, WatchStore(database)).require_unused)
+        situations, scribe = Situations(FLOWS, sagas, ledger, clock), Scribe(telling, clock, settings.poll_s)
         reviews = Reviews(providers.people, users)
         network_fees = NetworkFees(providers.rates, providers.network, settings.tatum_wallets)
         keeping = Keeping(ledger, sagas, WatchStore(database), TreasuryStore(database), users, CaseStore(database))
@@ -293,8 +300,10 @@ async def open_runtime(
                 fee_bps=settings.transfer_fee_bps,
                 limits=limits,
             ),
-            batches=RecordedBatches(Batches(door), trail),
-            acts=Acts(AuditedDoor(door, trail), ledger, clock, AccountUse(sagas, WatchStore(database)).require_unused),
+            batches=RecordedBatches(Batches(door), trail, proposals),
+            acts=acts,
+            reversals=Reversals(acts, ledger, proposals),
+            proposals=ProposalStore(database),
             expiry=Expiry(door, ledger, clock, poll_s=settings.poll_s),
             bank_links=bank_links,
             quotes=quotes,
@@ -368,7 +377,7 @@ async def open_runtime(
             audit=audit,
             desk=open_desk(settings, database, door, clock, trail, users, ledger, waking(sagas, clock, hints.give)),
             situations=situations,
-            operators=Operators(situations, trail, audit, hints.give),
+            operators=Operators(situations, trail, audit, proposals, hints.give),
             replays=Replays(InboxStore(database), sagas, users, trail, clock, hints.give),
         )
 

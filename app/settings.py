@@ -247,7 +247,8 @@ class Settings(BaseSettings):
     screening_above: str = Field(pattern=r"^([0-9]{1,12}(\.[0-9]{1,4})?)?$")
     """Payments of more than this that leave the house, in the reference currency, are checked first; empty: none is."""
     four_eyes_above: str = Field(pattern=r"^([0-9]{1,12}(\.[0-9]{1,4})?)?$")
-    """Cases about more than this, in the reference currency, are decided by two officers; empty: none is."""
+    """Cases about more than this, in the reference currency, are decided by two officers, and what moves or gives up
+    more is done by two operators; empty: nothing is."""
 
     cooling_bank_link_s: float = Field(ge=0)
     cooling_address_s: float = Field(ge=0)

@@ -43,7 +43,7 @@ async def list_acts(
     runtime: CurrentRuntime,
     *,
     subject: Annotated[str | None, Query(max_length=80)] = None,
-    act: Annotated[str | None, Query(pattern=r"^[a-z]+\.[a-z_]+$", max_length=40)] = None,
+    act: Annotated[str | None, Query(pattern=r"^[a-z]+(\.[a-z_]+){1,2}$", max_length=40)] = None,
     by: Annotated[str | None, Query(max_length=80)] = None,
     since: Annotated[PastInstant | None, Query(alias="from")] = None,
     until: Annotated[PastInstant | None, Query(alias="to")] = None,

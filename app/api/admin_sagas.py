@@ -2,15 +2,17 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
 from app.api.admin_saga_views import EvidenceView, SagaLine
 from app.api.bodies import Body, Reason, SagaId
 from app.api.deps import CurrentRuntime, IdempotencyKey, OperationsReader, Operator
 from app.api.problems import problems
+from app.api.proposals import PROPOSED, ProposalView, proposed
 from app.api.strict import StrictRoute
 from app.api.views import Cursor, Limit, Page, paged, place_of
+from app.compliance.proposals import Proposal
 from app.errors import (
     AlreadyOutside,
     DefinitionUnknown,
@@ -26,6 +28,7 @@ from app.errors import (
     Overloaded,
     SagaEnded,
     SagaNotParked,
+    SecondOperatorNeeded,
     UnwindImpossible,
 )
 from app.ids import stored_id
@@ -83,27 +86,41 @@ async def show_evidence(saga_id: SagaId, caller: OperationsReader, runtime: Curr
 
 @router.post(
     "/{saga_id}/commands",
-    responses=problems(
-        Missing,
-        IdempotencyKeyReused,
-        SagaEnded,
-        SagaNotParked,
-        DefinitionUnknown,
-        EvidenceMissing,
-        EffectNotOpen,
-        EffectOpen,
-        EffectEnded,
-        EvidenceContradicts,
-        AlreadyOutside,
-        UnwindImpossible,
-        Overloaded,
-        OutcomeUnresolved,
-    ),
+    responses={
+        **PROPOSED,
+        **problems(
+            Missing,
+            IdempotencyKeyReused,
+            SagaEnded,
+            SagaNotParked,
+            DefinitionUnknown,
+            EvidenceMissing,
+            EffectNotOpen,
+            EffectOpen,
+            EffectEnded,
+            EvidenceContradicts,
+            AlreadyOutside,
+            UnwindImpossible,
+            SecondOperatorNeeded,
+            Overloaded,
+            OutcomeUnresolved,
+        ),
+    },
 )
 async def command_saga(
-    saga_id: SagaId, body: CommandRequest, caller: Operator, key: IdempotencyKey, runtime: CurrentRuntime
-) -> SagaLine:
-    """Move a saga that does not go on by itself; what fits depends on how it stands."""
+    saga_id: SagaId,
+    body: CommandRequest,
+    caller: Operator,
+    key: IdempotencyKey,
+    runtime: CurrentRuntime,
+    response: Response,
+) -> SagaLine | ProposalView:
+    """Move a saga that does not go on by itself; what fits depends on how it stands.
+
+    Above the limit, two operators must want what moves money or gives it up: the first one proposes it.
+    """
     answerable = Answerable(caller.user_id, body.reason, key)
     saga = await runtime.operators.give(body.order(stored_id(caller.book, saga_id)), answerable)
+    if isinstance(saga, Proposal):
+        return proposed(saga, response)
     return SagaLine.of(saga)

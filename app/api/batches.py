@@ -9,7 +9,9 @@ from pydantic import BaseModel, Field
 from app.api.bodies import AccountId, AmountText, Body, CurrencyCode, Metadata
 from app.api.deps import CurrentRuntime, IdempotencyKey, Operator
 from app.api.problems import problems
+from app.api.proposals import PROPOSED, ProposalView, proposed
 from app.api.strict import OBEYED, StrictRoute
+from app.compliance.proposals import Proposal
 from app.errors import (
     AccountClosed,
     AccountFrozen,
@@ -23,13 +25,14 @@ from app.errors import (
     OutcomeUnresolved,
     Overloaded,
     SameAccount,
+    SecondOperatorNeeded,
     UnknownCurrency,
     WalletError,
 )
 from app.ids import public_id
 from app.ledger.acts import Answerable
 from app.money import Asset, Money
-from app.wallets.batches import BatchItem, ItemVerdict
+from app.wallets.batches import BatchItem, ItemVerdict, totals
 
 router = APIRouter(prefix="/v1/admin/transfers", tags=["transfers"], route_class=StrictRoute)
 
@@ -96,31 +99,39 @@ class BatchView(BaseModel):
 @router.post(
     "/batch",
     response_model_exclude_none=True,
-    responses=problems(
-        UnknownCurrency,
-        InvalidAmount,
-        IdempotencyKeyReused,
-        AccountNotFound,
-        DestinationNotFound,
-        CurrencyMismatch,
-        SameAccount,
-        AccountClosed,
-        AccountFrozen,
-        InsufficientFunds,
-        Overloaded,
-        OutcomeUnresolved,
-    ),
+    responses={
+        **PROPOSED,
+        **problems(
+            UnknownCurrency,
+            InvalidAmount,
+            IdempotencyKeyReused,
+            SecondOperatorNeeded,
+            AccountNotFound,
+            DestinationNotFound,
+            CurrencyMismatch,
+            SameAccount,
+            AccountClosed,
+            AccountFrozen,
+            InsufficientFunds,
+            Overloaded,
+            OutcomeUnresolved,
+        ),
+    },
 )
 async def post_batch(
     body: BatchRequest, caller: Operator, key: IdempotencyKey, runtime: CurrentRuntime, response: Response
-) -> BatchView:
+) -> BatchView | ProposalView:
     """Make many transfers: each on its own, or all or none. An atomic batch is refused as a transfer would be.
 
     Where an item was only put off, the answer has a ``Retry-After``: the same batch again asks for what is missing.
+    Above the limit on all of it together, two operators must send it.
     """
     items = [item.read(lambda code: runtime.offered.asset(caller.book, code)) for item in body.items]
+    runtime.step_up.require(caller.authentication, totals(items))
     answerable = Answerable(caller.user_id, body.reason, key)
     verdicts = await runtime.batches.post(caller.book, answerable, items, atomic=body.atomic)
+    if isinstance(verdicts, Proposal):
+        return proposed(verdicts, response)
     if any(verdict.refusal is not None and verdict.refusal.kind is Kind.BUSY for verdict in verdicts):
         response.headers["Retry-After"] = "1"
     return BatchView.of(verdicts)

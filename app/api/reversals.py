@@ -1,12 +1,14 @@
 """Taking transactions back: whole, or in part, for operators. What a saga owns it undoes itself."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
 from app.api.bodies import AmountText, Body, CurrencyCode, Reason, TransactionId
 from app.api.deps import CurrentRuntime, IdempotencyKey, Operator
 from app.api.problems import problems
+from app.api.proposals import PROPOSED, ProposalView, proposed
 from app.api.strict import StrictRoute
 from app.api.transfers import TransactionView
+from app.compliance.proposals import Proposal
 from app.errors import (
     AccountClosed,
     AccountFrozen,
@@ -21,6 +23,7 @@ from app.errors import (
     OutcomeUnresolved,
     Overloaded,
     RefundExceedsRemainder,
+    SecondOperatorNeeded,
 )
 from app.ids import stored_id
 from app.ledger.acts import Answerable
@@ -46,18 +49,22 @@ class RefundRequest(Body):
 @router.post(
     "/{transaction_id}/reverse",
     status_code=201,
-    responses=problems(
-        Missing,
-        NotReversible,
-        IdempotencyKeyReused,
-        AccountClosed,
-        AccountFrozen,
-        AlreadyReversed,
-        AlreadyRefunded,
-        InsufficientFunds,
-        Overloaded,
-        OutcomeUnresolved,
-    ),
+    responses={
+        **PROPOSED,
+        **problems(
+            Missing,
+            NotReversible,
+            IdempotencyKeyReused,
+            SecondOperatorNeeded,
+            AccountClosed,
+            AccountFrozen,
+            AlreadyReversed,
+            AlreadyRefunded,
+            InsufficientFunds,
+            Overloaded,
+            OutcomeUnresolved,
+        ),
+    },
 )
 async def reverse_transaction(
     transaction_id: TransactionId,
@@ -65,30 +72,37 @@ async def reverse_transaction(
     caller: Operator,
     key: IdempotencyKey,
     runtime: CurrentRuntime,
-) -> TransactionView:
-    """Post the mirror of a transaction, whole and once."""
+    response: Response,
+) -> TransactionView | ProposalView:
+    """Post the mirror of a transaction, whole and once; above the limit, propose it or agree to it."""
     answerable = Answerable(caller.user_id, body.reason, key)
-    reversal = await runtime.acts.reverse(stored_id(caller.book, transaction_id), answerable)
+    reversal = await runtime.reversals.reverse(stored_id(caller.book, transaction_id), answerable)
+    if isinstance(reversal, Proposal):
+        return proposed(reversal, response)
     return TransactionView.of(reversal, {})
 
 
 @router.post(
     "/{transaction_id}/refunds",
     status_code=201,
-    responses=problems(
-        Missing,
-        InvalidAmount,
-        NotReversible,
-        IdempotencyKeyReused,
-        CurrencyMismatch,
-        AccountClosed,
-        AccountFrozen,
-        AlreadyReversed,
-        RefundExceedsRemainder,
-        InsufficientFunds,
-        Overloaded,
-        OutcomeUnresolved,
-    ),
+    responses={
+        **PROPOSED,
+        **problems(
+            Missing,
+            InvalidAmount,
+            NotReversible,
+            IdempotencyKeyReused,
+            SecondOperatorNeeded,
+            CurrencyMismatch,
+            AccountClosed,
+            AccountFrozen,
+            AlreadyReversed,
+            RefundExceedsRemainder,
+            InsufficientFunds,
+            Overloaded,
+            OutcomeUnresolved,
+        ),
+    },
 )
 async def refund_transaction(
     transaction_id: TransactionId,
@@ -96,9 +110,15 @@ async def refund_transaction(
     caller: Operator,
     key: IdempotencyKey,
     runtime: CurrentRuntime,
-) -> TransactionView:
-    """Give back part of what a transaction moved; all refunds together never exceed it."""
+    response: Response,
+) -> TransactionView | ProposalView:
+    """Give back part of what a transaction moved, or, above the limit, propose it or agree to it.
+
+    All refunds together never exceed the original.
+    """
     amount = Money.parse(body.amount, asset(body.currency))
     answerable = Answerable(caller.user_id, body.reason, key)
-    refund = await runtime.acts.refund(stored_id(caller.book, transaction_id), amount, answerable)
+    refund = await runtime.reversals.refund(stored_id(caller.book, transaction_id), amount, answerable)
+    if isinstance(refund, Proposal):
+        return proposed(refund, response)
     return TransactionView.of(refund, {})

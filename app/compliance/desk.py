@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from app.clock import Clock
-from app.compliance import monitor_store, trail_store
+from app.compliance import monitor_store, proposal_store, trail_store
 from app.compliance.case_rules import FourEyes
 from app.compliance.case_store import CaseStore
 from app.compliance.cases import Cases, Tell
@@ -22,7 +22,7 @@ from app.plumbing.mongo import Database
 from app.settings import Settings
 from app.wallets.configured import limits_of, reference_of, threshold_of
 
-COLLECTIONS = (*trail_store.COLLECTIONS, *monitor_store.COLLECTIONS)
+COLLECTIONS = (*trail_store.COLLECTIONS, *proposal_store.COLLECTIONS, *monitor_store.COLLECTIONS)
 
 
 @dataclass(frozen=True, slots=True)

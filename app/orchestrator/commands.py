@@ -36,6 +36,7 @@ from app.errors import (
 )
 from app.ids import public_id
 from app.ledger.transactions import Transaction
+from app.money import Money
 from app.orchestrator.effects import Effect, EffectStatus, may_begin_anew
 from app.orchestrator.journal import Event, SagaRecord, begun_anew
 from app.orchestrator.lifecycle import CANCELLED, ENDS, PARKED, is_awaiting, is_call, may, move, phase_of
@@ -154,6 +155,24 @@ def judge(command: Command, met: Situation, evidence: str | None = None) -> Deci
             return _write_off(met)
         case Command.CANCEL:
             return _cancel(met)
+
+
+def takes_two(command: Command, met: Situation) -> bool:
+    """Whether it says where money is, moves it, or gives it up; going on, and calling off what has not left, do not."""
+    match command:
+        case Command.RETRY:
+            return False
+        case Command.CANCEL:
+            return met.may_be_called_off
+        case _:
+            return True
+
+
+def at_stake(met: Situation) -> tuple[Money, ...]:
+    """Every amount that the saga was asked for, or has posted."""
+    params = () if met.flow is None else met.flow.params.model_validate(met.saga.params)
+    asked = tuple(each for _, each in params if isinstance(each, Money))
+    return (*asked, *(leg.amount for each in met.postings for leg in each.legs))
 
 
 def legal(met: Situation) -> tuple[Command, ...]:

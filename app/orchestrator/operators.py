@@ -2,15 +2,17 @@
 
 A command is written under the guard of the saga's version and fence, together with its event and its entry in the audit
 trail. The entry's id is derived from caller, key, saga and command, so the same command under the same key is given
-once, however often it is asked for and whatever has become of the saga since.
+once, however often it is asked for and whatever has become of the saga since. What moves money, or gives it up, takes
+two operators above the limit (``app/compliance/proposals.py``).
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
 from app.clock import Clock
+from app.compliance.proposals import Matter, Proposal, Proposals
 from app.compliance.trail import Deed, Trail, TrailReader
 from app.errors import IdempotencyKeyReused, Missing, Overloaded, StaleGuard
 from app.ids import book_of, public_id
@@ -19,7 +21,7 @@ from app.ledger.changes import Change, Document
 from app.ledger.documents import transaction_from
 from app.ledger.store import LedgerStore
 from app.ledger.transactions import Status
-from app.orchestrator.commands import Command, Decision, Situation, judge
+from app.orchestrator.commands import Command, Decision, Situation, at_stake, judge, takes_two
 from app.orchestrator.journal import Event, SagaRecord, current_effect_id, effect_companion, progress
 from app.orchestrator.lifecycle import ENDS, phase_of, way_of
 from app.orchestrator.saga import Saga
@@ -75,17 +77,24 @@ class Operators:
     """Commands for sagas."""
 
     def __init__(
-        self, situations: Situations, trail: Trail, entries: TrailReader, hint: Callable[[], Awaitable[None]]
+        self,
+        situations: Situations,
+        trail: Trail,
+        entries: TrailReader,
+        proposals: Proposals,
+        hint: Callable[[], Awaitable[None]],
     ) -> None:
         self._situations = situations
         self._trail = trail
         self._entries = entries
+        self._proposals = proposals
         self._hint = hint
 
-    async def give(self, order: Order, answerable: Answerable) -> SagaRecord:
+    async def give(self, order: Order, answerable: Answerable) -> SagaRecord | Proposal:
         """Give the command: the saga as it leaves it; asked again under the same key, the saga as it is now.
 
-        Raises Missing, IdempotencyKeyReused, what ``commands.judge`` lists, Overloaded.
+        Where two must want it, the first one's is the proposal that another one must agree to. Raises Missing,
+        IdempotencyKeyReused, what ``commands.judge`` lists, SecondOperatorNeeded, Overloaded.
         """
         deed = Deed.of(answerable, f"saga.{order.command}", public_id(order.saga_id))
         for _ in range(_TRIES_MAX):
@@ -93,7 +102,13 @@ class Operators:
             earlier = await self._entries.entry(deed.entry_id(book_of(order.saga_id)))
             if earlier is not None:
                 return _same(met.saga, earlier, order, answerable)
+            proposal = await self._proposals.made(book_of(order.saga_id), _matter(met, order), answerable)
+            if proposal is not None:
+                return proposal
             decision = judge(order.command, met, order.evidence)
+            proposal = await self._second(met, order, answerable)
+            if proposal is not None:
+                return proposal
             try:
                 await self._trail.submit(_change(met, decision, order, answerable), _told(deed, met, decision, order))
             except StaleGuard:
@@ -102,6 +117,18 @@ class Operators:
             await self._hint()
             return decision.saga
         raise Overloaded
+
+    async def _second(self, met: Situation, order: Order, answerable: Answerable) -> Proposal | None:
+        """What another one must agree to before the command is given; None: nothing."""
+        if not takes_two(order.command, met):
+            return None
+        matter = replace(_matter(met, order), amounts=at_stake(met))
+        return await self._proposals.ask(book_of(order.saga_id), matter, answerable)
+
+
+def _matter(met: Situation, order: Order) -> Matter:
+    standing = {"state": met.state, "effect": met.effect_status}
+    return Matter(f"saga.{order.command}", public_id(order.saga_id), (), {"evidence": order.evidence}, standing)
 
 
 def _change(met: Situation, decision: Decision, order: Order, answerable: Answerable) -> Change:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from app.clock import SystemClock, rfc3339
+from app.compliance.proposals import Proposal
 from app.errors import Missing, WalletError
 from app.ids import new_id, public_id, stored_id
 from app.ledger.acts import Answerable
@@ -64,14 +65,19 @@ async def told(settings: Settings, book: str, saga_id: str) -> list[str]:
 async def commanded(settings: Settings, order: Order, reason: str, key: str) -> list[str]:
     """Give the command in the name of whoever is logged in here, and show what the saga has become.
 
-    Refuses with Problem what is not there, with GaveUp what does not fit.
+    Where two must want it and nobody has proposed it yet, it is proposed. Refuses with Problem what is not there, with
+    GaveUp what does not fit.
     """
     answerable = Answerable(_who(), reason, key or new_id("key"))
     refused: WalletError | None = None
     async with open_runtime(settings) as runtime:
         try:
-            await runtime.operators.give(order, answerable)
+            given = await runtime.operators.give(order, answerable)
             lines = list(_trace(await runtime.situations.of(order.saga_id)))
+            if isinstance(given, Proposal):
+                lines.append(
+                    f"proposed    another operator must give the same command until {rfc3339(given.expires_at)}"
+                )
         except WalletError as refusal:
             refused = refusal
     if isinstance(refused, Missing):

@@ -13,7 +13,7 @@ from app.ids import derived_id, stored_id
 from app.ledger.changes import ANYBODY, Change
 from app.ledger.committer import Committer
 from app.ledger.transactions import MetadataValue, Transaction, credit, debit
-from app.money import Money
+from app.money import Asset, Money
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,15 @@ class ItemVerdict:
 
     transaction_id: str
     refusal: WalletError | None = None
+
+
+def totals(items: Sequence[BatchItem | WalletError]) -> tuple[Money, ...]:
+    """What a batch moves altogether, in each currency."""
+    moved: dict[Asset, int] = {}
+    for each in items:
+        if isinstance(each, BatchItem):
+            moved[each.amount.asset] = moved.get(each.amount.asset, 0) + each.amount.minor
+    return tuple(Money(minor, asset) for asset, minor in moved.items())
 
 
 class Batches:

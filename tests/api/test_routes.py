@@ -78,6 +78,7 @@ ROUTES = {
     "GET /v1/admin/sagas": ("ops:read", None),
     "GET /v1/admin/sagas/{saga_id}": ("ops:read", None),
     "POST /v1/admin/sagas/{saga_id}/commands": ("ops:act", "needed"),
+    "GET /v1/admin/proposals": ("ops:read", None),
     "GET /v1/admin/cases": ("compliance:read", None),
     "GET /v1/admin/cases/{case_id}": ("compliance:read", None),
     "POST /v1/admin/cases/{case_id}/decisions": ("compliance:act", "welcome"),

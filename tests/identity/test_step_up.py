@@ -104,3 +104,18 @@ async def test_a_small_one_does_not(route: str, strict_house: House) -> None:
     moved = await strict_house.ask("POST", f"/v1/{route}", by="ada", json=body)
 
     assert moved.is_success, moved.text
+
+
+async def test_a_batch_counts_altogether(strict_house: House) -> None:
+    house = strict_house
+    between = {"source_account_id": house.ada.dollars_id, "destination_account_id": house.mallory.dollars_id}
+    items = [{**between, "amount": "25.00", "currency": "USD"} for _ in range(2)]
+    path, key = "/v1/admin/transfers/batch", {"Idempotency-Key": new_id("key")}
+    refused = await house.ask("POST", path, json={"items": items}, headers=key)
+    small = await house.ask("POST", path, json={"items": items[:1]})
+    signed_in_now = {"auth_time": int(house.world.clock.now().timestamp()), "acr": "mfa"}
+    fresh = {"Authorization": f"Bearer {await house.token('mallory', claims=signed_in_now)}", **key}
+    moved = await house.ask("POST", path, json={"items": items}, headers=fresh)
+
+    assert (refused.status_code, refused.json()["code"]) == (401, "insufficient-user-authentication")
+    assert [answer.json()["posted"] for answer in (small, moved)] == [1, 2]

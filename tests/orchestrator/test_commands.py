@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from app.compliance.proposals import Proposals
 from app.errors import (
     AlreadyOutside,
     DefinitionUnknown,
@@ -35,6 +36,7 @@ from app.orchestrator.lifecycle import PARKED
 from app.orchestrator.operators import Operators, Order, Situations
 from app.orchestrator.outside import Outside
 from app.orchestrator.saga import Failed, Outcome, Progress, Run, Saga, Settled, Step, Way
+from app.wallets.configured import threshold_of
 from tests.orchestrator.test_engine import Nothing, find_it_frozen, note, refuse, started, step
 from tests.worlds import BOOK, World
 
@@ -135,14 +137,18 @@ def operators(world: World, flow: Saga | None) -> Operators:
     flows = {} if flow is None else {("toy", 1): flow}
     trail = runtime.desk.customers._trail
     situations = Situations(flows, runtime.sagas, runtime.ledger, world.clock)
-    return Operators(situations, trail, runtime.audit, runtime.hints.give)
+    one_is_enough = threshold_of(runtime.settings, "")
+    proposals = Proposals(runtime.proposals, trail, runtime.audit, world.clock, one_is_enough)
+    return Operators(situations, trail, runtime.audit, proposals, runtime.hints.give)
 
 
 async def give(
     world: World, flow: Saga | None, saga_id: str, command: str, evidence: str | None = None, *, key: str = ""
 ) -> SagaRecord:
     answerable = Answerable("usr_operator", "seen at the post office", key or new_id("key"))
-    return await operators(world, flow).give(Order(saga_id, Command(command), evidence), answerable)
+    given = await operators(world, flow).give(Order(saga_id, Command(command), evidence), answerable)
+    assert isinstance(given, SagaRecord)
+    return given
 
 
 async def left(world: World, saga_id: str) -> dict[str, int]:
