@@ -10,11 +10,10 @@ import json
 from collections.abc import Sequence
 
 from app.compliance.proposals import Matter, Proposal, Proposals
-from app.compliance.trail import AUDIT, Deed, Trail
-from app.errors import StaleGuard, WalletError
+from app.compliance.trail import Deed, Trail
+from app.errors import WalletError
 from app.ids import derived_id
 from app.ledger.acts import Answerable
-from app.ledger.changes import Change
 from app.wallets.batches import Batches, BatchItem, ItemVerdict, totals
 
 
@@ -41,11 +40,7 @@ class RecordedBatches:
             return proposal
         subject = derived_id("bat", book, answerable.by, answerable.key)
         deed = Deed.of(answerable, "transfers.batch", subject).changing({}, asked)
-        try:
-            await self._trail.submit(Change(book), deed)
-        except StaleGuard as stale:
-            if stale.collection != AUDIT:
-                raise  # else the batch has its entry, and is asked for again
+        await self._trail.record(book, deed)
         post = self._batches.post_all if atomic else self._batches.post_each
         return await post(book, answerable.by, answerable.key, items)
 

@@ -8,7 +8,7 @@ without a gap and chained by hash, so an edited, inserted or deleted one is foun
 import asyncio
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol, Self
@@ -27,6 +27,8 @@ AUDIT, AUDIT_HEADS = "audit", "audit_heads"
 
 _START = "0" * 64
 _TRIES_MAX = 8
+_TOGETHER_MAX = 64
+_RECORD_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,18 @@ class TrailReader(Protocol):
         """The entry of that stored id."""
         ...
 
+    async def present(self, entry_ids: Collection[str]) -> set[str]:
+        """Which of these stored ids have an entry."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Recording:
+    """An act of its own that waits for its entry."""
+
+    book: str
+    deed: Deed
+
 
 class Trail:
     """Submits changes with their entry. Acts of one process wait for one another, since each entry follows the last;
@@ -80,20 +94,54 @@ class Trail:
         self._entries = entries
         self._clock = clock
         self._turn = asyncio.Lock()
+        self._recordings: list[_Recording] = []
 
     async def submit(self, change: Change, deed: Deed, *, deadline_s: float = 10.0) -> Posted | Duplicate:
         """Make the change true together with its entry. Raises what the door raises; StaleGuard of AUDIT means that
         the same act, under the same key, has its entry already; Overloaded when too many acts came between.
         """
         async with self._turn:
-            for _ in range(_TRIES_MAX):
-                head = await self._entries.head(change.book)
-                companions = (*change.companions, *entry(change.book, deed, head, self._clock.now()))
-                try:
-                    return await self._door.submit(replace(change, companions=companions), deadline_s=deadline_s)
-                except StaleGuard as stale:
-                    if stale.collection != AUDIT_HEADS:
-                        raise
+            return await self._append(change, [deed], deadline_s)
+
+    async def record(self, book: str, deed: Deed) -> None:
+        """Write the entry of an act that changes nothing by itself, unless it is there. Raises what the door raises,
+        Overloaded when too many acts came between.
+
+        Whoever has the turn writes for all who wait: the entries of many who ask at the same moment cost one commit.
+        """
+        recording = _Recording(book, deed)
+        self._recordings.append(recording)
+        try:
+            async with self._turn:
+                if recording in self._recordings:
+                    await self._record_waiting(book)
+        finally:
+            self._recordings = [each for each in self._recordings if each is not recording]
+
+    async def _record_waiting(self, book: str) -> None:
+        together = [each for each in self._recordings if each.book == book][:_TOGETHER_MAX]
+        deeds = {each.deed.entry_id(book): each.deed for each in together}
+        for _ in range(_TRIES_MAX):
+            there = await self._entries.present(deeds)
+            missing = [deed for entry_id, deed in deeds.items() if entry_id not in there]
+            try:
+                if missing:
+                    await self._append(Change(book), missing, _RECORD_S)
+            except StaleGuard:
+                continue  # another process has written one of them meanwhile
+            self._recordings = [each for each in self._recordings if each not in together]
+            return
+        raise Overloaded
+
+    async def _append(self, change: Change, deeds: Sequence[Deed], deadline_s: float) -> Posted | Duplicate:
+        for _ in range(_TRIES_MAX):
+            head = await self._entries.head(change.book)
+            companions = (*change.companions, *entries(change.book, deeds, head, self._clock.now()))
+            try:
+                return await self._door.submit(replace(change, companions=companions), deadline_s=deadline_s)
+            except StaleGuard as stale:
+                if stale.collection != AUDIT_HEADS:
+                    raise
         raise Overloaded
 
 
@@ -128,29 +176,28 @@ def _deed_of(record: Companion) -> Deed:
     )
 
 
-def entry(book: str, deed: Deed, head: Document | None, at: datetime) -> tuple[Companion, Companion]:
-    """The companions that append an act to its book's chain, if the chain still ends at that head."""
-    seq, prev_hash, version = (head["seq"], head["hash"], head["version"]) if head else (0, _START, 0)
-    content: Document = {
-        "book": book,
-        "seq": seq + 1,
-        "at": at,
-        "by": deed.by,
-        "act": deed.act,
-        "subject": deed.subject,
-        "reason": deed.reason,
-        "before": dict(deed.before),
-        "after": dict(deed.after),
-        "cause": deed.cause,
-        "prev_hash": prev_hash,
-    }
-    digest = entry_hash(content)
+def entries(book: str, deeds: Sequence[Deed], head: Document | None, at: datetime) -> Iterator[Companion]:
+    """The companions that append acts to their book's chain, in order, if the chain still ends at that head."""
+    seq, digest, version = (head["seq"], head["hash"], head["version"]) if head else (0, _START, 0)
+    for deed in deeds:
+        seq += 1
+        content: Document = {
+            "book": book,
+            "seq": seq,
+            "at": at,
+            "by": deed.by,
+            "act": deed.act,
+            "subject": deed.subject,
+            "reason": deed.reason,
+            "before": dict(deed.before),
+            "after": dict(deed.after),
+            "cause": deed.cause,
+            "prev_hash": digest,
+        }
+        digest = entry_hash(content)
+        yield Companion(AUDIT, deed.entry_id(book), ABSENT, {**content, "hash": digest, "version": 1})
     guard = {"version": version} if head else ABSENT
-    moved = {"seq": seq + 1, "hash": digest, "version": version + 1}
-    return (
-        Companion(AUDIT, deed.entry_id(book), ABSENT, {**content, "hash": digest, "version": 1}),
-        Companion(AUDIT_HEADS, stored_id(book, AUDIT), guard, moved),
-    )
+    yield Companion(AUDIT_HEADS, stored_id(book, AUDIT), guard, {"seq": seq, "hash": digest, "version": version + 1})
 
 
 def entry_hash(content: Document) -> str:

@@ -1,5 +1,6 @@
 """The audit trail in MongoDB: reading it. What is written goes through the door."""
 
+from collections.abc import Collection
 from itertools import groupby
 from typing import Any
 
@@ -39,6 +40,10 @@ class TrailStore:
     async def entry(self, entry_id: str) -> Document | None:
         """The entry of that stored id."""
         return await self._entries.find_one({"_id": entry_id})
+
+    async def present(self, entry_ids: Collection[str]) -> set[str]:
+        """Which of these stored ids have an entry."""
+        return {each["_id"] async for each in self._entries.find({"_id": {"$in": list(entry_ids)}}, {"_id": 1})}
 
     async def entries(self, book: str, query: dict[str, Any], before: int | None, limit: int) -> list[Document]:
         """A book's entries below that number, newest first."""

@@ -68,3 +68,19 @@ async def test_many_acts_at_once_wait_for_one_another_and_none_is_turned_away(te
     head = await runtime.audit.head(TENANT)
     assert head is not None
     assert head["seq"] == 40
+
+
+async def test_acts_that_change_nothing_else_are_recorded_together_and_each_once(tenant: Tenant) -> None:
+    runtime = tenant.runtime
+    ours, theirs = (Trail(runtime.door, runtime.audit, runtime.clock) for _ in range(2))
+
+    def deed(number: int) -> Deed:
+        return Deed.of(Answerable("usr_operator", "all at once", f"key-{number}"), "test.batch", f"tst_{number}")
+
+    blocks = await runtime.database["blocks"].count_documents({})
+    async with asyncio.TaskGroup() as group:
+        for number in range(100):
+            group.create_task((ours, theirs)[number % 2].record(TENANT, deed(number // 2)))
+    assert await runtime.database["blocks"].count_documents({}) - blocks < 20
+    assert len(await entries(tenant, "act=test.batch&limit=100")) == 50
+    assert await runtime.audit.breaks() == []
