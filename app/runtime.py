@@ -47,6 +47,7 @@ from app.orchestrator.address_sweeping import AddressSweeping
 from app.orchestrator.approvals import Approvals
 from app.orchestrator.arrivals import Arrivals
 from app.orchestrator.card_prompts import CardPrompts
+from app.orchestrator.departures import Departures, first_of
 from app.orchestrator.disabling import Disabling
 from app.orchestrator.driver import Driver
 from app.orchestrator.effects import Policy
@@ -269,9 +270,9 @@ async def open_runtime(
         addresses = DepositAddresses(
             AddressStore(database), door, providers.receiving, clock, providers.network, settings.address_sweep_s
         )
-        arrivals = Arrivals(flows, telling, ledger, addresses, providers.receiving, clock, providers.network)
-        hearing["tatum"] = arrivals.hear
         lookout = Lookout(WatchStore(database), sagas, flows, outside, door, clock, poll_s=settings.poll_s)
+        arrivals = Arrivals(flows, telling, ledger, addresses, providers, clock, lookout.hear)
+        hearing["tatum"] = first_of(arrivals.hear, Departures(sagas, lookout, telling, providers, clock).hear)
         yield Runtime(
             settings=settings,
             clock=clock,

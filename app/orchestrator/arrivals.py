@@ -1,38 +1,40 @@
 """Coins that arrive: an event of the vendor's says where to look, and what the chain says is booked.
 
 Every payment to an address of ours becomes one saga, its id derived from chain, transaction and place within it: told
-twice, from the pool and from a block, or found by looking, it is one deposit. What arrives in an asset that nobody
-knows, or at an address that is nobody's, is kept as a case.
+twice, from the pool and from a block, or found by looking, it is one deposit. About one that had ended the chain may
+have changed its mind: that is the lookout's to see. What arrives in an asset that nobody knows, at an address that is
+nobody's, or in another amount than before, is kept as a case.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
 
 from app.clock import Clock
-from app.errors import StaleGuard
+from app.errors import IdempotencyKeyReused, StaleGuard
 from app.identity.principals import DEFAULT_TENANT
-from app.ids import book_of, derived_id, stored_id
+from app.ids import book_of
 from app.ledger.accounts import main_account
-from app.ledger.changes import ABSENT, Change, Companion, Door
+from app.ledger.changes import Change, Door
 from app.ledger.store import LedgerStore
 from app.orchestrator.flows.chain import TATUM
 from app.orchestrator.flows.crypto_deposit import CRYPTO_DEPOSIT, CryptoDeposit
 from app.orchestrator.journal import SagaRecord
 from app.orchestrator.starting import Asked, Flows
-from app.providers.chain_ports import ChainTransaction, Paid, ReceivesCoins
-from app.providers.tatum.chains import Network, chain_of_id
+from app.orchestrator.unclaimed import ARRIVED, case_of_coins
+from app.providers.chain_ports import ChainTransaction, Paid
+from app.providers.registry import Providers
+from app.providers.tatum.chains import chain_of_id
 from app.wallets.deposit_addresses import DepositAddress, DepositAddresses
 
 log = structlog.get_logger()
 
 _INCOMING = "INCOMING_"
-CASE_KIND = "unclaimed-coins"
 
 
 class Arrivals:
-    """Hears of coins, and starts their deposits."""
+    """Hears of coins, and starts their deposits. ``told`` lets whoever watches one of these references look at it."""
 
     def __init__(
         self,
@@ -40,17 +42,18 @@ class Arrivals:
         door: Door,
         ledger: LedgerStore,
         addresses: DepositAddresses,
-        receiving: ReceivesCoins,
+        providers: Providers,
         clock: Clock,
-        network: Network,
+        told: Callable[[Sequence[str]], Awaitable[object]],
     ) -> None:
         self._flows = flows
         self._door = door
         self._ledger = ledger
         self._addresses = addresses
-        self._receiving = receiving
+        self._receiving = providers.receiving
         self._clock = clock
-        self._network: Network = network
+        self._network = providers.network
+        self._told = told
 
     async def hear(self, type_: str, refs: list[str], payload: Mapping[str, Any]) -> bool | None:
         """An event of Tatum. None: not about coins that came in; False: not in a block yet, so to be asked again."""
@@ -78,6 +81,7 @@ class Arrivals:
 
     async def _claim_all(self, chain: str, found: ChainTransaction) -> Sequence[SagaRecord]:
         claimed = [await self._claim(chain, found.tx_id, paid) for paid in found.paid]
+        await self._told([f"{TATUM}:tx:{found.tx_id}"])
         return [deposit for deposit in claimed if deposit is not None]
 
     async def _claim(self, chain: str, tx_id: str, paid: Paid) -> SagaRecord | None:
@@ -99,7 +103,11 @@ class Arrivals:
         async def prepare(_saga_id: str) -> CryptoDeposit:
             return params
 
-        return await self._flows.start(CRYPTO_DEPOSIT, asked, prepare)
+        try:
+            return await self._flows.start(CRYPTO_DEPOSIT, asked, prepare)
+        except IdempotencyKeyReused:  # run again in another block, a contract may have paid something else
+            await self._keep_case(chain, tx_id, {"asset": paid.amount.asset.code})
+            return None
 
     async def _account_for(self, owner: DepositAddress, paid: Paid) -> str:
         """The address's own account, or the customer's main one of another asset that came to the same address."""
@@ -113,23 +121,11 @@ class Arrivals:
         return main.id
 
     async def _keep_case(self, chain: str, tx_id: str, payload: Mapping[str, Any]) -> None:
-        """Coins that nobody can be given: a person looks. Whose they are is not known, so neither is a tenant."""
-        case = {
-            "book": DEFAULT_TENANT,
-            "kind": CASE_KIND,
-            "user_id": None,
-            "chain": chain,
-            "ref": f"{TATUM}:tx:{tx_id}",
-            "asset": payload.get("asset") or payload.get("currency"),
-            "status": "open",
-            "opened_at": self._clock.now(),
-            "version": 1,
-        }
-        case_id = stored_id(DEFAULT_TENANT, derived_id("cas", chain, tx_id))
+        """Coins that nobody can be given: a person looks."""
+        asset = payload.get("asset") or payload.get("currency")
+        case = case_of_coins(ARRIVED, chain, tx_id, asset, self._clock.now())
         try:
-            await self._door.submit(
-                Change(DEFAULT_TENANT, companions=(Companion("cases", case_id, ABSENT, case),), fact=True)
-            )
+            await self._door.submit(Change(DEFAULT_TENANT, companions=(case,), fact=True))
         except StaleGuard:
             return
         log.warning("coins-unclaimed", reason=chain)

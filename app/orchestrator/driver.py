@@ -321,8 +321,8 @@ class Driver:
                 return await self._still_waiting(work, seen)
             case Settled():
                 return await self._settle(work, seen)
-            case Failed(reason, outcome):
-                return await self._fail(work, reason, outcome, await self._awaited(work, effect))
+            case Failed():
+                return await self._fail(work, seen, await self._awaited(work, effect))
             case Unwanted(reason):
                 return await self._scribe.move(work, "call_off", Outcome(), reason=reason)
             case Stuck(reason):
@@ -348,7 +348,7 @@ class Driver:
             return effect
         return await self._store.effect(current_effect_id(work.saga, work.step.name, Way.DO))
 
-    async def _fail(self, work: Work, reason: str, outcome: Outcome, effect: Effect | None) -> SagaRecord | None:
+    async def _fail(self, work: Work, seen: Failed, effect: Effect | None) -> SagaRecord | None:
         """It was taken back after it had been accepted. Ending the effect keeps anybody from approving it now."""
         companions = (
             () if effect is None else (effect_companion(effect, replace(effect, status=EffectStatus.CANCELLED)),)
@@ -356,7 +356,9 @@ class Driver:
         if not may(work.flow, work.saga.state, "fail"):
             return await self._scribe.park(work, reason, outcome, companions)
         try:
-            return await self._scribe.move(work, "fail", outcome, reason=reason, companions=companions, fact=True)
+            return await self._scribe.move(
+                work, "fail", outcome, reason=reason, companions=companions, watches=seen.watches, fact=True
+            )
         except StaleGuard:
             return None
 
@@ -366,6 +368,7 @@ class Driver:
         saga = replace(
             saga,
             looks=saga.looks + 1,
+        reason, outcome = seen.reason, seen.outcome
             wake_at=seen.until or self._scribe.later(saga.looks, None),
             waits=tuple(dict.fromkeys((*saga.waits, *seen.refs))),
         )

@@ -7,7 +7,9 @@ from app.compliance.case_store import CaseStore
 from app.identity.store import Users
 from app.ledger.accounts import Account
 from app.ledger.changes import Document
+from app.ledger.documents import transaction_from
 from app.ledger.store import LedgerStore
+from app.ledger.transactions import Leg
 from app.orchestrator.store import SagaStore
 from app.orchestrator.treasury_store import TreasuryStore
 from app.orchestrator.watch_store import WatchStore
@@ -28,6 +30,11 @@ class Keeping:
     async def account(self, account_id: str) -> Account | None:
         """The account as it is."""
         return await self.ledger.account(account_id)
+
+    async def legs(self, transaction_id: str) -> Sequence[Leg]:
+        """Where the transaction landed."""
+        found = await self.ledger.transaction(transaction_id)
+        return transaction_from(found).legs if found else ()
 
     async def saga_status(self, saga_id: str) -> str | None:
         """What callers are told of that saga."""
@@ -51,6 +58,10 @@ class Keeping:
     async def watch(self, watch_id: str) -> WatchRecord | None:
         """The watch as it is."""
         return await self.watches.watch(watch_id)
+
+    async def is_watched(self, ref: str) -> bool:
+        """Whether anybody watches it, or did."""
+        return bool(await self.watches.watches_about([ref]))
 
     async def numbering(self, address_id: str) -> tuple[Document | None, Document | None]:
         """How far a treasury address has counted, and the lowest nonce that was given back to it."""

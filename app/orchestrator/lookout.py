@@ -15,19 +15,23 @@ from app.errors import StaleGuard
 from app.ids import book_of
 from app.ledger.changes import Change, Door
 from app.orchestrator.effects import Effect, EffectStatus
+from app.orchestrator.flows.chain import TATUM, asks_for
 from app.orchestrator.flows.late import Recovery
-from app.orchestrator.flows.recovery import KINDS, RECOVERY, needs_recovery, recovery_from_effect, recovery_from_watch
+from app.orchestrator.flows.recovery import KINDS, RECOVERY, needs_recovery, recovery_from_effect
 from app.orchestrator.outside import Outside
 from app.orchestrator.starting import Asked, Flows
 from app.orchestrator.store import SagaStore
 from app.orchestrator.watch_store import WatchStore
 from app.orchestrator.watches import WatchRecord, WatchStatus, looked
+from app.orchestrator.weighing import Bearing, bearing_on, most_concerned, recovery_of_effect, recovery_of_watch
 from app.providers.card_ports import CardPayment, CardTransfer
 from app.providers.outcomes import Declined, ProviderOutcome
 from app.providers.ports import AchPayment
 
 _BATCH = 100
-_ENDED_IN_VAIN = {EffectStatus.REJECTED, EffectStatus.CANCELLED}
+_CANDIDATES_MAX = 200
+OPERATION = f"{TATUM}:kms:"
+"""How references to operations of the key daemon's begin."""
 
 log = structlog.get_logger()
 
@@ -96,11 +100,33 @@ class Lookout:
         Raises what reading from the provider raises.
         """
         for ref in refs:
-            reference = await self._reference_in(ref)
-            effect = await self._sagas.effect(reference) if reference else None
+            effect = await self._made_by(ref)
             if effect is not None and await self.weigh(effect, ref.rpartition(":")[2]):
                 return True
         return False
+
+    async def reconsider(self, effects: Sequence[Effect], refs: Sequence[str]) -> None:
+        """What an operation of the key daemon's has become whose effect had ended: broadcast all the same, it has moved
+        coins. Raises what reading from the provider raises.
+        """
+        named = {ref.rpartition(":")[2] for ref in refs if ref.startswith(OPERATION)}
+        for effect in effects:
+            if effect.status in {EffectStatus.REJECTED, EffectStatus.CANCELLED}:
+                for object_id in named & {effect.provider_ref, effect.approved_ref}:
+                    await self.weigh(effect, object_id)
+
+    async def _made_by(self, ref: str) -> Effect | None:
+        """The effect that made an object: by our reference in it, or, where it has none, by what it is to do."""
+        if not ref.startswith(OPERATION):
+            reference = await self._reference_in(ref)
+            return await self._sagas.effect(reference) if reference else None
+        pending = await self._outside.providers.coins.pending_send(ref.removeprefix(OPERATION))
+        if pending is None:
+            return None
+        paid = {"$or": [{"request.to": pending.to}, {"request.paid_at": pending.to}]}
+        query = {"provider": TATUM, "operation": "send", **paid}
+        effects = await self._sagas.effects_where(query, _CANDIDATES_MAX)
+        return most_concerned([each for each in effects if asks_for(each, pending)], pending.id)
 
     async def _reference_in(self, ref: str) -> str | None:
         """Our reference in that object, as its provider has it; a payout is read only through its payee."""
@@ -122,21 +148,36 @@ class Lookout:
         If the effect had ended in vain, or has become another object, it is by the recovery that this opens; not yet,
         if the effect is open: its saga will find the object itself. Raises what reading from the provider raises.
         """
-        ended_in_vain = effect.status in _ENDED_IN_VAIN
-        if not ended_in_vain and effect.status is not EffectStatus.CONFIRMED:
-            return False
-        if not ended_in_vain and object_id in {effect.provider_ref, effect.approved_ref}:
-            return True
-        if not needs_recovery(effect):
-            return True
-        recovery = recovery_from_effect(effect, object_id, "landed")
-        kind = KINDS[recovery.kind]
-        happened = kind.happened(await kind.look(object_id, recovery.facts, self._outside))
-        if happened is not None:
-            saga = await self._sagas.saga(effect.saga_id)
-            user_id = saga.user_id if saga else ""
-            await self._open(effect.id, user_id, recovery_from_effect(effect, object_id, happened))
+        match bearing_on(effect, object_id):
+            case Bearing.AWAITED:
+                return False
+            case Bearing.KNOWN:
+                return True
+            case Bearing.CONTRADICTS if not needs_recovery(effect):
+                return True
+        made = await self._made_of(effect, object_id)
+        if made is not None:
+            await self.recover(effect, made)
         return True
+
+    async def _made_of(self, effect: Effect, object_id: str) -> str | None:
+        """What an object has moved by: of an operation of the key daemon's, the transaction it was broadcast as."""
+        if effect.provider != TATUM:
+            return object_id
+        pending = await self._outside.providers.coins.pending_send(object_id)
+        return pending.tx_id if pending else None
+
+    async def recover(self, effect: Effect, made: str) -> None:
+        """Open the recovery of what an effect has made although it had ended, if that has moved anything; once.
+
+        Raises what reading from the provider raises.
+        """
+        supposed = recovery_from_effect(effect, made, "")
+        seen = await KINDS[supposed.kind].look(supposed.object_id, supposed.facts, self._outside)
+        recovery = recovery_of_effect(effect, made, seen)
+        if recovery is not None:
+            saga = await self._sagas.saga(effect.saga_id)
+            await self._open(effect.id, saga.user_id if saga else "", recovery)
 
     async def _look_after(self, watch: WatchRecord) -> None:
         try:
@@ -155,10 +196,10 @@ class Lookout:
     async def _look_at(self, watch: WatchRecord) -> None:
         if watch.status is WatchStatus.TRIPPED:
             return
-        kind = KINDS[watch.kind]
-        happened = kind.happened(await kind.look(watch.object_id, watch.facts, self._outside))
-        if happened is not None:
-            await self._open(watch.id, watch.user_id, recovery_from_watch(watch, happened))
+        seen = await KINDS[watch.kind].look(watch.object_id, watch.facts, self._outside)
+        recovery = recovery_of_watch(watch, seen)
+        if recovery is not None:
+            await self._open(watch.id, watch.user_id, recovery)
 
     async def _open(self, cause: str, user_id: str, recovery: Recovery) -> None:
         """Open the recovery of what was seen, unless it is open or over already."""

@@ -10,6 +10,7 @@ from typing import Protocol
 from app.compliance.kyc import Reviews
 from app.ledger.accounts import Account
 from app.ledger.changes import Document
+from app.ledger.transactions import Leg
 from app.orchestrator.watches import WatchRecord
 from app.plumbing.sealing import Sealer
 from app.providers.registry import Providers
@@ -20,6 +21,10 @@ class Kept(Protocol):
     """What earlier commits have left behind. Whoever decides by it guards it in the commit that follows."""
 
     async def account(self, account_id: str) -> Account | None: ...
+
+    async def legs(self, transaction_id: str) -> Sequence[Leg]:
+        """The legs of the transaction of that stored id, where they landed; none where there is no such transaction."""
+        ...
 
     async def saga_status(self, saga_id: str) -> str | None: ...
 
@@ -36,6 +41,10 @@ class Kept(Protocol):
         ...
 
     async def watch(self, watch_id: str) -> WatchRecord | None: ...
+
+    async def is_watched(self, ref: str) -> bool:
+        """Whether a saga has left a watch on that object."""
+        ...
 
     async def numbering(self, address_id: str) -> tuple[Document | None, Document | None]:
         """How far a treasury address has counted, and the lowest nonce that was given back to it."""

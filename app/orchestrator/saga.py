@@ -141,7 +141,10 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """It definitely did not happen, or was taken back; ``outcome`` mirrors what had been booked for it."""
+    """It definitely did not happen, or was taken back; ``outcome`` mirrors what had been booked for it.
+
+    ``watches`` outlive the saga where it may happen after all.
+    """
 
     reason: str
     outcome: Outcome = Outcome()
@@ -160,6 +163,7 @@ class Stuck:
 
     reason: str
 
+    watches: tuple[Watch, ...] = ()
 
 Progress = Waiting | Settled | Failed | Unwanted | Stuck
 

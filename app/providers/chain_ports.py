@@ -71,7 +71,10 @@ class Paid:
 
 @dataclass(frozen=True, slots=True)
 class ChainTransaction:
-    """A transaction as the chain sees it. One block deep is one confirmation; ``paid`` lists every receiver."""
+    """A transaction as the chain sees it. One block deep is one confirmation; ``paid`` lists every receiver.
+
+    ``spent`` (UTXO chains) and ``nonce`` (EVM chains) are what it has used up of its sender's.
+    """
 
     tx_id: str
     status: Literal["pending", "mined", "reverted"]
@@ -81,6 +84,7 @@ class ChainTransaction:
     paid: tuple[Paid, ...]
     spent: frozenset[str] = frozenset()
 
+    nonce: int | None = None
 
 @dataclass(frozen=True, slots=True)
 class Movement:

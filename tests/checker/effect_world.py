@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from app.orchestrator.effects import RULES, Effect, EffectStatus, Policy, Rules
+from app.orchestrator.weighing import Bearing, bearing_on
 from app.providers.capabilities import Capabilities
 from tests.checker.asking import TICK
 from tests.checker.effect_worker import Code
@@ -95,8 +96,8 @@ def refuse_fenced_out(*, mark: bool, attempts: int) -> str:
 
 
 def contradicts(effect: Effect, ref: str) -> bool:
-    """Whether what the provider shows contradicts how the effect has ended."""
-    return effect.status in NOT_DONE or (effect.status is EffectStatus.CONFIRMED and effect.ref != ref)
+    """Whether what the provider shows contradicts how the effect has ended, as the lookout decides it."""
+    return bearing_on(effect, ref) is Bearing.CONTRADICTS
 
 
 @dataclass(frozen=True, slots=True)

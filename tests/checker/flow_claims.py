@@ -4,9 +4,11 @@ from collections import Counter, defaultdict
 
 from app.ledger.accounts import CUSTOMER, RECEIVABLE
 from app.orchestrator.flows import chart
+from app.orchestrator.flows.crypto_deposit import CHAIN_DEPOSIT
+from app.orchestrator.flows.recovery import RECOVERY
 from app.orchestrator.lifecycle import COMPLETED, ENDS, PARKED
 from app.orchestrator.saga import Saga
-from app.orchestrator.watches import WATCHES, WatchStatus
+from app.orchestrator.watches import WatchStatus
 from tests.checker.flow_cards import FEE
 from tests.checker.flow_moves import FlowMoves
 from tests.checker.flow_orders import Order, Wealth, account_of, assets
@@ -25,11 +27,11 @@ BOOKS = "the books say what the bank and the chain have"
 WEALTH = "the customer has what was agreed, or what they had"
 
 
-def broken(order: Order, start: World, world: World) -> str | None:
-    """The first claim that does not hold in the world."""
+def broken(order: Order, start: World, world: World, *, at_rest: bool) -> str | None:
+    """The first claim that does not hold in the world; ``at_rest``: the saga has ended, and nothing has to follow."""
     if _made_twice(world):
         return TWICE
-    return _broken_at_the_end(order, start, world) if world.saga.state in (*ENDS, PARKED) else None
+    return _broken_at_the_end(order, start, world) if at_rest else None
 
 
 def _broken_at_the_end(order: Order, start: World, world: World) -> str | None:
@@ -42,22 +44,32 @@ def _broken_at_the_end(order: Order, start: World, world: World) -> str | None:
         return f"{LEFT}: {', '.join(left)}"
     if any(each.remaining for each in world.holds.values()):
         return HELD
-    agreed = (order.inside, order.outside) if state == COMPLETED else ({}, {})
+    agreed = (order.inside, order.outside) if _is_done(state, world) else ({}, {})
     has = (_inside(start, world), _outside(world, order))
     return None if has == tuple({k: v for k, v in each.items() if v} for each in agreed) else f"{WEALTH}: {has}"
 
 
+def _is_done(state: str, world: World) -> bool:
+    """Whether the customer has what they ordered; of coins from outside, whether the chain has them."""
+    came_in = [each.stage for each in _booked(world) if each.kind == "incoming"]
+    return "deep" in came_in if came_in else state == COMPLETED
+
+
 def _booked(world: World) -> tuple[Thing, ...]:
-    """The things as the books must have them: what came back later is still a watch's to book."""
-    watched = {
-        document["ref"].rpartition(":")[2]
-        for (collection, _), document in world.documents.items()
-        if collection == WATCHES and document["status"] == WatchStatus.OPEN.value
-    }
-    return tuple(
-        each._replace(stage="sent") if each.stage == "returned" and f"#{number}" in watched else each
-        for number, each in enumerate(world.things)
-    )
+    """The things as the books must have them: what came back later is still a watch's to book, and coins that were
+    credited stay so while they are mined again.
+    """
+    watched = {(watch.kind, watch.object_id) for watch in world.watches if watch.status is WatchStatus.OPEN}
+    returning = {object_id for _, object_id in watched}
+    booked = []
+    for number, each in enumerate(world.things):
+        if each.stage == "returned" and f"#{number}" in returning:
+            booked.append(each._replace(stage="sent"))
+        elif each.stage == "shallow" and (CHAIN_DEPOSIT, f"tx#{number}") in watched:
+            booked.append(each._replace(stage="deep"))
+        else:
+            booked.append(each)
+    return tuple(booked)
 
 
 def _made_twice(world: World) -> bool:
@@ -137,9 +149,9 @@ def _outside(world: World, order: Order) -> Wealth:
     return {code: minor for code, minor in wealth.items() if minor}
 
 
-def check(order: Order, flow: Saga, *, attempts_max: int) -> Explored | Counterexample:
+def check(order: Order, flow: Saga, *, attempts_max: int, recovery: Saga = RECOVERY) -> Explored | Counterexample:
     """Search the whole world of one order of that flow, each of whose calls is made at most so often."""
-    moves = FlowMoves(order, flow, attempts_max)
+    moves = FlowMoves(order, flow, attempts_max, recovery)
     start = moves.start()
     before = order.world()
 
@@ -148,13 +160,14 @@ def check(order: Order, flow: Saga, *, attempts_max: int) -> Explored | Countere
         return f"{world.saga.state:<20} {things}"
 
     def ended(world: World) -> str | None:
-        return world.saga.state if world.saga.state in (*ENDS, PARKED) else None
+        state = world.saga.state
+        return state if state in (*ENDS, PARKED) and next(moves.late(world), None) is None else None
 
     return Search(
         Problem(
             start=start,
             moves=moves,
-            broken=lambda world: broken(order, before, world),
+            broken=lambda world: broken(order, before, world, at_rest=ended(world) is not None),
             ended=ended,
             key=lambda world: world.key,
             shown=shown,

@@ -1,9 +1,9 @@
 """What may happen next to a whole saga: its next commits, and the third parties' own moves."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
-from types import SimpleNamespace
+from functools import partial
 from typing import Any, cast
 
 from app.errors import WalletError
@@ -11,13 +11,17 @@ from app.ledger.accounts import CUSTOMER, AccountStatus
 from app.ledger.changes import Change
 from app.orchestrator.driver import Driver
 from app.orchestrator.effects import Effect, Policy
-from app.orchestrator.journal import EFFECTS, effect_companion, effect_from
+from app.orchestrator.flows.recovery import RECOVERY
+from app.orchestrator.journal import EFFECTS, SAGAS, SagaRecord, effect_companion, effect_from, saga_from
 from app.orchestrator.lifecycle import ENDS, PARKED
+from app.orchestrator.lookout import Lookout
 from app.orchestrator.outside import Outside
 from app.orchestrator.saga import Saga
 from app.orchestrator.scribe import Scribe
 from app.orchestrator.starting import Asked, Flows
 from app.orchestrator.store import SagaStore
+from app.orchestrator.watch_store import WatchStore
+from app.orchestrator.watches import WatchRecord
 from app.providers.outcomes import Declined, OutcomeUnknown, Unavailable
 from app.providers.registry import CAPABILITIES
 from tests.checker.asking import START, Finished, TickingClock, ask, replay
@@ -31,11 +35,13 @@ _POLL_S = 1.0
 
 Move = tuple[str, World]
 
+_GONE, _AGAIN = ("replaced",), ("shallow", "reverted")
+
 STAGES: dict[str, dict[str, tuple[str, ...]]] = {
     "payment": {"pending": ("sent", "returned", "rejected")},
     "send": {"queued": ("gone",), "approved": ("broadcast",), "broadcast": ("mined", "reverted")},
     "application": {"pending": ("approved", "denied")},
-    "incoming": {"shallow": ("deep", "replaced"), "replaced": ("shallow",)},
+    "incoming": {"shallow": ("deep", *_GONE), "deep": _GONE, "replaced": _AGAIN, "reverted": _GONE},
     "charge": {"open": ("paid",)},
     "payout": {"pending": ("paid", "failed")},
     "applicant": {"none": ("pending",), "pending": ("verified", "rejected")},
@@ -44,9 +50,6 @@ STAGES: dict[str, dict[str, tuple[str, ...]]] = {
 
 What settled may be returned at any time, but a saga on its way forward does not look, so that is tried where it does.
 """
-
-ONLY_FORWARD = ("shallow",)
-"""What happens no more once a saga has waited for it as long as it says: a replaced transaction is mined again."""
 
 
 class _HeldClock(TickingClock):
@@ -60,9 +63,22 @@ class _HeldClock(TickingClock):
         return self.at
 
 
+@dataclass(frozen=True, slots=True)
 class _Asking:
-    async def saga(self, saga_id: str) -> None:
-        return None
+    """What is written is a question; what was written before is there."""
+
+    world: World
+
+    async def saga(self, saga_id: str) -> SagaRecord | None:
+        document = self.world.documents.get((SAGAS, saga_id))
+        return saga_from({"_id": saga_id, **document}) if document else None
+
+    async def effect(self, effect_id: str) -> Effect | None:
+        document = self.world.documents.get((EFFECTS, effect_id))
+        return effect_from({"_id": effect_id, **document}) if document else None
+
+    async def watches_about(self, refs: Sequence[str]) -> list[WatchRecord]:
+        return [watch for watch in self.world.watches if watch.ref in refs]
 
     async def submit(self, change: Change, *, deadline_s: float = 10.0) -> Any:
         return await ask("commit", change)
@@ -74,11 +90,12 @@ class _Asking:
 class FlowMoves:
     """The moves of one order."""
 
-    def __init__(self, order: Order, flow: Saga, attempts_max: int) -> None:
+    def __init__(self, order: Order, flow: Saga, attempts_max: int, recovery: Saga = RECOVERY) -> None:
         self._order = order
         self._attempts_max = attempts_max
         self._clock = _HeldClock()
         self._flow = flow
+        self._recovery = recovery
 
     def start(self) -> World:
         """The order is accepted, by the product's own door for orders."""
@@ -88,13 +105,8 @@ class FlowMoves:
         async def prepare(_saga_id: str) -> Any:
             return params
 
-        async def hint() -> None:
-            return None
-
-        asking = _Asking()
-        flows = Flows(cast("SagaStore", asking), asking, self._clock, hint)
         asked = Asked(BOOK, USER, "key", {})
-        *_, (label, accepted) = self._runs(before, lambda: flows.start(self._flow, asked, prepare))
+        *_, (label, accepted) = self._runs(before, lambda: self._flows(before).start(self._flow, asked, prepare))
         if "refused" in label:
             raise AssertionError(label)
         return accepted
@@ -102,9 +114,10 @@ class FlowMoves:
     def __call__(self, world: World) -> Iterator[Move]:
         yield from self._third_parties(world)
         if world.saga.state in (*ENDS, PARKED):
+            yield from self.late(world)
             return
         if world.due:
-            yield from self._runs(world, lambda: self._driver(world).advance(world.saga, _Asking()))
+            yield from self._runs(world, lambda: self._driver(world).advance(world.saga, _Asking(world)))
         elif world.saga.wake_at is not None:
             yield "time passes", replace(world, now=world.saga.wake_at)
         if world.freezes:
@@ -118,21 +131,34 @@ class FlowMoves:
                 replace(world, accounts={**world.accounts, **stopped}, freezes=world.freezes - 1),
             )
 
+    def late(self, world: World) -> Iterator[Move]:
+        """What the lookout does once the saga has ended, where the order is followed that far; nothing at rest."""
+        if not self._order.reorgs:
+            return
+        for ref in dict.fromkeys(watch.ref for watch in world.watches):
+            heard = self._runs(world, partial(self._lookout(world).hear, [ref]), "the lookout")
+            yield from ((told, after) for told, after in heard if after != world)
+
+    def _lookout(self, world: World) -> Lookout:
+        asking, store = _Asking(world), cast("SagaStore", _Asking(world))
+        watches, outside = cast("WatchStore", asking), _outside(world)
+        return Lookout(watches, store, self._flows(world), outside, asking, self._clock, poll_s=_POLL_S)
+
+    def _flows(self, world: World) -> Flows:
+        async def hint() -> None:
+            return None
+
+        return Flows(cast("SagaStore", _Asking(world)), _Asking(world), self._clock, hint)
+
     def _driver(self, world: World) -> Driver:
-        outside = cast("Outside", Ports(world.things, world.accounts, world.documents).outside())
         policies = {name: Policy(known, TIMEOUT, QUIET, self._attempts_max) for name, known in CAPABILITIES.items()}
+        flows = {(flow.name, flow.version): flow for flow in (self._recovery, self._flow)}
+        scribe, store = Scribe(_Asking(world), self._clock, _POLL_S), cast("SagaStore", _Asking(world))
+        return Driver(flows, store, scribe, _outside(world), policies, self._clock)
 
-        async def effect(effect_id: str) -> Effect | None:
-            document = world.documents.get((EFFECTS, effect_id))
-            return effect_from({"_id": effect_id, **document}) if document else None
-
-        store = cast("SagaStore", SimpleNamespace(effect=effect))
-        flows = {(self._flow.name, self._flow.version): self._flow}
-        return Driver(flows, store, Scribe(_Asking(), self._clock, _POLL_S), outside, policies, self._clock)
-
-    def _runs(self, start: World, program: Callable[[], Any]) -> Iterator[Move]:
+    def _runs(self, start: World, program: Callable[[], Any], who: str = "a worker") -> Iterator[Move]:
         """Every way a worker's next stretch may go; behind each commit it may be gone."""
-        waiting: list[tuple[tuple[tuple[int, Any], ...], World, str]] = [((), start, "a worker")]
+        waiting: list[tuple[tuple[tuple[int, Any], ...], World, str]] = [((), start, who)]
         while waiting:
             answers, world, told = waiting.pop()
             self._clock.at = start.now
@@ -162,8 +188,11 @@ class FlowMoves:
         forward = world.saga.state.startswith(("do:", "await:"))
         for number, thing in enumerate(world.things):
             for stage in STAGES.get(thing.kind, {}).get(thing.stage, ()):
-                if forward or stage not in ONLY_FORWARD:
-                    yield f"#{number} ({thing.kind}) is {stage}", _became(world, number, stage)
+                if stage == "replaced" and not world.reorgs:
+                    continue
+                after = _became(world, number, stage)
+                after = replace(after, reorgs=world.reorgs - 1) if stage == "replaced" else after
+                yield f"#{number} ({thing.kind}) is {stage}", after
             if thing.kind == "payment" and thing.stage == "sent" and not forward:
                 yield f"#{number} (payment) is returned late", _became(world, number, "returned")
             if thing.kind == "send" and thing.stage == "queued":
@@ -180,6 +209,10 @@ def _approvals(world: World, number: int, thing: Thing) -> Iterator[Move]:
             written = {**document, **effect_companion(before, after).document, "version": after.version}
             documents = {**world.documents, (EFFECTS, effect_id): written}
             yield f"#{number} may be signed", replace(_became(world, number, "approved"), documents=documents)
+
+
+def _outside(world: World) -> Outside:
+    return cast("Outside", Ports(world.things, world.accounts, world.documents, world.posted).outside())
 
 
 def _became(world: World, number: int, stage: str) -> World:

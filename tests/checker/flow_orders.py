@@ -32,7 +32,8 @@ class Order:
     """``inside`` and ``outside``: what completing it adds to the customer's accounts here, and to their own elsewhere.
 
     Undoing it adds nothing. ``things``: what third parties have before, and the books have as it was then. ``freezes``:
-    how often an officer may freeze the customer's accounts meanwhile.
+    how often an officer may freeze the customer's accounts meanwhile. ``reorgs``: how often the chain may change its
+    mind, also after the end: then what the lookout makes of it is followed too.
     """
 
     flow: str
@@ -41,6 +42,7 @@ class Order:
     outside: Wealth = field(default_factory=dict)
     things: tuple[Thing, ...] = ()
     freezes: int = 0
+    reorgs: int = 0
 
     def world(self) -> World:
         """Before the order: a customer with five hundred dollars and some coins, and coins to sell."""
@@ -58,7 +60,8 @@ class Order:
             ("quotes", QUOTE): {"version": 1},
             ("users", f"{BOOK}/{USER}"): {"tenant": BOOK, "user_id": USER, "version": 1},
         }
-        return World(accounts=opened, documents=documents, things=self.things, freezes=self.freezes)
+        world = World(accounts=opened, documents=documents, things=self.things)
+        return replace(world, freezes=self.freezes, reorgs=self.reorgs)
 
 
 def _purchase(**chosen: Any) -> Mapping[str, Any]:
@@ -128,6 +131,7 @@ ORDERS: Mapping[str, Order] = {
         },
         _PLUS_Q,
         things=(Thing("incoming", "", "shallow", ("bitcoin", ADDRESS, Q.minor, "BTC")),),
+        reorgs=2,
     ),
     "card top-up": Order(
         "card_topup",

@@ -9,7 +9,10 @@ from types import SimpleNamespace
 from typing import Any
 
 from app.ledger.accounts import Account
-from app.money import USD, Money, asset
+from app.ledger.documents import transaction_from
+from app.ledger.transactions import Leg
+from app.money import USD, Asset, Money, asset
+from app.orchestrator.journal import SAGAS
 from app.orchestrator.watches import WATCHES, WatchRecord, watch_from
 from app.providers.bank_ports import Application, ApplicationStatus, DepositAccount, DepositAccountStatus
 from app.providers.chain_ports import ChainTransaction, CoinOrder, Input, Paid, PendingSend
@@ -31,6 +34,7 @@ class Ports:
     things: tuple[Thing, ...]
     accounts: Mapping[str, Account]
     documents: Mapping[tuple[str, str], Mapping[str, Any]]
+    posted: Mapping[str, Mapping[str, Any]]
 
     def outside(self) -> SimpleNamespace:
         """What a step is handed."""
@@ -81,7 +85,11 @@ class Ports:
         return self.accounts.get(account_id)
 
     async def saga_status(self, saga_id: str) -> str | None:
-        return "completed"
+        """One that is not of this world has ended well."""
+        return str(self.documents.get((SAGAS, saga_id), {"status": "completed"})["status"])
+
+    async def legs(self, transaction_id: str) -> Sequence[Leg]:
+        return transaction_from(dict(self.posted[transaction_id])).legs
 
     async def card_payee(self, user_id: str) -> str | None:
         found = self.documents.get(("users", user_id), {}).get("card_payee_id")
@@ -114,6 +122,9 @@ class _Chain:
 
     def treasury(self, chain: str) -> str:
         return TREASURY
+
+    def paid_at(self, chain: str, to: str, asset: Asset) -> str:
+        return to
 
     async def send(self, order: CoinOrder) -> str:
         inputs = frozenset(each.ref for each in order.inputs)
@@ -158,6 +169,8 @@ class _Receiving:
             return None
         _, to, minor, code = thing.facts
         amount = Money(minor, asset(code))
+        if thing.stage == "reverted":
+            return ChainTransaction(tx_id, "reverted", 1, _DEEP, Money(0, amount.asset), ())
         depth = _DEEP if thing.stage == "deep" else 0
         return ChainTransaction(tx_id, "mined", 1, depth, Money(0, amount.asset), (Paid("0", to, amount),))
 

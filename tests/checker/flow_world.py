@@ -18,7 +18,7 @@ from app.ledger.streams import Stream
 from app.ledger.transactions import Hold
 from app.ledger.verify import is_transit
 from app.orchestrator.journal import EFFECTS, EVENTS, SAGAS, SagaRecord, saga_from
-from app.orchestrator.watches import WATCHES
+from app.orchestrator.watches import WATCHES, WatchRecord, watch_from
 from tests.checker.asking import START
 from tests.checker.things import Thing
 
@@ -47,12 +47,19 @@ class World:
     documents: Documents = field(default_factory=dict)
     things: tuple[Thing, ...] = ()
     freezes: int = 0
+    reorgs: int = 0
 
     @cached_property
     def saga(self) -> SagaRecord:
-        """The saga as written."""
-        ((_, saga_id),) = (key for key in self.documents if key[0] == SAGAS)
+        """The saga as written; once it has ended, the last recovery that it needed."""
+        *_, (_, saga_id) = (key for key in self.documents if key[0] == SAGAS)
         return saga_from({"_id": saga_id, **self.documents[SAGAS, saga_id]})
+
+    @cached_property
+    def watches(self) -> tuple[WatchRecord, ...]:
+        """What is watched, or was."""
+        kept = ((key[1], document) for key, document in self.documents.items() if key[0] == WATCHES)
+        return tuple(watch_from({"_id": watch_id, **document}) for watch_id, document in kept)
 
     @property
     def due(self) -> bool:
@@ -71,7 +78,8 @@ class World:
         accounts = sorted((a.id, a.balance, a.held, a.status) for a in self.accounts.values())
         holds = sorted((each.id, each.remaining) for each in self.holds.values())
         documents = sorted((key, self._bare(_that_matter(key[0], each))) for key, each in self.documents.items())
-        return repr((accounts, holds, sorted(self.posted), documents, self.things, self.due, self.freezes))
+        left = (self.freezes, self.reorgs)
+        return repr((accounts, holds, sorted(self.posted), documents, self.things, self.due, left))
 
     def __hash__(self) -> int:
         return hash(self.key)

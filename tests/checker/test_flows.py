@@ -9,9 +9,13 @@ import pytest
 from app.orchestrator.effects import Effect
 from app.orchestrator.flows import FLOWS
 from app.orchestrator.flows.ach import Pull
+from app.orchestrator.flows.crypto_deposit import CRYPTO_DEPOSIT, look_how_deep
 from app.orchestrator.flows.deposit import DEPOSIT, terms
 from app.orchestrator.flows.purchase import PURCHASE
-from app.orchestrator.saga import Outcome, Progress, Run, Saga, Settled, Step
+from app.orchestrator.flows.recovery import RECOVERY, book_late_event
+from app.orchestrator.outside import Outside
+from app.orchestrator.saga import Failed, Look, Outcome, Progress, Run, Saga, Settled, Step
+from app.orchestrator.watches import WATCHES
 from tests.checker.flow_claims import BOOKS, HELD, LEFT, check
 from tests.checker.flow_orders import ORDERS
 from tests.checker.search import Counterexample, Explored
@@ -78,6 +82,59 @@ TAKEN_AWAY: Mapping[str, tuple[str, Saga, str]] = {
     "a hold is given back": ("purchase, bank to account", with_step(PURCHASE, "record", undo=None), HELD),
 }
 """Each rule of a flow, the flow without it, and the claim that breaks."""
+
+
+async def _without_watch_on_what_is_missing(run: Run, outside: Outside) -> Progress:
+    seen = await look_how_deep(run, outside)
+    return replace(seen, watches=()) if isinstance(seen, Failed) else seen
+
+
+async def _without_watch_on_what_was_credited(run: Run, outside: Outside) -> Progress:
+    seen = await look_how_deep(run, outside)
+    return replace(seen, watches=()) if isinstance(seen, Settled) else seen
+
+
+async def _without_another_watch(run: Run, outside: Outside) -> Progress:
+    """As if a chain could change its mind only once."""
+    seen = await book_late_event(run, outside)
+    return Settled() if isinstance(seen, Settled) and not seen.outcome.transactions else seen
+
+
+async def _without_tripping(run: Run, outside: Outside) -> Progress:
+    seen = await book_late_event(run, outside)
+    if not isinstance(seen, Settled):
+        return seen
+    others = tuple(each for each in seen.outcome.companions if each.collection != WATCHES)
+    return replace(seen, outcome=replace(seen.outcome, companions=others))
+
+
+LATE_TAKEN_AWAY: Mapping[str, tuple[Saga, Saga]] = {
+    "what the chain has taken back is watched": (
+        with_step(CRYPTO_DEPOSIT, "confirm", do=Look(_without_watch_on_what_is_missing)),
+        RECOVERY,
+    ),
+    "what was credited is watched": (
+        with_step(CRYPTO_DEPOSIT, "confirm", do=Look(_without_watch_on_what_was_credited)),
+        RECOVERY,
+    ),
+    "what may happen again finds another watch": (
+        CRYPTO_DEPOSIT,
+        with_step(RECOVERY, "book", do=Look(_without_another_watch)),
+    ),
+    "a booking trips the watch that it was seen by": (
+        CRYPTO_DEPOSIT,
+        with_step(RECOVERY, "book", do=Look(_without_tripping)),
+    ),
+}
+"""Each rule for what a chain takes back after the end: the flows without it. The books then say what is not."""
+
+
+@pytest.mark.parametrize("rule", LATE_TAKEN_AWAY)
+def test_without_the_rule_for_what_comes_late_the_books_are_wrong(rule: str) -> None:
+    flow, recovery = LATE_TAKEN_AWAY[rule]
+    found = check(ORDERS["crypto deposit"], flow, attempts_max=1, recovery=recovery)
+    assert isinstance(found, Counterexample), found
+    assert found.claim.startswith(BOOKS), f"\n{found}"
 
 
 @pytest.mark.parametrize("rule", TAKEN_AWAY)

@@ -85,23 +85,6 @@ async def test_a_deposit_whose_block_is_lost_is_mirrored(calm_world: World, ada:
     await world.audit()
 
 
-async def test_a_credited_deposit_that_vanishes_is_put_before_a_person(calm_world: World, ada: Customer) -> None:
-    world = calm_world
-    account_id = await world.with_coins(ada, Money(1, BTC))
-    tx_id = await world.coins_arrive("bitcoin", await world.receiving_address(account_id, "bitcoin"), Money(500, BTC))
-    await world.settle()
-    (saga,) = await deposits_of(world, tx_id)
-    assert order_status(saga) == "completed"
-    await desk(world, "reorg", hash=tx_id, lost=True)
-    await world.runtime.lookout.hear([f"tatum:tx:{tx_id}"])
-    for _ in range(10):
-        await world.pass_on()
-    case = await world.runtime.database["cases"].find_one({"concerns": saga.id})
-    assert case is not None
-    assert (case["kind"], case["happened"], case["status"]) == ("chain-deposit", "vanished", "open")
-    assert await world.available(account_id) == "0.00000501"
-
-
 async def test_a_deposit_that_is_mined_again_is_credited_once(calm_world: World, ada: Customer) -> None:
     world = calm_world
     account_id = await world.with_coins(ada, Money(1, ETH))

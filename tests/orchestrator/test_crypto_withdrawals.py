@@ -54,6 +54,7 @@ async def until_broadcast(world: World, saga_id: str) -> str:
         ("100 TRX", "60", "tron", TRON, "38.900000"),
         ("100 USDT", "60", "tron", TRON, "34.000000"),
         ("2 SOL", "1", "solana", SOLANA, "0.999995000"),
+        ("100 USDC", "60", "solana", SOLANA, "39.632029"),
     ],
 )
 async def test_coins_and_tokens_are_delivered_on_every_chain(
@@ -68,6 +69,23 @@ async def test_coins_and_tokens_are_delivered_on_every_chain(
     line = await last_sent(world)
     assert (line["to"].lower(), line["chain"], line["currency"]) == (to.lower(), chain, held.split()[1])
     assert await world.available(account_id) == left
+    await world.audit()
+
+
+async def test_a_wallets_account_for_a_token_is_opened_once_and_its_rent_is_booked(
+    calm_world: World, ada: Customer
+) -> None:
+    world, receiver = calm_world, "4Jmhc1tjvK4vQZ8i9roP9W389NA7USXrTKRvcbQeoZcn"
+    account_id = await world.with_coins(ada, Money.parse("9", ASSETS["USDC"]))
+    burnt = []
+    for _ in range(2):
+        saga_id = await world.send_coins(ada, "1", chain="solana", address=receiver, account_id=account_id)
+        await world.settle()
+        sent = (await world.saga(saga_id)).results["deliver"]["tx_id"]
+        found = await world.runtime.providers.coins.transaction("solana", sent)
+        assert found is not None
+        burnt.append(str(found.fee))
+    assert burnt == ["0.002044280", "0.000005000"]
     await world.audit()
 
 
@@ -229,14 +247,40 @@ async def test_coins_of_any_chain_are_bought_and_delivered(calm_world: World, ri
     await world.audit()
 
 
-async def test_an_operation_that_is_deleted_after_its_approval_proves_nothing(calm_world: World, ada: Customer) -> None:
-    world = calm_world
-    saga_id, account_id = await sent_from_new_account(world, ada, "3 ETH", "1")
+async def approved_and_deleted(world: World, saga_id: str) -> None:
+    """The operation is gone from the vendor's list, and the daemon signs it all the same."""
     while not (effects := await world.runtime.sagas.effects_of(saga_id)) or effects[0].approved_ref is None:
         assert await world.pass_on()
     deleted = await world.desk.delete(f"/tatum/v3/kms/{effects[0].approved_ref}", headers={"x-api-key": "any"})
     assert deleted.is_success
+
+
+@pytest.mark.parametrize(
+    ("held", "amount", "chain", "to", "left"),
+    [("3 ETH", "1", "ethereum", EVM, "1.99"), ("3 BTC", "1", "bitcoin", ADDRESS, "1.9")],
+)
+async def test_an_operation_that_is_gone_after_its_approval_is_looked_for_on_the_chain(
+    calm_world: World, ada: Customer, held: str, amount: str, chain: str, to: str, left: str
+) -> None:
+    world = calm_world
+    before = await Outside.of(world)
+    saga_id, account_id = await sent_from_new_account(world, ada, held, amount, chain=chain, to=to)
+    await approved_and_deleted(world, saga_id)
+    await world.settle()
+    saga = await world.saga(saga_id)
+    assert (order_status(saga), saga.results["deliver"]["tx_id"]) == ("completed", (await last_sent(world))["hash"])
+    assert (await Outside.of(world)).since(before) == Outside(pulls=0, refunds=0, sends=1)
+    assert (await world.available(account_id)).startswith(left)
+    await world.audit()
+
+
+async def test_where_a_send_has_neither_nonce_nor_inputs_an_operation_that_is_gone_proves_nothing(
+    calm_world: World, ada: Customer
+) -> None:
+    world = calm_world
+    saga_id, account_id = await sent_from_new_account(world, ada, "9 TRX", "1", chain="tron", to=TRON)
+    await approved_and_deleted(world, saga_id)
     await world.settle()
     saga = await world.saga(saga_id)
     assert (saga.status, saga.reason) == ("parked", "approved-operation-vanished")
-    assert (await world.available(account_id)).startswith("1.99")
+    assert (await world.available(account_id)).startswith("6.9")

@@ -259,7 +259,7 @@ def test_a_mined_evm_transaction_lists_the_coin_and_the_tokens_of_ours_that_it_p
     logs = [transfer_log(SEPOLIA_USDC.upper().replace("0X", "0x"), 7, logIndex=9), transfer_log(RECEIVER, 8)]
     found = wire.transaction(mined(logs=logs), CHAINS["ethereum"], "testnet", height=111)
     assert (found.status, found.confirmations, found.fee) == ("mined", 12, Money(420_000, ETH))
-    assert found.paid == (Paid("value", RECEIVER, Money(250, ETH)), Paid("log-9", RECEIVER, Money(7, USDC)))
+    assert found.paid == (Paid("value", RECEIVER, Money(250, ETH)), Paid("log-0", RECEIVER, Money(7, USDC)))
 
 
 @pytest.mark.parametrize("status", [False, 0, "0x0"])

@@ -110,6 +110,7 @@ def test_the_same_transfer_told_twice_is_one_event_however_it_is_spelt() -> None
         {"address": "tb1xyz"},
         {"asset": "USDT"},
         {"logIndex": 2},
+        {"blockNumber": 8_000_001},
         {"subscriptionType": "OUTGOING_NATIVE_TX"},
     ],
 )

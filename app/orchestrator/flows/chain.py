@@ -8,7 +8,7 @@ a transaction that was dropped is given up only when another one is mined in its
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from app.ledger.changes import Companion
@@ -18,7 +18,7 @@ from app.orchestrator.effects import Effect, Sent
 from app.orchestrator.flows import chart
 from app.orchestrator.flows.ach import returned_meanwhile
 from app.orchestrator.flows.params import money
-from app.orchestrator.flows.spending import Spending, inputs_of, settling_time
+from app.orchestrator.flows.spending import Spending, absent_for_now, inputs_of, settling_time
 from app.orchestrator.flows.stops import lost_verdict
 from app.orchestrator.outside import Outside
 from app.orchestrator.saga import Failed, Outcome, Progress, Ready, Run, Settled, Stuck, Waiting
@@ -33,6 +33,11 @@ TATUM = "tatum"
 CHAIN_SEND = "chain-send"
 """The kind of watches on confirmed sends."""
 
+MISSING_SEND = "missing-send"
+"""The kind of watches on sends that the chain has taken back for good, as far as anybody could tell. Whoever books that
+it has changed its mind trips the one and leaves the other.
+"""
+
 REORG_WINDOW: Mapping[str, timedelta] = {
     name: max(timedelta(seconds=144 * chain.block_s), timedelta(hours=1)) for name, chain in CHAINS.items()
 }
@@ -40,9 +45,18 @@ REORG_WINDOW: Mapping[str, timedelta] = {
 lets new coins be spent (COINBASE_MATURITY), and an hour where blocks are quick.
 """
 
+MISSED_FOR = timedelta(days=14)
+"""How long what a chain has taken back is looked for: as long as Bitcoin's pool keeps what no block takes
+(``-mempoolexpiry``, 336 hours). What is heard of it afterwards counts all the same.
+"""
 
 _QUEUE_LAG = timedelta(minutes=1)
 """How long after a send the vendor's queue may not list it yet."""
+
+_SIGNED_WITHIN = timedelta(days=1)
+"""How long an operation may wait for its signature. The daemon asks for new ones every few seconds, and one that it has
+failed may be listed for ever.
+"""
 
 
 PULL_RETURNED = "pull-returned"
@@ -161,10 +175,11 @@ class Send:
         """What became of the approved operation; before approval, whether the queue still holds ours."""
         coins = outside.providers.coins
         pending = await coins.pending_send(effect.ref)
-        if pending is not None and pending.tx_id is None:
-            return Sighting(pending, None, given_up=await self._is_given_up(effect, coins))
+        given_up = pending is not None and pending.tx_id is None and await self._is_given_up(effect, coins)
+        if effect.approved_ref is not None and self.spending is not None and (pending is None or given_up):
+            pending = await self.spending.carried_out(effect, outside) or pending
         if effect.approved_ref is None or pending is None or pending.tx_id is None:
-            return Sighting(pending, None)
+            return Sighting(pending, None, given_up=given_up)
         chain, tx_id = effect.request["chain"], pending.tx_id
         found = await coins.transaction(chain, tx_id)
         if self.spending is None or (found is not None and found.status != "pending"):
@@ -173,6 +188,9 @@ class Send:
         return Sighting(pending, found if rival is None else await coins.transaction(chain, tx_id), rival)
 
     async def _is_given_up(self, effect: Effect, coins: SendsCoins) -> bool:
+        same = None if rival is None else await self.spending.carried_out(effect, outside)
+        if same is not None and same.tx_id is not None:
+            return Sighting(same, await coins.transaction(chain, same.tx_id))
         """The vendor has no word for a failed operation but its webhook: it is one that has left the queue unsent."""
         try:
             queue = await coins.pending_sends(effect.request["chain"])
@@ -184,7 +202,9 @@ class Send:
         return pending is not None and pending.tx_id is None
 
     def judge(self, run: Run, effect: Effect, seen: Sighting) -> Progress:
-        if seen.given_up and run.now >= effect.send_by + _QUEUE_LAG:
+        unsigned = seen.pending is not None and seen.pending.tx_id is None
+        patience = _QUEUE_LAG if seen.given_up else _SIGNED_WITHIN
+        if unsigned and run.now >= effect.send_by + patience:
             return self._given_up(run, effect)
         if effect.approved_ref is None or seen.pending is None:
             return self._without_signature(run, effect, seen)
@@ -196,19 +216,21 @@ class Send:
         broadcast = () if known else (self._broadcast(run),)
         found = seen.transaction
         if found is not None and found.status == "reverted":
-            return Failed("reverted", Outcome((*broadcast, *self._reverted(run, found)), result={"tx_id": tx_id}))
+            outcome = Outcome((*broadcast, *self._reverted(run, found)), result={"tx_id": tx_id})
+            return Failed("reverted", outcome, (self._undelivered(run, tx_id),))
         if found is None or found.status != "mined" or not self._is_deep(run, found):
             outcome = Outcome(broadcast, result={} if known else {"tx_id": tx_id})
             waiting = Waiting(outcome, refs=(*waits, f"{TATUM}:tx:{tx_id}"))
-            return waiting if found is not None or seen.rival is None else self._displaced(run, waiting, seen.rival)
+            displaced = found is None and seen.rival is not None
+            return self._displaced(run, waiting, seen.rival or "", tx_id) if displaced else waiting
         outcome = Outcome((*broadcast, self._confirmed(run, found)), self._used(run), result={"tx_id": tx_id})
-        return Settled(outcome, (self._watch(run, tx_id),))
+        return Settled(outcome, (self._delivered(run, tx_id),))
 
     def _is_deep(self, run: Run, found: ChainTransaction) -> bool:
         terms = self.terms(run)
         return found.confirmations >= CHAINS[terms.chain].confirmations(terms.amount)
 
-    def _displaced(self, run: Run, waiting: Waiting, rival: str) -> Progress:
+    def _displaced(self, run: Run, waiting: Waiting, rival: str, tx_id: str) -> Progress:
         """Another transaction has what this one needs. When that is as deep as we ask of our own, this one is over."""
         terms = self.terms(run)
         since = run.results[run.step].get("displaced_at")
@@ -220,9 +242,16 @@ class Send:
         clearing = chart.clearing_out(run.book, terms.amount.asset)
         delivery = chart.delivery(run.book, terms.amount.asset)
         back = run.transaction("replaced", debit(clearing, terms.amount), credit(delivery, terms.amount))
-        return Failed(rival, Outcome((*waiting.outcome.transactions, back), self._used(run)))
+        outcome = Outcome((*waiting.outcome.transactions, back), self._used(run))
+        return Failed(rival, outcome, (self._undelivered(run, tx_id),))
 
-    def _watch(self, run: Run, tx_id: str) -> Watch:
+    def _delivered(self, run: Run, tx_id: str) -> Watch:
+        return delivered(f"{TATUM}:tx:{tx_id}", self._facts(run), run.now)
+
+    def _undelivered(self, run: Run, tx_id: str) -> Watch:
+        return undelivered(f"{TATUM}:tx:{tx_id}", self._facts(run), run.now)
+
+    def _facts(self, run: Run) -> Mapping[str, str]:
         terms = self.terms(run)
         return Watch(
             kind=CHAIN_SEND,
@@ -238,7 +267,9 @@ class Send:
         if seen.pending is not None and seen.pending.tx_id is None:
             return Waiting()
         if effect.approved_ref is not None:
-            return Stuck("approved-operation-vanished")
+            terms, ref = self.terms(run), f"{TATUM}:kms:{effect.approved_ref}"
+            absent = absent_for_now(run, ref, settling_time(terms.chain, terms.amount))
+            return absent or Stuck("approved-operation-vanished")
         return Failed("operation-gone", self.refused(run))
 
     def _given_up(self, run: Run, effect: Effect) -> Progress:
@@ -282,6 +313,16 @@ class Send:
         gas = found.fee.asset
         paid, custody = chart.network_fees_paid(run.book, gas), chart.custody(run.book, gas)
         return (back, run.transaction("burnt", debit(paid, found.fee), credit(custody, found.fee)))
+def delivered(ref: str, facts: Mapping[str, str], now: datetime) -> Watch:
+    """The watch on a send that is as deep in the chain as is asked for."""
+    return Watch(CHAIN_SEND, ref, now + REORG_WINDOW[facts["chain"]], facts)
+
+
+def undelivered(ref: str, facts: Mapping[str, str], now: datetime) -> Watch:
+    """The watch on one that was broadcast, and given up."""
+    return Watch(MISSING_SEND, ref, now + MISSED_FOR, facts)
+
+
 
 
 def asks_for(effect: Effect, pending: PendingSend) -> bool:

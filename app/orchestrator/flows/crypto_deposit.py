@@ -2,7 +2,8 @@
 
 It starts from what the chain says, never from a request, and is a fact: nothing refuses it. What is in a block is
 pending; it is the customer's once it is as deep as the chain and the amount ask for. A block that is replaced before
-that takes it back, and when it stays away as long as a confirmation takes, what was booked is mirrored.
+that takes it back, and when it stays away as long as a confirmation takes, what was booked is mirrored, and a watch
+stays: the chain may have it again (``late_deposit.py``).
 
 | Moment | DR / CR |
 |---|---|
@@ -11,11 +12,15 @@ that takes it back, and when it stays away as long as a confirmation takes, what
 | taken back | pending / clearing:in |
 """
 
+from collections.abc import Mapping
+from datetime import datetime
+
 from app.ledger.transactions import credit, debit
+from app.money import Money
 from app.orchestrator.flows import chart
-from app.orchestrator.flows.chain import REORG_WINDOW, TATUM
+from app.orchestrator.flows.chain import MISSED_FOR, REORG_WINDOW, TATUM
 from app.orchestrator.flows.params import Params, StoredMoney, money
-from app.orchestrator.flows.spending import settling_time
+from app.orchestrator.flows.spending import absent_for_now, settling_time
 from app.orchestrator.outside import Outside
 from app.orchestrator.saga import Failed, Look, Outcome, Progress, Run, Saga, Settled, Step, Waiting
 from app.orchestrator.watches import Watch
@@ -24,6 +29,13 @@ from app.providers.tatum.chains import CHAINS
 
 CHAIN_DEPOSIT = "chain-deposit"
 """The kind of watches on credited deposits."""
+
+MISSING_DEPOSIT = "missing-deposit"
+"""The kind of watches on deposits that the chain has taken back: it may have them again.
+
+Of each deposit that has ended one watch is open, of one of the two kinds. Whoever books that the chain has changed its
+mind trips it and leaves one of the other kind: so it is never credited twice without having been taken back between.
+"""
 
 
 class CryptoDeposit(Params):
@@ -58,34 +70,39 @@ async def look_how_deep(run: Run, outside: Outside) -> Progress:
     deposit: CryptoDeposit = run.params
     found = await outside.providers.receiving.transaction(deposit.chain, deposit.tx_id)
     refs = (f"{TATUM}:tx:{deposit.tx_id}",)
-    if found is None or not _pays(found, deposit):
-        return _absent(run, refs)
+    facts = {
+        "amount": money(deposit.amount),
+        "chain": deposit.chain,
+        "account_id": deposit.account_id,
+        "place": deposit.place,
+    }
+    if found is None or not pays(found, deposit.place, deposit.amount):
+        absent = absent_for_now(run, refs[0], settling_time(deposit.chain, deposit.amount))
+        return absent or Failed("reorganised", watches=(missing(refs[0], facts, run.now),))
     reappeared = Outcome(result={"absent_since": None})
-    if found.confirmations < CHAINS[deposit.chain].confirmations(deposit.amount):
+    if not is_deep(found, deposit.chain, deposit.amount):
         return Waiting(reappeared, refs=refs)
-    watch = Watch(
-        kind=CHAIN_DEPOSIT,
-        ref=refs[0],
-        until=run.now + REORG_WINDOW[deposit.chain],
-        facts={"amount": money(deposit.amount), "chain": deposit.chain, "account_id": deposit.account_id},
-    )
-    return Settled(_confirmed(run), (watch,))
+    return Settled(_confirmed(run), (credited(refs[0], facts, run.now),))
 
 
-def _pays(found: ChainTransaction, deposit: CryptoDeposit) -> bool:
-    return any((paid.place, paid.amount) == (deposit.place, deposit.amount) for paid in found.paid)
+def pays(found: ChainTransaction, place: str, amount: Money) -> bool:
+    """Whether it pays that there: one that was reverted, or has left its block, pays nobody."""
+    return found.status == "mined" and any((paid.place, paid.amount) == (place, amount) for paid in found.paid)
 
 
-def _absent(run: Run, refs: tuple[str, ...]) -> Progress:
-    """Not in any block now. It may be mined again, so it is waited for as long as a confirmation takes."""
-    deposit: CryptoDeposit = run.params
-    since = run.results.get(run.step, {}).get("absent_since")
-    patience = settling_time(deposit.chain, deposit.amount)
-    if since is None:
-        return Waiting(Outcome(result={"absent_since": run.now}), until=run.now + patience, refs=refs)
-    if run.now < since + patience:
-        return Waiting(until=since + patience, refs=refs)
-    return Failed("reorganised")
+def is_deep(found: ChainTransaction, chain: str, amount: Money) -> bool:
+    """Whether it is as deep as the chain and the amount ask for."""
+    return found.confirmations >= CHAINS[chain].confirmations(amount)
+
+
+def credited(ref: str, facts: Mapping[str, str], now: datetime) -> Watch:
+    """The watch on a deposit that is the customer's."""
+    return Watch(CHAIN_DEPOSIT, ref, now + REORG_WINDOW[facts["chain"]], facts)
+
+
+def missing(ref: str, facts: Mapping[str, str], now: datetime) -> Watch:
+    """The watch on one that is not."""
+    return Watch(MISSING_DEPOSIT, ref, now + MISSED_FOR, facts)
 
 
 def _confirmed(run: Run) -> Outcome:

@@ -5,6 +5,7 @@
 | a confirmed send was reverted | custody / customer: the coins are here, and theirs |
 | a confirmed send is not on the chain any more | nothing: it may be mined again; in the end a person decides |
 | coins left that were taken never to have been sent | customer, or receivable / custody · netfee_out / custody |
+| a send is mined that was given up as replaced or reverted | the same |
 """
 
 from collections.abc import Mapping
@@ -12,10 +13,11 @@ from dataclasses import dataclass
 
 from app.ledger.transactions import credit, debit
 from app.orchestrator.flows import chart
-from app.orchestrator.flows.chain import TATUM, Sighting
+from app.orchestrator.flows.chain import MISSED_FOR, TATUM, Sighting, delivered, undelivered
 from app.orchestrator.flows.late import Recovery, customers_account
+from app.orchestrator.flows.spending import absent_for_now, settling_time
 from app.orchestrator.outside import Outside
-from app.orchestrator.saga import Outcome, Progress, Run, Settled, Waiting
+from app.orchestrator.saga import Outcome, Progress, Run, Settled, Stuck, Waiting
 from app.providers.chain_ports import ChainTransaction
 from app.providers.tatum.chains import CHAINS
 
@@ -40,7 +42,8 @@ class Reorganised:
             return Waiting(refs=(recovery.ref,))
         amount = recovery.amount
         account, custody = customers_account(run, amount.asset), chart.custody(run.book, amount.asset)
-        return Settled(Outcome((run.transaction("reverted", debit(custody, amount), credit(account, amount)),)))
+        back = run.transaction("reverted", debit(custody, amount), credit(account, amount))
+        return Settled(Outcome((back,)), (undelivered(recovery.ref, recovery.facts, run.now),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,31 +52,55 @@ class CoinsLeft:
 
     freezes: bool = False
 
-    async def look(self, object_id: str, facts: Mapping[str, str], outside: Outside) -> Sighting:
-        coins = outside.providers.coins
-        pending = await coins.pending_send(object_id)
-        if pending is None or pending.tx_id is None:
-            return Sighting(pending, None)
-        return Sighting(pending, await coins.transaction(facts["chain"], pending.tx_id))
+    async def look(self, object_id: str, facts: Mapping[str, str], outside: Outside) -> Sighting | None:
+        """None: somebody watches it, and whatever becomes of it is that watch's to see."""
+        if await outside.kept.is_watched(f"{TATUM}:tx:{object_id}"):
+            return None
+        return Sighting(None, await outside.providers.coins.transaction(facts["chain"], object_id))
 
-    def happened(self, seen: Sighting) -> str | None:
-        return "broadcast" if seen.pending is not None and seen.pending.tx_id is not None else None
+    def happened(self, seen: Sighting | None) -> str | None:
+        return None if seen is None else "broadcast"
 
     def book(self, run: Run, seen: Sighting) -> Progress:
         recovery: Recovery = run.params
         found = seen.transaction
-        if found is not None and found.status == "reverted":
-            return Settled()
-        if found is None or found.status != "mined" or not _is_deep(recovery, found):
-            refs = (f"{TATUM}:tx:{seen.pending.tx_id}",) if seen.pending else ()
-            return Waiting(refs=refs)
-        amount, fee = recovery.amount, found.fee
-        account, custody = customers_account(run, amount.asset), chart.custody(run.book, amount.asset)
-        postings = [run.transaction("left", debit(account, amount), credit(custody, amount))]
-        if fee:
-            paid = chart.network_fees_paid(run.book, fee.asset)
-            postings.append(run.transaction("fee", debit(paid, fee), credit(chart.custody(run.book, fee.asset), fee)))
-        return Settled(Outcome(tuple(postings), result={"tx_id": found.tx_id}))
+        if found is None:
+            return absent_for_now(run, recovery.ref, MISSED_FOR) or Stuck("coins-left-vanished")
+        if found.status == "mined" and _is_deep(recovery, found):
+            return _left(run, found)
+        return Settled() if found.status == "reverted" else Waiting(refs=(recovery.ref,))
+
+
+@dataclass(frozen=True, slots=True)
+class SendMinedAgain:
+    """A send that was given up, because another transaction had its place or because it was reverted, and is mined."""
+
+    freezes: bool = False
+
+    async def look(self, object_id: str, facts: Mapping[str, str], outside: Outside) -> ChainTransaction | None:
+        return await outside.providers.coins.transaction(facts["chain"], object_id)
+
+    def happened(self, seen: ChainTransaction | None) -> str | None:
+        return "mined-again" if seen is not None and seen.status == "mined" else None
+
+    def book(self, run: Run, seen: ChainTransaction) -> Progress:
+        recovery: Recovery = run.params
+        if _is_deep(recovery, seen):
+            return _left(run, seen)
+        return Waiting(until=run.now + settling_time(recovery.facts["chain"], recovery.amount), refs=(recovery.ref,))
+
+
+def _left(run: Run, found: ChainTransaction) -> Settled:
+    """The coins are gone, and whoever was given them back here owes them."""
+    recovery: Recovery = run.params
+    amount, fee = recovery.amount, found.fee
+    account, custody = customers_account(run, amount.asset), chart.custody(run.book, amount.asset)
+    postings = [run.transaction("left", debit(account, amount), credit(custody, amount))]
+    if fee:
+        paid = chart.network_fees_paid(run.book, fee.asset)
+        postings.append(run.transaction("fee", debit(paid, fee), credit(chart.custody(run.book, fee.asset), fee)))
+    watch = delivered(f"{TATUM}:tx:{found.tx_id}", recovery.facts, run.now)
+    return Settled(Outcome(tuple(postings), result={"tx_id": found.tx_id}), (watch,))
 
 
 def _is_deep(recovery: Recovery, found: ChainTransaction) -> bool:
@@ -82,3 +109,4 @@ def _is_deep(recovery: Recovery, found: ChainTransaction) -> bool:
 
 REORGANISED = Reorganised()
 COINS_LEFT = CoinsLeft()
+SEND_MINED_AGAIN = SendMinedAgain()

@@ -98,7 +98,7 @@ class Fill(Send):
 
     def judge(self, run: Run, effect: Effect, seen: Sighting) -> Progress:
         judged = Send.judge(self, run, effect, seen)
-        return replace(judged, watches=()) if isinstance(judged, Settled) else judged
+        return replace(judged, watches=()) if isinstance(judged, Settled | Failed) else judged
 
 
 NONCE_FILL = Saga(

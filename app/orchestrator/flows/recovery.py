@@ -13,16 +13,16 @@ from app.orchestrator.effects import Effect
 from app.orchestrator.flows.ach import ACH_PULL, ACH_PUSH, UNIT
 from app.orchestrator.flows.card_moves import CARD_PAYOUT_WATCH
 from app.orchestrator.flows.card_topup import CARD_REFUND, STRIPE
-from app.orchestrator.flows.chain import CHAIN_SEND, TATUM
-from app.orchestrator.flows.crypto_deposit import CHAIN_DEPOSIT
+from app.orchestrator.flows.chain import CHAIN_SEND, MISSING_SEND, TATUM
+from app.orchestrator.flows.crypto_deposit import CHAIN_DEPOSIT, MISSING_DEPOSIT
 from app.orchestrator.flows.late import Kind, Recovery, customers_account
 from app.orchestrator.flows.late_ach import LANDED_PULL, LANDED_PUSH, RETURNED_PULL, RETURNED_PUSH
 from app.orchestrator.flows.late_cards import DISPUTE_KINDS, KIND_OF_MOVES, MOVE_LANDED, PAYOUT_FAILED, REFUNDED
-from app.orchestrator.flows.late_chain import COINS_LEFT, REORGANISED
-from app.orchestrator.flows.late_deposit import DEPOSIT_UNDONE
+from app.orchestrator.flows.late_chain import COINS_LEFT, REORGANISED, SEND_MINED_AGAIN
+from app.orchestrator.flows.late_deposit import DEPOSIT_MINED_AGAIN, DEPOSIT_UNDONE
 from app.orchestrator.outside import Outside
 from app.orchestrator.saga import Look, Outcome, Progress, Run, Saga, Settled, Step, Stuck, Waiting
-from app.orchestrator.watches import WatchRecord, WatchStatus, tripped
+from app.orchestrator.watches import Watch, WatchRecord, WatchStatus, tripped
 
 PULL_LANDED, PUSH_LANDED, COINS_GONE = "ach-pull-landed", "ach-push-landed", "coins-left"
 
@@ -30,11 +30,13 @@ KINDS: Mapping[str, Kind] = {
     ACH_PULL: RETURNED_PULL,
     ACH_PUSH: RETURNED_PUSH,
     CHAIN_SEND: REORGANISED,
+    MISSING_SEND: SEND_MINED_AGAIN,
     CARD_REFUND: REFUNDED,
     **DISPUTE_KINDS,
     CARD_PAYOUT_WATCH: PAYOUT_FAILED,
     KIND_OF_MOVES: MOVE_LANDED,
     CHAIN_DEPOSIT: DEPOSIT_UNDONE,
+    MISSING_DEPOSIT: DEPOSIT_MINED_AGAIN,
     PULL_LANDED: LANDED_PULL,
     PUSH_LANDED: LANDED_PUSH,
     COINS_GONE: COINS_LEFT,
@@ -44,10 +46,13 @@ KINDS: Mapping[str, Kind] = {
 _LATE_EFFECTS: Mapping[tuple[str, str | None], tuple[str, str]] = {
     (UNIT, "Debit"): (PULL_LANDED, "payment"),
     (UNIT, "Credit"): (PUSH_LANDED, "payment"),
-    (TATUM, None): (COINS_GONE, "kms"),
+    (TATUM, None): (COINS_GONE, "tx"),
     **{(STRIPE, move): (KIND_OF_MOVES, move) for move in ("transfer", "reversal", "payout")},
 }
 """By the provider and the direction of an effect that moves money: its kind of recovery, and the object it makes."""
+
+_RECURRING = frozenset({CHAIN_SEND, MISSING_SEND, CHAIN_DEPOSIT, MISSING_DEPOSIT})
+"""Kinds of watches on what may undo itself and happen again: a block that was replaced is replaced by the first one."""
 
 _STILL_GOING = {"running", "waiting", "compensating"}
 _OWNER_PAUSE = timedelta(minutes=15)
@@ -68,7 +73,9 @@ def recovery_from_watch(watch: WatchRecord, happened: str) -> Recovery:
 
 
 def recovery_from_effect(effect: Effect, object_id: str, happened: str) -> Recovery:
-    """What an effect that took place after all tells the recovery; ``object_id`` is the provider's id of it."""
+    """What an effect that took place after all tells the recovery; ``object_id`` is the provider's id of what it made:
+    of coins, the transaction.
+    """
     request = effect.request
     facts = {name: str(request[name]) for name in ("account_id", "chain", "payee_id") if name in request}
     kind, made = _LATE_EFFECTS[_moves(effect)]
@@ -119,11 +126,11 @@ async def book_late_event(run: Run, outside: Outside) -> Progress:
         return Settled()
     seen = await kind.look(recovery.object_id, recovery.facts, outside)
     if kind.happened(seen) is None:
-        return Settled()
+        return Settled() if watch is None else _as_it_was(run, watch)
     if watch is not None and await outside.kept.saga_status(recovery.saga_id) in _STILL_GOING:
         return Waiting(until=run.now + _OWNER_PAUSE, refs=(recovery.ref,))
     seen_as = kind.book(run, seen)
-    if isinstance(seen_as, Waiting) and watch is not None and run.now >= watch.until:
+    if isinstance(seen_as, Waiting) and seen_as.until is None and watch is not None and run.now >= watch.until:
         return Stuck(f"{recovery.kind}-{kind.happened(seen)}")
     if not isinstance(seen_as, Settled):
         return seen_as
@@ -133,6 +140,14 @@ async def book_late_event(run: Run, outside: Outside) -> Progress:
     if kind.freezes:
         outcome = await _frozen(run, outside, outcome)
     return replace(seen_as, outcome=outcome)
+
+
+def _as_it_was(run: Run, watch: WatchRecord) -> Settled:
+    """It was so, and is not any more. What may come again has to find another watch: this one's recovery is over."""
+    if watch.kind not in _RECURRING:
+        return Settled()
+    until = run.now + (watch.until - watch.created_at)
+    return Settled(Outcome(companions=(tripped(watch),)), (Watch(watch.kind, watch.ref, until, watch.facts),))
 
 
 async def _frozen(run: Run, outside: Outside, outcome: Outcome) -> Outcome:

@@ -4,18 +4,19 @@ Where a chain has neither (Solana's messages and Tron's transactions expire by t
 the approval alone decides, and nothing is ever concluded from absence.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from app.ledger.changes import Companion
-from app.money import Money
+from app.money import Money, asset
 from app.orchestrator import treasury
 from app.orchestrator.effects import Effect
 from app.orchestrator.outside import Outside
-from app.orchestrator.saga import Ready, Run, Waiting
-from app.providers.chain_ports import CoinOrder, Input, SendsCoins
+from app.orchestrator.saga import Outcome, Ready, Run, Waiting
+from app.providers.chain_ports import ChainTransaction, CoinOrder, Input, PendingSend, SendsCoins
+from app.providers.tatum.addresses import canonical_address
 from app.providers.tatum.chains import CHAINS
 
 READ_LAG = timedelta(seconds=30)
@@ -91,6 +92,28 @@ class Spending:
         refs = [f"{each['tx_id']}:{each['place']}" for each in run.results.get(run.step, {}).get("inputs", ())]
         return tuple(treasury.use_inputs(chain, refs, run.saga_id))
 
+    async def carried_out(self, effect: Effect, outside: Outside) -> PendingSend | None:
+        """The send as the chain shows it, whatever its queue says: mined with what it took, paying whom it was to."""
+        request = effect.request
+        amount = Money.parse(request["amount"], asset(request["currency"]))
+        for each in await self._mined_with(request, outside):
+            if carried_out_by(request, each):
+                return PendingSend(effect.ref, request["chain"], request["to"], amount, each.tx_id)
+        return None
+
+    async def _mined_with(self, request: Mapping[str, Any], outside: Outside) -> Sequence[ChainTransaction]:
+        """The latest transactions that have used a send's nonce, or inputs of it."""
+        chain, coins, receiving = request["chain"], outside.providers.coins, outside.providers.receiving
+        needed = _inputs_needed(request)
+        if needed:
+            return [each for each in await coins.spenders(chain) if needed & each.spent]
+        if "nonce" not in request or await coins.next_nonce(chain) <= request["nonce"]:
+            return ()
+        page = await receiving.history(chain, coins.treasury(chain))
+        ours = dict.fromkeys(line.tx_id for line in page if not line.incoming)
+        found = [await coins.transaction(chain, tx_id) for tx_id in ours]
+        return [each for each in found if each is not None and each.nonce == request["nonce"]]
+
     async def rival(self, effect: Effect, tx_id: str | None, coins: SendsCoins) -> str | None:
         """Why a send can never be mined any more, if that is so: somebody else's transaction is, with what it needs.
 
@@ -99,13 +122,42 @@ class Spending:
         request = effect.request
         if "nonce" in request:
             return "nonce-used" if await coins.next_nonce(request["chain"]) > request["nonce"] else None
-        needed = {f"{each['tx_id']}:{each['place']}" for each in request.get("inputs", ())}
+        needed = _inputs_needed(request)
         if not needed:
             return None
         for each in await coins.spenders(request["chain"]):
             if each.tx_id != tx_id and needed & each.spent:
                 return "inputs-spent"
         return None
+
+
+def absent_for_now(run: Run, ref: str, patience: timedelta) -> Waiting | None:
+    """It is not to be seen, and may be seen again; None once it has stayed away for as long as that."""
+    since = run.results.get(run.step, {}).get("absent_since")
+    if since is None:
+        return Waiting(Outcome(result={"absent_since": run.now}), until=run.now + patience, refs=(ref,))
+    return Waiting(until=since + patience, refs=(ref,)) if run.now < since + patience else None
+
+
+def carried_out_by(request: Mapping[str, Any], found: ChainTransaction) -> bool:
+    """Whether a transaction is what a send asked for: whom it pays, how much, and with which nonce or inputs."""
+    chain, amount = request["chain"], Money.parse(request["amount"], asset(request["currency"]))
+    to = canonical_address(chain, request.get("paid_at", request["to"]))
+    if not any((canonical_address(chain, paid.to), paid.amount) == (to, amount) for paid in found.paid):
+        return False
+    if "nonce" in request and found.nonce != request["nonce"]:
+        return False
+    needed = _inputs_needed(request)
+    return not needed or bool(needed & found.spent)
+
+
+def is_one_of_a_kind(request: Mapping[str, Any]) -> bool:
+    """Whether a chain can carry it out only once."""
+    return "nonce" in request or bool(request.get("inputs"))
+
+
+def _inputs_needed(request: Mapping[str, Any]) -> set[str]:
+    return {f"{each['tx_id']}:{each['place']}" for each in request.get("inputs", ())}
 
 
 def inputs_of(request: Mapping[str, Any], amount: Money) -> tuple[Input, ...]:

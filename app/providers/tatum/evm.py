@@ -76,15 +76,19 @@ def pending_send(operation: Any, chain: Chain, network: Network) -> PendingSend:
     """An operation decoded from the unsigned transaction, in web3's form: quantities in hexadecimal or digits."""
     unsigned = exact_json.loads(operation["serializedTransaction"])
     to, amount = _received(unsigned, chain, network)
-    nonce = unsigned.get("nonce")
     return PendingSend(
         id=text(operation["id"]),
         chain=chain.name,
         to=to,
         amount=amount,
         tx_id=operation.get("txId") or None,
-        nonce=None if nonce is None else quantity(nonce),
+        nonce=_nonce(unsigned),
     )
+
+
+def _nonce(body: Any) -> int | None:
+    nonce = body.get("nonce")
+    return None if nonce is None else quantity(nonce)
 
 
 def _received(unsigned: Any, chain: Chain, network: Network) -> tuple[str, Money]:
@@ -111,6 +115,7 @@ def transaction(body: Any, chain: Chain, network: Network, *, height: int | None
         confirmations=depth(block, height),
         fee=Money(quantity(body["gasUsed"]) * quantity(body.get("effectiveGasPrice") or body["gasPrice"]), chain.coin),
         paid=_paid(body, chain, network) if succeeded else (),
+        nonce=_nonce(body),
     )
 
 
@@ -132,17 +137,20 @@ def _paid(body: Any, chain: Chain, network: Network) -> tuple[Paid, ...]:
 
 
 def _transfers(logs: Any, chain: Chain, network: Network) -> tuple[Paid, ...]:
-    """The transfers of tokens of ours; a contract that only calls its token USDC is none."""
+    """The transfers of tokens of ours; a contract that only calls its token USDC is none.
+
+    A transfer's place is counted within its transaction. A log's own index counts the whole block's, so it is another
+    one whenever another block takes the transaction, and the same coins would be another payment.
+    """
     found = []
     for place, log in enumerate(logs):
         topics = log.get("topics") or []
         token = chain.token_at(text(log["address"]), network)
         if token is None or len(topics) != 3 or topics[0].lower() != _TRANSFERRED:
             continue
-        number = quantity(log["logIndex"]) if log.get("logIndex") is not None else place
         amount = Money(quantity(log["data"]), token.asset)
         if amount:
-            found.append(Paid(f"log-{number}", _address(topics[2].removeprefix("0x")), amount))
+            found.append(Paid(f"log-{place}", _address(topics[2].removeprefix("0x")), amount))
     return tuple(found)
 
 

@@ -1,7 +1,7 @@
 """Tatum's webhooks: base64 of HMAC-SHA512 over the JSON text without spaces, no timestamp and no event id.
 
-The vendor repeats deliveries, and tells the same transfer once from the memory pool and once from a block. So the
-event's id is derived from what it is about; two tellings of one thing become one event.
+The vendor repeats deliveries, and tells the same transfer once from the memory pool and once from every block that
+takes it. So the event's id is derived from what it is about; two tellings of one thing become one event.
 """
 
 import re
@@ -20,7 +20,10 @@ from app.providers.signatures import fits, read_json
 _PROVIDER = "tatum"
 _STRING_OR_SPACE = re.compile(rb'("(?:[^"\\]|\\.)*+"?)|[ \t\r\n]+', re.DOTALL)
 """Possessive, and the last quote optional: a stranger's body of unclosed strings must not cost square time."""
-_IDENTITY = ("chain", "txId", "signatureId", "address", "to", "asset", "currency", "contractAddress", "logIndex")
+_IDENTITY = (
+    *("chain", "txId", "signatureId", "address", "to", "asset", "currency", "contractAddress", "logIndex"),
+    "blockNumber",
+)
 _KEPT = ("chain", "txId", "signatureId", "asset", "currency", "blockNumber", "mempool")
 
 

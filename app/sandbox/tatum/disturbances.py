@@ -4,6 +4,7 @@ broadcast ── drop ────► dropped       gone from the pool; its nonc
 broadcast ── replace ─► replaced      another transaction with its nonce or inputs is in a block
 broadcast ── fail ────► confirmed     in a block, moving nothing but the fee
 confirmed ── reorg ───► broadcast     its block is gone; it is mined again, or dropped where ``lost`` is said
+dropped, replaced ── again ─► broadcast  its sender tells the pool once more
 """
 
 from fastapi import APIRouter, HTTPException
@@ -80,19 +81,32 @@ class Disturbances:
         else:
             await self._book.schedule(tx_hash, self._simulation.config.pace_s)
 
+    async def broadcast_again(self, tx_hash: str) -> None:
+        """The pool has it again, and a block will."""
+        transaction = await self._of(tx_hash, "dropped", "replaced")
+        for spent in transaction["spends"]:
+            if await self._store.get(SPENT, spent) is not None:
+                raise HTTPException(409, "Another transaction has what it spends.")
+        for spent in transaction["spends"]:
+            await self._store.put(SPENT, {"_id": spent, "hash": tx_hash})
+        await self._book.outputs.spend(transaction["spends"], tx_hash)
+        await self._store.put(TRANSACTIONS, {**transaction, "status": "broadcast"})
+        await self._book.take_again(_chain(transaction), transaction)
+        await self._book.schedule(tx_hash, self._simulation.config.pace_s)
+
     async def _free(self, transaction: Document) -> None:
         await self._store.delete(SPENT, {"_id": {"$in": transaction["spends"]}})
         await self._book.outputs.spend(transaction["spends"], None)
 
-    async def _of(self, tx_hash: str, status: str) -> Document:
+    async def _of(self, tx_hash: str, *statuses: str) -> Document:
         transaction = await self._store.get(TRANSACTIONS, tx_hash)
-        if transaction is None or transaction["status"] != status:
-            raise HTTPException(404, f"There is no such transaction that is {status}.")
+        if transaction is None or transaction["status"] not in statuses:
+            raise HTTPException(404, f"There is no such transaction that is {' or '.join(statuses)}.")
         return transaction
 
 
 def add_disturbances(desk: APIRouter, disturbances: Disturbances, simulation: Simulation) -> None:
-    """The desk's endpoints: POST {hash} to drop, replace, fail, reorg."""
+    """The desk's endpoints: POST {hash} to drop, replace, fail, reorg, again."""
 
     @desk.post("/drop")
     async def drop(body: DisturbanceRequest) -> dict[str, str]:
@@ -111,6 +125,11 @@ def add_disturbances(desk: APIRouter, disturbances: Disturbances, simulation: Si
     @desk.post("/reorg")
     async def reorg(body: DisturbanceRequest) -> dict[str, str]:
         await simulation.store.atomically(lambda: disturbances.reorganise(body.hash, lost=body.lost))
+        return {"hash": body.hash}
+
+    @desk.post("/again")
+    async def again(body: DisturbanceRequest) -> dict[str, str]:
+        await simulation.store.atomically(lambda: disturbances.broadcast_again(body.hash))
         return {"hash": body.hash}
 
 

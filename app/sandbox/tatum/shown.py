@@ -15,6 +15,7 @@ _TRON_FEE_SUN = 1_100_000
 
 def shown(chain: Chain, transaction: Document) -> dict[str, Any]:
     """The vendor's answer for a mined transaction."""
+_LOGS_OF_OTHERS = 97
     if chain.is_utxo:
         return utxo_shown(transaction)
     if chain.is_evm:
@@ -55,7 +56,8 @@ def _evm_shown(chain: Chain, transaction: Document) -> dict[str, Any]:
     logs = []
     if contract is not None and not transaction["reverts"]:
         topics = [_TRANSFER_TOPIC, _word(transaction["from"]), _word(output["address"])]
-        logs.append({"address": contract, "topics": topics, "data": f"0x{amount.minor:064x}", "logIndex": 0})
+        in_block = (transaction["block_number"] or 0) % _LOGS_OF_OTHERS  # a log's index counts its whole block's
+        logs.append({"address": contract, "topics": topics, "data": f"0x{amount.minor:064x}", "logIndex": in_block})
     return {
         "hash": transaction["_id"],
         "transactionHash": transaction["_id"],

@@ -1,0 +1,84 @@
+"""Coins that leave by a transaction that no saga knows are recognised by what it does, or booked as nobody's."""
+
+from typing import Any
+
+import pytest
+
+from app.identity.principals import DEFAULT_TENANT
+from app.ledger.accounts import suspense
+from app.money import ASSETS, Money
+from app.orchestrator.effects import EffectStatus
+from app.orchestrator.flows.chart import custody
+from app.orchestrator.progress import order_status
+from app.providers.chain_ports import CoinOrder
+from tests.orchestrator.late import owed, recoveries_of
+from tests.worlds import Customer, World
+
+ETH = ASSETS["ETH"]
+EVM = "0x81BAE876B70513C9DECc608EEd549977A81AFA1c"
+KEYED = {"x-api-key": "any"}
+
+
+@pytest.fixture(scope="module")
+def timings() -> dict[str, float]:
+    return {"provider_timeout_s": 0.9, "quiet_period_s": 1.5, "lease_s": 3.0}
+
+
+async def sign_without_asking(world: World, pending_id: str, tx_id: str) -> None:
+    """A daemon that has lost the address of its question broadcasts what is queued."""
+    (await world.desk.put(f"/tatum/v3/kms/{pending_id}/{tx_id}", headers=KEYED)).raise_for_status()
+
+
+async def book_balance(world: World, account_id: str) -> int:
+    return await world.runtime.ledger.balance(account_id)
+
+
+async def told(world: World, tx_id: str) -> list[dict[str, Any]]:
+    return await world.runtime.database["inbox"].find({"refs": f"tatum:tx:{tx_id}"}).to_list()
+
+
+async def test_coins_that_left_for_nobody_are_on_suspense_and_before_a_person(calm_world: World) -> None:
+    world, tx_id, gone = calm_world, f"0x{'d' * 64}", Money.parse("2", ETH)
+    held = custody(DEFAULT_TENANT, ETH).id, suspense(DEFAULT_TENANT, ETH).id
+    before = [await book_balance(world, each) for each in held]
+    coins = world.runtime.providers.coins
+    order = CoinOrder("ethereum", EVM, gone, nonce=await coins.next_nonce("ethereum"))
+    await sign_without_asking(world, await coins.send(order), tx_id)
+    await world.settle()
+    left, uncertain = [await book_balance(world, each) - old for each, old in zip(held, before, strict=True)]
+    assert uncertain == -gone.minor
+    assert 0 < left - gone.minor < gone.minor // 100, "the network took some more"
+    case = await world.runtime.database["cases"].find_one({"ref": f"tatum:tx:{tx_id}"})
+    assert case is not None
+    assert (case["kind"], case["chain"], case["asset"], case["status"]) == (
+        "unexplained-departure",
+        "ethereum",
+        "ETH",
+        "open",
+    )
+    world.clock.advance(61)
+    await world.runtime.observations.work_off()
+    assert {each["status"] for each in await told(world, tx_id)} == {"done"}
+    await world.audit()
+
+
+async def test_a_send_that_was_given_up_and_left_all_the_same_is_its_customers(
+    calm_world: World, ada: Customer
+) -> None:
+    world, tx_id = calm_world, f"0x{'e' * 64}"
+    account_id = await world.with_coins(ada, Money.parse("3", ETH))
+    await world.dial("tatum send", "timeout_before", times=1_000)
+    saga_id = await world.send_coins(ada, "1", chain="ethereum", address=EVM, account_id=account_id)
+    await world.settle()
+    await world.calm_down()
+    (effect,) = await world.runtime.sagas.effects_of(saga_id)
+    assert (effect.status, effect.provider_ref) == (EffectStatus.CANCELLED, None)
+    assert order_status(await world.saga(saga_id)) == "cancelled"
+    late = CoinOrder("ethereum", EVM, Money.parse("1", ETH), nonce=effect.request["nonce"])
+    await sign_without_asking(world, await world.runtime.providers.coins.send(late), tx_id)
+    await world.settle()
+    (recovery,) = await recoveries_of(world, saga_id)
+    assert (recovery.status, recovery.params["ref"]) == ("completed", f"tatum:tx:{tx_id}")
+    assert await world.postings(recovery.id) == ["book.left", "book.fee"]
+    assert (await owed(world, recovery.user_id))["ETH"] == str(10**18)
+    await world.audit()
