@@ -158,15 +158,6 @@ class Settings(BaseSettings):
     metrics_port: int = Field(default=0, ge=0, le=65535)
     """Where this process answers ``GET /metrics``; 0 for nowhere. Each process on a machine needs one of its own."""
 
-    dialogflow_keys_url: str = f"{_SANDBOX}/dialogflow/oauth2/v3/certs"
-    """Where Google publishes the keys that sign its service accounts' tokens."""
-    dialogflow_service_account: str = "service-100000000001@gcp-sa-dialogflow.iam.gserviceaccount.com"
-    """Whose tokens Dialogflow's questions come with."""
-    dialogflow_audience: str = "http://127.0.0.1:8000/webhooks/dialogflow"
-    """What those tokens are for: this API's webhook, as it is registered there."""
-    dialogflow_secret: SecretStr = SecretStr("")
-    """What may stand in for a token, in a header; nothing does outside the sandbox."""
-
     assets: str = "USD EUR GBP JPY BTC ETH POL SOL TRX USDC USDT"
     """What customers may hold and move, of all that ``app/assets.csv`` knows."""
     tenant_assets: str = ""
@@ -204,6 +195,15 @@ class Settings(BaseSettings):
     plaid_base_url: str = f"{_SANDBOX}/plaid"
     plaid_client_id: str = "sandbox-client"
     plaid_secret: SecretStr = SecretStr("sandbox-plaid-secret")
+
+    dialogflow_keys_url: str = f"{_SANDBOX}/dialogflow/oauth2/v3/certs"
+    """Where Google publishes the keys that sign its service accounts' tokens."""
+    dialogflow_service_account: str = "service-100000000001@gcp-sa-dialogflow.iam.gserviceaccount.com"
+    """Whose tokens Dialogflow's questions come with."""
+    dialogflow_audience: str = "http://127.0.0.1:8000/webhooks/dialogflow"
+    """What those tokens are for: this API's webhook, as it is registered there."""
+    dialogflow_secret: SecretStr = SecretStr("")
+    """What may stand in for a token, in a header; nothing does outside the sandbox."""
 
     sealing_key: SecretStr = SecretStr("c2FuZGJveC1zZWFsaW5nLWtleS0wMTIzNDU2Nzg5YWI=")
     """32 bytes in base64: seals bank-link tokens at rest (AES-GCM)."""
@@ -284,8 +284,6 @@ class Settings(BaseSettings):
         try:
             for row in self.limit_levels:
                 Money.parse(row.amount or "0", asset(self.reference_currency))
-        if self.dialogflow_secret.get_secret_value():
-            raise ValueError("WALLET_DIALOGFLOW_SECRET is for the sandbox: elsewhere a token proves who asks")
         except WalletError as refusal:
             raise ValueError(f"WALLET_LIMIT_LEVELS: {refusal.sentence}") from None
         offered = {*self.assets.split(), *(code for codes in self.assets_by_tenant.values() for code in codes)}
@@ -323,6 +321,8 @@ class Settings(BaseSettings):
             default, production = type(self).model_fields[name].default, self.env is Environment.PRODUCTION
             if fault := fault_in(name, getattr(self, name), default, production=production):
                 raise ValueError(fault)
+        if self.dialogflow_secret.get_secret_value():
+            raise ValueError("WALLET_DIALOGFLOW_SECRET is for the sandbox: elsewhere a token proves who asks")
         if self.env is Environment.PRODUCTION:
             if self.notify_loopback:
                 raise ValueError("WALLET_NOTIFY_LOOPBACK is not for production: a tenant could reach this machine")
@@ -330,14 +330,6 @@ class Settings(BaseSettings):
                 raise ValueError("WALLET_AUTH_TENANT_CLAIM must name the token's tenant claim in production")
         return self
 
-_OWN_BY_NAME = {
-    "unit_account_id",
-    "tatum_wallets",
-    "tatum_webhook_url",
-    "plaid_client_id",
-    "dialogflow_service_account",
-    "dialogflow_audience",
-}
     @property
     def assets_by_tenant(self) -> dict[str, list[str]]:
         """The codes of the tenants that offer something else than ``assets``."""
@@ -375,6 +367,14 @@ def sandbox_addresses(base_url: str) -> dict[str, str]:
     }
 
 
+_OWN_BY_NAME = {
+    "unit_account_id",
+    "tatum_wallets",
+    "tatum_webhook_url",
+    "plaid_client_id",
+    "dialogflow_service_account",
+    "dialogflow_audience",
+}
 _SANDBOX_ONLY = tuple(
     name
     for name, field in Settings.model_fields.items()

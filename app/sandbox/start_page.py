@@ -42,8 +42,8 @@ _CONTROLS = (
     ("POST /control/unit/card-cancel", "{authorization_id}: they give it up, or it expires"),
     ("POST /control/stripe/dispute", "{payment_intent_id, close?: won | lost}: the cardholder's bank, or its verdict"),
     ("POST /control/stripe/fail-payout", "{payout_id, failure_code?}: one that is on its way, or was paid"),
-    ("POST /control/reset", "forget everything but signing keys"),
     ("POST /control/dialogflow/turn", "{said, tag, session?, kind?, intent?, found?}: a customer talks to the agent"),
+    ("POST /control/reset", "forget everything but signing keys"),
     ("GET /control/{vendor}/calls", "what the vendor was asked, oldest first"),
     ("GET /control/{vendor}/book", "what the vendor holds"),
 )
@@ -109,11 +109,11 @@ _FACTS = (
         _KMS_RULE,
     ),
     ("Sumsub", "An applicant stays as they are until reviewed at the control desk or by testCompleted."),
-    ("Auth0", "grant_type password with username, and optionally permissions, tenant, claims; no secret."),
     (
         "Dialogflow",
         "A turn asks the wallet, once more if no answer comes in time, and is answered, or tells the agent's event.",
     ),
+    ("Auth0", "grant_type password with username, and optionally permissions, tenant, claims; no secret."),
 )
 
 

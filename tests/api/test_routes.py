@@ -110,8 +110,8 @@ ROUTES = {
     "POST /webhooks/stripe": (None, None),
     "POST /webhooks/sumsub": (None, None),
     "POST /webhooks/plaid": (None, None),
-    "GET /webhooks/tatum/kms/{pending_id}": (None, None),
     "POST /webhooks/dialogflow": (None, None),
+    "GET /webhooks/tatum/kms/{pending_id}": (None, None),
 }
 
 
