@@ -350,6 +350,7 @@ class Driver:
 
     async def _fail(self, work: Work, seen: Failed, effect: Effect | None) -> SagaRecord | None:
         """It was taken back after it had been accepted. Ending the effect keeps anybody from approving it now."""
+        reason, outcome = seen.reason, seen.outcome
         companions = (
             () if effect is None else (effect_companion(effect, replace(effect, status=EffectStatus.CANCELLED)),)
         )
@@ -368,7 +369,6 @@ class Driver:
         saga = replace(
             saga,
             looks=saga.looks + 1,
-        reason, outcome = seen.reason, seen.outcome
             wake_at=seen.until or self._scribe.later(saga.looks, None),
             waits=tuple(dict.fromkeys((*saga.waits, *seen.refs))),
         )

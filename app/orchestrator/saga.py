@@ -148,6 +148,7 @@ class Failed:
 
     reason: str
     outcome: Outcome = Outcome()
+    watches: tuple[Watch, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +164,6 @@ class Stuck:
 
     reason: str
 
-    watches: tuple[Watch, ...] = ()
 
 Progress = Waiting | Settled | Failed | Unwanted | Stuck
 

@@ -83,8 +83,8 @@ class ChainTransaction:
     fee: Money
     paid: tuple[Paid, ...]
     spent: frozenset[str] = frozenset()
-
     nonce: int | None = None
+
 
 @dataclass(frozen=True, slots=True)
 class Movement:

@@ -185,12 +185,12 @@ class Send:
         if self.spending is None or (found is not None and found.status != "pending"):
             return Sighting(pending, found)
         rival = await self.spending.rival(effect, tx_id, coins)
-        return Sighting(pending, found if rival is None else await coins.transaction(chain, tx_id), rival)
-
-    async def _is_given_up(self, effect: Effect, coins: SendsCoins) -> bool:
         same = None if rival is None else await self.spending.carried_out(effect, outside)
         if same is not None and same.tx_id is not None:
             return Sighting(same, await coins.transaction(chain, same.tx_id))
+        return Sighting(pending, found if rival is None else await coins.transaction(chain, tx_id), rival)
+
+    async def _is_given_up(self, effect: Effect, coins: SendsCoins) -> bool:
         """The vendor has no word for a failed operation but its webhook: it is one that has left the queue unsent."""
         try:
             queue = await coins.pending_sends(effect.request["chain"])
@@ -253,12 +253,7 @@ class Send:
 
     def _facts(self, run: Run) -> Mapping[str, str]:
         terms = self.terms(run)
-        return Watch(
-            kind=CHAIN_SEND,
-            ref=f"{TATUM}:tx:{tx_id}",
-            until=run.now + REORG_WINDOW[terms.chain],
-            facts={"amount": money(terms.amount), "chain": terms.chain},
-        )
+        return {"amount": money(terms.amount), "chain": terms.chain}
 
     def _without_signature(self, run: Run, effect: Effect, seen: Sighting) -> Progress:
         """Nothing unapproved is ever signed: an operation that is gone is definitely not done, and one that was
@@ -313,6 +308,8 @@ class Send:
         gas = found.fee.asset
         paid, custody = chart.network_fees_paid(run.book, gas), chart.custody(run.book, gas)
         return (back, run.transaction("burnt", debit(paid, found.fee), credit(custody, found.fee)))
+
+
 def delivered(ref: str, facts: Mapping[str, str], now: datetime) -> Watch:
     """The watch on a send that is as deep in the chain as is asked for."""
     return Watch(CHAIN_SEND, ref, now + REORG_WINDOW[facts["chain"]], facts)
@@ -321,8 +318,6 @@ def delivered(ref: str, facts: Mapping[str, str], now: datetime) -> Watch:
 def undelivered(ref: str, facts: Mapping[str, str], now: datetime) -> Watch:
     """The watch on one that was broadcast, and given up."""
     return Watch(MISSING_SEND, ref, now + MISSED_FOR, facts)
-
-
 
 
 def asks_for(effect: Effect, pending: PendingSend) -> bool:

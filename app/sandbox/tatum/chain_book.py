@@ -133,11 +133,11 @@ class ChainBook:
         """What its sender had sent is the sender's again."""
         for output in transaction["to"]:
             await self._shift(chain, transaction["from"], restored(output))
+
     async def take_again(self, chain: Chain, transaction: Document) -> None:
         """What its sender sends is the sender's no more."""
         for output in transaction["to"]:
             await self._shift(chain, transaction["from"], -restored(output))
-
 
     async def unmine(self, chain: Chain, transaction: Document) -> None:
         """Its block is gone: the receivers never got anything, and its outputs are not there to be spent."""

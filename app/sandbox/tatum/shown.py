@@ -11,11 +11,11 @@ from app.sandbox.tatum.prices import BITCOIN_FEE_SATOSHI, GAS_LIMIT, GAS_PRICE_W
 _TRANSFER_TOPIC = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
 _LAMPORTS_PER_SIGNATURE = 5_000
 _TRON_FEE_SUN = 1_100_000
+_LOGS_OF_OTHERS = 97
 
 
 def shown(chain: Chain, transaction: Document) -> dict[str, Any]:
     """The vendor's answer for a mined transaction."""
-_LOGS_OF_OTHERS = 97
     if chain.is_utxo:
         return utxo_shown(transaction)
     if chain.is_evm:
