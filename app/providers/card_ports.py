@@ -13,6 +13,7 @@ from typing import Protocol
 from pydantic import SecretStr
 
 from app.money import Money
+from app.providers.ports import Person
 
 
 class CardPaymentStatus(StrEnum):
@@ -83,6 +84,15 @@ class CardPayoutStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Payee:
+    """Somebody who may be paid. ``due``: what the vendor still has to be told of them, in its own words."""
+
+    id: str
+    is_ready: bool
+    due: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class PayoutCard:
     """A debit card that was put on file for a payee. Not every card can be paid at once."""
 
@@ -114,15 +124,13 @@ class CardPayout:
 class PaysCards(Protocol):
     """Pays to debit cards: a payee each, their card on file, money moved to the payee, and from there to the card."""
 
-    async def create_payee(self, *, reference: str, key: str) -> str:
-        """The id of a new payee."""
+    async def create_payee(self, person: Person, *, reference: str, key: str) -> str:
+        """The id of a new payee; whoever pays must know whom."""
         ...
 
     async def find_payee(self, reference: str, since: datetime) -> str | None: ...
 
-    async def payee_is_ready(self, payee_id: str) -> bool | None:
-        """Whether money may be moved to them yet; None: there is no such payee."""
-        ...
+    async def payee(self, payee_id: str) -> Payee | None: ...
 
     async def attach_card(self, payee_id: str, token: SecretStr, *, reference: str, key: str) -> PayoutCard:
         """Put the card on file that the vendor's dialogue made a token of."""

@@ -1,5 +1,6 @@
 """Stripe's adapter against its simulator: the right one of the three words, and nothing done twice."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,14 +9,15 @@ import pytest
 from pydantic import SecretStr
 
 from app.money import USD, Money
-from app.providers.card_ports import CardPaymentStatus, CardPayoutStatus
+from app.providers.card_ports import CardPaymentStatus, CardPayoutStatus, Payee
 from app.providers.outcomes import Declined, OutcomeUnknown, ProviderOutcome, Unavailable
 from app.providers.stripe import wire
 from app.providers.stripe.adapter import StripeCards, request_headers
 from app.providers.transport import Transport
 from tests.providers.test_against_sandbox import World, still_world, world
+from tests.providers.test_unit_accounts import ADA as PERSON
 from tests.providers.tiny_vendor import Answer, TinyVendor
-from tests.sandbox.world import eventually
+from tests.sandbox.world import STRIPE, eventually
 
 __all__ = ["still_world", "world"]
 
@@ -37,8 +39,8 @@ async def calls(world: World, operation: str) -> list[dict[str, Any]]:
 
 async def payee_with_card(world: World) -> tuple[str, str]:
     payouts = world.providers.card_payouts
-    payee = await payouts.create_payee(reference="eff_payee", key="payee")
-    assert await payouts.payee_is_ready(payee)
+    payee = await payouts.create_payee(PERSON, reference="eff_payee", key="payee")
+    assert await payouts.payee(payee) == Payee(payee, is_ready=True)
     card = await payouts.attach_card(payee, DEBIT, reference="eff_card", key="card")
     assert card.is_instant
     return payee, card.id
@@ -136,9 +138,23 @@ async def test_a_transfer_is_taken_back_once(still_world: World) -> None:
 @pytest.mark.parametrize(("token", "code"), [("tok_visa", "invalid_card_type"), ("tok_none", "resource_missing")])
 async def test_a_card_that_cannot_be_paid_is_declined(still_world: World, token: str, code: str) -> None:
     payouts = still_world.providers.card_payouts
-    payee = await payouts.create_payee(reference="eff_payee", key="payee")
+    payee = await payouts.create_payee(PERSON, reference="eff_payee", key="payee")
     with pytest.raises(Declined, match=code):
         await payouts.attach_card(payee, SecretStr(token), reference="eff_card", key="card")
+
+
+async def test_a_payee_of_whom_the_vendor_wants_to_know_more_is_not_ready(still_world: World) -> None:
+    payouts = still_world.providers.card_payouts
+    stranger = replace(PERSON, ssn=SecretStr("912341111"))
+    payee = await payouts.create_payee(stranger, reference="eff_payee", key="payee")
+    due = Payee(payee, is_ready=False, due=("individual.verification.document",))
+    assert await payouts.payee(payee) == due
+    with pytest.raises(Declined, match="insufficient_capabilities_for_transfer"):
+        await payouts.transfer(payee, TEN, reference="eff_t", key="eff_t")
+    told = {"individual[verification][document][front]": "file_1"}
+    (await still_world.desk.post(f"/stripe/v1/accounts/{payee}", data=told, headers=STRIPE)).raise_for_status()
+    assert await payouts.payee(payee) == Payee(payee, is_ready=True)
+    assert await payouts.payee("acct_unknown") is None
 
 
 async def test_payees_and_cards_are_found_by_whose_they_are(still_world: World) -> None:

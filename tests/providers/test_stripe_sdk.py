@@ -14,6 +14,14 @@ __all__ = ["still_world", "world"]
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")  # how the vendor's client uses httpx
 
 
+PERSON: dict[str, object] = {
+    "first_name": "Ada",
+    "last_name": "Doe",
+    "dob": {"day": 10, "month": 12, "year": 1990},
+    "address": {"line1": "20 Ingram Street", "city": "Forest Hills", "state": "NY", "postal_code": "11375"},
+    "ssn_last_4": "0000",
+}
+
 Clients = Callable[..., Any]
 """Clients of a world's simulator, by its secret key or another one; typed loosely, as the tests judge what they do."""
 
@@ -136,6 +144,11 @@ async def test_a_refund_and_a_dispute_show_in_the_charge_the_balance_and_the_eve
 async def test_a_debit_card_is_paid_through_connect(world: World, client_of: Clients) -> None:
     client = client_of(world)
     payee = await client.v1.accounts.create_async({"country": "US", "capabilities": {"transfers": {"requested": True}}})
+    assert payee.requirements is not None
+    assert "individual.ssn_last_4" in (payee.requirements.currently_due or [])
+    payee = await client.v1.accounts.update_async(payee.id, {"business_type": "individual", "individual": PERSON})
+    assert payee.capabilities is not None
+    assert payee.capabilities.transfers == "active"
     card = await client.v1.accounts.external_accounts.create_async(payee.id, {"external_account": "tok_visa_debit"})
     assert "instant" in card.available_payout_methods
     moved = await client.v1.transfers.create_async({"amount": 2531, "currency": "usd", "destination": payee.id})

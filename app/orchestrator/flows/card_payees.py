@@ -4,33 +4,41 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from app.identity.users import reference_of
 from app.ledger.changes import Companion
 from app.orchestrator.effects import Effect, Sent
 from app.orchestrator.flows.card_topup import STRIPE
 from app.orchestrator.outside import Outside
-from app.orchestrator.saga import Failed, Outcome, Progress, Run, Settled, Stuck, Waiting
-from app.providers.card_ports import PayoutCard
+from app.orchestrator.saga import Failed, Outcome, Progress, Ready, Run, Settled, Stuck, Waiting
+from app.providers.card_ports import Payee, PayoutCard
 
 
 @dataclass(frozen=True, slots=True)
 class PayeeSeen:
-    """Whether a payee can be paid, None if there is no such one; ``known``: the customer's, if they have one."""
+    """A payee, None if there is no such one; ``known``: the customer's, if they have one."""
 
-    ready: bool | None
+    payee: Payee | None
     known: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Enrol:
-    """Make the customer a payee, unless they are one. Of two made at the same moment, one stays unused and empty."""
+    """Make the customer a payee, unless they are one. Of two made at the same moment, one stays unused and empty.
+
+    Who they are is fetched for every send, and is in nothing that is stored. A payee of whom the vendor wants to know
+    more can be paid nothing: a person tells it there, and retries.
+    """
 
     owner: Callable[[Run], str]
     provider: str = STRIPE
     operation: str = "create_account"
 
-    async def examine(self, run: Run, outside: Outside) -> Progress | None:
+    async def examine(self, run: Run, outside: Outside) -> Progress | Ready:
         known = await outside.kept.card_payee(self.owner(run))
-        return None if known is None else Settled(Outcome(result={"payee_id": known}))
+        if known is not None:
+            return Settled(Outcome(result={"payee_id": known}))
+        applicant = await outside.providers.people.applicant_for(reference_of(run.book, run.user_id))
+        return Ready({"applicant_id": applicant.id})
 
     def request(self, run: Run) -> Mapping[str, Any]:
         return {"owner": self.owner(run)}
@@ -39,7 +47,8 @@ class Enrol:
         return Outcome()
 
     async def send(self, effect: Effect, outside: Outside) -> Sent:
-        return Sent(await outside.providers.card_payouts.create_payee(reference=effect.id, key=effect.id))
+        person = await outside.providers.people.person(effect.request["applicant_id"])
+        return Sent(await outside.providers.card_payouts.create_payee(person, reference=effect.id, key=effect.id))
 
     async def find(self, effect: Effect, outside: Outside) -> Sent | None:
         found = await outside.providers.card_payouts.find_payee(effect.id, effect.first_sent_at)
@@ -55,16 +64,16 @@ class Enrol:
         return (f"{STRIPE}:account:{effect.ref}",)
 
     async def look(self, effect: Effect, outside: Outside) -> PayeeSeen:
-        ready = await outside.providers.card_payouts.payee_is_ready(effect.ref)
-        return PayeeSeen(ready, await outside.kept.card_payee(effect.request["owner"]))
+        payee = await outside.providers.card_payouts.payee(effect.ref)
+        return PayeeSeen(payee, await outside.kept.card_payee(effect.request["owner"]))
 
     def judge(self, run: Run, effect: Effect, seen: PayeeSeen) -> Progress:
         if seen.known is not None:
             return Settled(Outcome(result={"payee_id": seen.known}))
-        if seen.ready is None:
+        if seen.payee is None:
             return Stuck("payee-vanished")
-        if not seen.ready:
-            return Waiting()
+        if not seen.payee.is_ready:
+            return Stuck("payee-details-due") if seen.payee.due else Waiting()
         return Settled(Outcome(companions=(self._noted(run, effect.ref),), result={"payee_id": effect.ref}))
 
     def _noted(self, run: Run, payee_id: str) -> Companion:

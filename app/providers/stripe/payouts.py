@@ -8,8 +8,9 @@ from datetime import datetime
 from pydantic import SecretStr
 
 from app.money import Money
-from app.providers.card_ports import CardPayout, CardTransfer, PayoutCard
+from app.providers.card_ports import CardPayout, CardTransfer, Payee, PayoutCard
 from app.providers.outcomes import OutcomeUnknown
+from app.providers.ports import Person
 from app.providers.stripe import wire
 from app.providers.stripe.line import PROVIDER, find, get, post
 from app.providers.transport import Transport, segment
@@ -21,8 +22,10 @@ class StripePayouts:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    async def create_payee(self, *, reference: str, key: str) -> str:
+    async def create_payee(self, person: Person, *, reference: str, key: str) -> str:
         fields = {
+            "business_type": "individual",
+            "individual": wire.individual(person),
             "controller": {
                 "stripe_dashboard": {"type": "none"},
                 "fees": {"payer": "application"},
@@ -40,8 +43,8 @@ class StripePayouts:
         found = await find(self._transport, "list_accounts", "/v1/accounts", reference, since=since)
         return wire.object_id(found) if found else None
 
-    async def payee_is_ready(self, payee_id: str) -> bool | None:
-        return await get(self._transport, "get_account", _payee(payee_id), wire.can_receive)
+    async def payee(self, payee_id: str) -> Payee | None:
+        return await get(self._transport, "get_account", _payee(payee_id), wire.payee)
 
     async def attach_card(self, payee_id: str, token: SecretStr, *, reference: str, key: str) -> PayoutCard:
         fields = {"external_account": token.get_secret_value(), "metadata": {wire.REFERENCE: reference}}

@@ -63,14 +63,14 @@ def _hex(digest: bytes) -> bytes:
 
 
 def _refs(about: Any) -> tuple[str, ...]:
-    """What somebody here may wait for or watch: a payment, its charge when it is disputed, a payout, a transfer.
+    """What somebody here may wait for or watch: a payment, its charge when disputed, a payout, a transfer, a payee.
 
     Whatever happens to a charge or a refund is news of its payment.
     """
     if not isinstance(about, dict):
         return ()
     match about.get("object"):
-        case "payment_intent" | "payout" | "transfer" as kind:
+        case "payment_intent" | "payout" | "transfer" | "account" as kind:
             name, found = kind, about.get("id")
         case "charge" | "refund":
             name, found = "payment_intent", about.get("payment_intent")

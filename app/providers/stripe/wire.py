@@ -18,8 +18,10 @@ from app.providers.card_ports import (
     CardPayout,
     CardPayoutStatus,
     CardTransfer,
+    Payee,
     PayoutCard,
 )
+from app.providers.ports import Person
 
 REFERENCE = "reference"
 """Our reference's name in the metadata."""
@@ -143,9 +145,31 @@ def object_id(body: Any) -> str:
     return _text(body["id"])
 
 
-def can_receive(body: Any) -> bool:
-    """Whether transfers may be made to a connected account."""
-    return (body.get("capabilities") or {}).get("transfers") == "active"
+def individual(person: Person) -> dict[str, object]:
+    """Who a connected account belongs to; of the social security number the last four digits."""
+    return {
+        "first_name": person.first_name,
+        "last_name": person.last_name,
+        "email": person.email,
+        "phone": person.phone,
+        "dob": {"day": person.born_on.day, "month": person.born_on.month, "year": person.born_on.year},
+        "address": {
+            "line1": person.street,
+            "city": person.city,
+            "state": person.state,
+            "postal_code": person.postal_code,
+            "country": person.country,
+        },
+        "ssn_last_4": person.ssn.get_secret_value()[-4:],
+    }
+
+
+def payee(body: Any) -> Payee:
+    """A connected account: ready once transfers may be made to it. What is due is named, as in ``individual.dob``."""
+    requirements = body.get("requirements") or {}
+    due = {_text(each) for name in ("currently_due", "past_due") for each in requirements.get(name) or ()}
+    is_ready = (body.get("capabilities") or {}).get("transfers") == "active"
+    return Payee(_text(body["id"]), is_ready, tuple(sorted(due)))
 
 
 def reference_of(body: Any) -> str | None:

@@ -17,6 +17,36 @@ from app.sandbox.stripe.wire import (
 )
 from app.sandbox.vendor import Answer, Call
 
+_ACCOUNT = ("metadata", "business_type", "email", "individual")
+_DUE = {
+    "first_name": "individual.first_name",
+    "last_name": "individual.last_name",
+    "dob": "individual.dob.day",
+    "address": "individual.address.line1",
+    "ssn_last_4": "individual.ssn_last_4",
+    "verification": "individual.verification.document",
+}
+"""What the vendor may have to know of somebody, and what it calls that; a part stands for the whole."""
+_ALWAYS_DUE = ["business_type", *(named for name, named in _DUE.items() if name != "verification")]
+_MISMATCH = "1111"
+"""The end of a social security number that is not the person's, as at the vendor's own sandbox."""
+
+
+def _verified(due: list[str], fields: Object, *, transfers: bool) -> Object:
+    """How far an account has come, of which this was due, with what is told of its owner."""
+    given = fields.get("individual")
+    individual = given if isinstance(given, dict) else {}
+    told = {named for name, named in _DUE.items() if individual.get(name)}
+    if fields.get("business_type") == "individual":
+        told.add("business_type")
+    left = [each for each in due if each not in told]
+    if individual.get("ssn_last_4") == _MISMATCH:
+        left.append(_DUE["verification"])
+    return {
+        "capabilities": {"transfers": "inactive" if left else "active"} if transfers else {},
+        "requirements": {"currently_due": left, "disabled_reason": "requirements.past_due" if left else None},
+    }
+
 
 class Connect:
     """Accounts, external accounts, transfers and their reversals."""
@@ -27,21 +57,31 @@ class Connect:
         self._events = events
 
     async def create_account(self, call: Call) -> Answer:
-        fields = form_of(call, "type", "controller", "country", "capabilities", "metadata", "business_type", "email")
+        fields = form_of(call, *_ACCOUNT, "type", "controller", "country", "capabilities")
         asked = fields.get("capabilities", {})
         transfers = isinstance(asked, dict) and asked.get("transfers", {}).get("requested") == "true"
         made = await self._objects.make(
             "account",
             {
                 "country": fields.get("country", "US"),
-                "capabilities": {"transfers": "active"} if transfers else {},
+                "business_type": fields.get("business_type"),
                 "charges_enabled": False,
                 "payouts_enabled": True,
                 "metadata": metadata_in(fields),
-                "requirements": {"currently_due": [], "disabled_reason": None},
+                **_verified(_ALWAYS_DUE, fields, transfers=transfers),
             },
         )
         return Answer(made)
+
+    async def update_account(self, call: Call) -> Answer:
+        """Tell what was due."""
+        fields = form_of(call, *_ACCOUNT)
+        account = await self._objects.get("account", call.path("id"))
+        due = account["requirements"]["currently_due"]
+        account |= _verified(due, fields, transfers="transfers" in account["capabilities"])
+        await self._objects.keep(account)
+        await self._events.tell("account.updated", account, account=account["id"])
+        return Answer(account)
 
     async def get_account(self, call: Call) -> Answer:
         return Answer(await self._objects.get("account", call.path("id")))

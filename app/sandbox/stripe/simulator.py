@@ -113,6 +113,7 @@ def _connect_operations(keys: Keys, connect: Connect, payouts: Payouts) -> tuple
         Operation("create_account", "POST", "/v1/accounts", keys.once(connect.create_account)),
         Operation("list_accounts", "GET", "/v1/accounts", connect.list_accounts),
         Operation("get_account", "GET", "/v1/accounts/{id}", connect.get_account),
+        Operation("update_account", "POST", "/v1/accounts/{id}", keys.once(connect.update_account)),
         Operation("create_external_account", "POST", cards, keys.once(connect.create_external_account)),
         Operation("list_external_accounts", "GET", cards, connect.list_external_accounts),
         Operation("get_external_account", "GET", f"{cards}/{{card_id}}", connect.get_external_account),
