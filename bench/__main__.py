@@ -15,7 +15,7 @@ from bench.context import Bench, Plan
 from bench.figures import Row
 from bench.machine import Machine, memory_folder, this_machine
 from bench.profiles import PROFILED, profile
-from bench.sections import door, edge, http, providers, purchases, sagas, scale, two
+from bench.sections import door, edge, http, providers, purchases, sagas, scale, two, webhooks
 from bench.servers import Servers, started
 from bench.telling import Teller
 
@@ -27,6 +27,7 @@ SECTIONS: dict[str, ModuleType] = {
     "sagas": sagas,
     "purchases": purchases,
     "providers": providers,
+    "webhooks": webhooks,
     "scale": scale,
 }
 _NOT_QUICK = ("scale",)

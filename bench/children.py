@@ -25,13 +25,13 @@ class LoadFailed(Exception):
     """A process of load ended or fell silent; the sentence ends with what it said last."""
 
 
-def samples(module: str, jobs: Sequence["DataclassInstance"], log: Path) -> list[Sample]:
-    """One process per job, all loading during the same window. Raises LoadFailed."""
+def samples(loads: Sequence[tuple[str, "DataclassInstance"]], log: Path) -> list[Sample]:
+    """One process per module and job, all loading during the same window. Raises LoadFailed."""
     with ExitStack() as stack:
-        children = [stack.enter_context(_child(module, log)) for _ in jobs]
-        for child, job in zip(children, jobs, strict=True):
+        children = [stack.enter_context(_child(module, log)) for module, _ in loads]
+        for child, (_, job) in zip(children, loads, strict=True):
             _tell(child, json.dumps(asdict(job)))
-        for child in children:
+        for child, (module, _) in zip(children, loads, strict=True):
             if _line(child, log, _READY_TIMEOUT_S) != READY:
                 raise LoadFailed(f"{module} was not ready: {_tail(log)}")
         for child in children:

@@ -51,8 +51,12 @@ class Bench:
 
     def take(self, what: str, module: str, jobs: Sequence["DataclassInstance"]) -> list[Sample]:
         """One sample per job, all taken during the same window, and recorded under that name."""
+        return self.take_beside(what, [(module, job) for job in jobs])
+
+    def take_beside(self, what: str, loads: Sequence[tuple[str, "DataclassInstance"]]) -> list[Sample]:
+        """The same for loads of different kinds, each a module and its job."""
         self.teller.doing(what)
-        found = samples(module, jobs, self.servers.log)
+        found = samples(loads, self.servers.log)
         self.taken.extend({"what": what, **asdict(sample)} for sample in found)
         refused = sum(sum(sample.refused.values()) for sample in found)
         figure = told(sum(sample.per_s for sample in found), "/s")

@@ -19,7 +19,7 @@ from bench.measuring import Sample, Tally, Window, metered
 TRANSFERS, BATCHES = "/v1/transfers", "/v1/admin/transfers/batch"
 _DONE = {TRANSFERS: (b"HTTP/1.1 201", b""), BATCHES: (b"HTTP/1.1 200", b'"refused":0')}
 """How an answer begins, and what is in it, when all was done."""
-_LENGTH = re.compile(rb"\r\ncontent-length: (\d+)\r\n", re.IGNORECASE)
+LENGTH = re.compile(rb"\r\ncontent-length: (\d+)\r\n", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ class Caller(asyncio.Protocol):
 def is_whole(answer: bytes) -> bool:
     """Whether an answer with a Content-Length has arrived to its end."""
     head = answer.find(b"\r\n\r\n")
-    length = _LENGTH.search(answer, 0, head + 2) if head >= 0 else None
+    length = LENGTH.search(answer, 0, head + 2) if head >= 0 else None
     return length is not None and len(answer) >= head + 4 + int(length[1])
 
 

@@ -4,18 +4,20 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.context import CALLERS, LOAD, Bench
-from bench.sections import door, http
+from bench.sections import door, http, webhooks
 from bench.world import Draw
 
-PROFILED = ("door", "http")
+PROFILED = ("door", "http", "webhooks")
 
 
 def profile(bench: Bench, section: str, folder: Path) -> Path:
     """Profile the process that does the section's work; the file it is written to."""
     if section == "door":
         return _door(bench, folder)
-    http.measure(bench, profile=str(folder / "api.txt"))
-    return folder / "api.txt"
+    measure = webhooks.measure if section == "webhooks" else http.measure
+    file = folder / f"api-{section}.txt"
+    measure(bench, profile=str(file))
+    return file
 
 
 def _door(bench: Bench, folder: Path) -> Path:

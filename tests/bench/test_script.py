@@ -9,7 +9,7 @@ import pytest
 
 PROJECT = Path(__file__).parents[2]
 STAMP = "{ pwd; cat requirements.lock pyproject.toml; } | cksum >.venv/stamp-requirements.lock"
-EVERY_SECTION = ("door", "http", "two", "sagas", "purchases", "providers", "scale")
+EVERY_SECTION = ("door", "http", "two", "sagas", "purchases", "providers", "webhooks", "scale")
 
 
 @pytest.fixture

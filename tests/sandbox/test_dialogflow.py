@@ -1,4 +1,4 @@
-"""The simulated agent asks as the vendor does, once more when it must, and takes no answer that the vendor would not."""
+"""The simulated agent asks as the vendor does, once more if it must, and takes no answer that the vendor would not."""
 
 import json
 from collections.abc import AsyncIterator, Callable
