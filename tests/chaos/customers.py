@@ -77,7 +77,21 @@ class Crowd:
 
     async def join(self, name: str) -> Customer:
         """Somebody new, however often it takes."""
-        token = await _patiently(lambda: self._sandbox.token(name, role="customer"))
+        customer = self.people[name] = await self._come(name)
+        await self._settle_in(customer)
+        return customer
+
+    async def apply(self, name: str) -> str:
+        """Somebody new, of whom no more than their application for verification is known; the applicant's id."""
+        stranger = await self._come(name)
+        return str((await stranger.send("POST", "/v1/kyc/sessions", {})).json()["applicant_id"])
+
+    async def officer(self) -> Customer:
+        """Somebody who works in compliance."""
+        return await self._come("officer", role="compliance")
+
+    async def _come(self, name: str, *, role: str = "customer") -> Customer:
+        token = await _patiently(lambda: self._sandbox.token(name, role=role))
         client = httpx2.AsyncClient(
             base_url=self._front_url,
             headers={"Authorization": f"Bearer {token.value}"},
@@ -85,9 +99,7 @@ class Crowd:
             trust_env=False,
         )
         http = await self._opened.enter_async_context(client)
-        customer = self.people[name] = Customer(name, http, Random(f"{self._seed}/{name}"))
-        await self._settle_in(customer)
-        return customer
+        return Customer(name, http, Random(f"{self._seed}/{name}"))
 
     async def _settle_in(self, customer: Customer) -> None:
         session = (await customer.send("POST", "/v1/kyc/sessions", {})).json()

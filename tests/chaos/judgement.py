@@ -17,6 +17,7 @@ from app.money import Money, asset
 from app.plumbing.mongo import Database
 from app.stack.books import verified
 from tests.chaos.arrivals import deposits, incoming, judge_arrivals
+from tests.chaos.card_judgement import judge_cards
 from tests.chaos.customers import Customer
 from tests.chaos.records import Asked
 from tests.chaos.stack import Stack
@@ -53,10 +54,11 @@ async def judge(
     found.differences.extend(_judge_transit(audit, sagas))
     effects = await database["effects"].find({}).to_list()
     found.effects = Counter(f"{each['provider']} {each['operation']} {each['status']}" for each in effects)
-    payments, sent = await _vendor_books(stack.sandbox_url)
+    payments, sent, cards = await _vendor_books(stack.sandbox_url)
     found.differences.extend(_judge_open(effects, sagas))
     found.differences.extend(_judge_bank(_of(effects, "unit", "create_payment"), payments, sagas))
     found.differences.extend(_judge_chain(_of(effects, "tatum", "send"), sent, sagas))
+    found.differences.extend(judge_cards(effects, cards, sagas))
     arrived, known = await incoming(stack.sandbox_url), await deposits(database)
     found.differences.extend(judge_arrivals(arrived, known, customers))
     return found
@@ -114,11 +116,12 @@ def _judge_transit(audit: Audit, sagas: Mapping[str, Document]) -> Iterator[str]
             yield f"{dict(amounts)} is on the way for {saga_id}, which is no saga"
 
 
-async def _vendor_books(sandbox_url: str) -> tuple[list[Document], list[Document]]:
+async def _vendor_books(sandbox_url: str) -> tuple[list[Document], list[Document], dict[str, list[Document]]]:
     async with httpx2.AsyncClient(base_url=sandbox_url, trust_env=False) as sandbox:
         payments = (await sandbox.get("/control/unit/book")).json()["payments"]
         sent = (await sandbox.get("/control/tatum/book")).json()["transactions"]
-    return payments, sent
+        cards = (await sandbox.get("/control/stripe/book")).json()
+    return payments, sent, cards
 
 
 def _judge_open(effects: Sequence[Document], sagas: Mapping[str, Document]) -> Iterator[str]:

@@ -5,14 +5,14 @@ They are read off the wire. The product's processes know nothing of them, and ru
 
 import asyncio
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import bson
 
 from app.orchestrator.flows import FLOWS
-from app.orchestrator.lifecycle import is_call
+from app.orchestrator.lifecycle import is_call, may
 from app.orchestrator.saga import Saga, Step
 
 _BODY_AT = 21  # header (16), flags (4), section kind (1)
@@ -22,7 +22,18 @@ _BODY_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _CHUNK_BYTES = 65_536
 
 BEFORE, AFTER = "before", "after"
-CALLS = ("POST /unit/payments", "POST /tatum/v3/bitcoin/transaction")
+_CALLED = ("sending", "accepted")
+ENOUGH = 3
+"""How often a long run should have been killed at each moment."""
+CALLS = (
+    "POST /unit/payments",
+    "POST /tatum/v3/bitcoin/transaction",
+    "POST /stripe/v1/payment_intents",
+    "POST /stripe/v1/payment_intents/…/cancel",
+    "POST /stripe/v1/transfers",
+    "POST /stripe/v1/transfers/…/reversals",
+    "POST /stripe/v1/payouts",
+)
 """The calls that move money; whatever else is called is named when it is seen."""
 
 
@@ -43,17 +54,27 @@ def commit_name(flow: str, step: str, event: str, *, undoing: bool) -> str:
 
 
 def expected() -> list[Moment]:
-    """Every moment that a long run should have been killed at, in the order of the definitions."""
+    """Every moment that the definitions have, in their order."""
     commits = dict.fromkeys(name for flow in FLOWS.values() for step in flow.steps for name in _commits(flow, step))
     return [Moment(what, when) for what in (*commits, *CALLS) for when in (BEFORE, AFTER)]
 
 
 def _commits(flow: Saga, step: Step) -> Iterator[str]:
-    for event in ("sending", "accepted", "done", "failed") if is_call(step.do) else ("done",):
+    for event in (*(_CALLED if is_call(step.do) else ()), "done"):
         yield commit_name(flow.name, step.name, event, undoing=False)
+    if not callable(step.do) and may(flow, f"do:{step.name}", "fail"):
+        yield commit_name(flow.name, step.name, "failed", undoing=False)
     if step.undo is not None:
-        for event in ("sending", "accepted", "undone") if is_call(step.undo) else ("undone",):
+        for event in (*(_CALLED if is_call(step.undo) else ()), "undone"):
             yield commit_name(flow.name, step.name, event, undoing=True)
+    if step.call_off is not None:
+        for event in ("called-off", *_CALLED):
+            yield commit_name(flow.name, step.name, event, undoing=True)
+
+
+def least_covered(moments: Sequence[Moment], died_at: Mapping[Moment, int], most: int) -> list[Moment]:
+    """So many of those that processes died at least often, the least covered first; equals stay in their order."""
+    return sorted(moments, key=lambda moment: died_at.get(moment, 0))[:most]
 
 
 @dataclass(slots=True)

@@ -1,13 +1,11 @@
 """What a run says: progress while it lasts, coverage and differences at its end."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from tests.chaos.moments import AFTER, BEFORE, Moment, expected
+from tests.chaos.moments import AFTER, BEFORE, ENOUGH, Moment, expected
+from tests.chaos.provocations import why_never
 from tests.chaos.run import Outcome
-
-ENOUGH = 3
-"""How often a long run should have been killed at each moment."""
 
 
 def say(line: str) -> None:
@@ -39,11 +37,23 @@ def show(outcome: Outcome) -> None:
 
 def _show_coverage(outcome: Outcome) -> None:
     """Killed at which moment, how often before it and after it; those still below the bound are marked."""
-    names = dict.fromkeys((*(moment.what for moment in expected()), *sorted(each.what for each in outcome.died_at)))
+    died = outcome.died_at
+    named = dict.fromkeys(moment.what for moment in expected())
+    met = [name for name in named if not why_never(name)]
+    others = sorted({each.what for each in died} - set(met))
     say(f"{'Killed at':<46}{'before':>8}{'after':>8}")
-    for name in names:
-        before, after = (outcome.died_at[Moment(name, when)] for when in (BEFORE, AFTER))
-        say(f"{name:<46}{before:>8}{after:>8}{'' if min(before, after) >= ENOUGH else '  <'}")
+    for name in (*met, *others):
+        before, after = (died[Moment(name, when)] for when in (BEFORE, AFTER))
+        say(f"{name:<46}{before:>8}{after:>8}{'' if min(before, after) >= ENOUGH or name in others else '  <'}")
+    sides = [died[Moment(name, when)] for name in met for when in (BEFORE, AFTER)]
+    say(f"{len(met)} moments, {len(sides)} sides: {sum(map(bool, sides))} met, {_often(sides)} {ENOUGH} times or more")
+    for name in named:
+        if name not in met:
+            say(f"never: {name}: {why_never(name)}")
+
+
+def _often(sides: Sequence[int]) -> int:
+    return sum(each >= ENOUGH for each in sides)
 
 
 def _show_counts(title: str, counts: Mapping[str, int]) -> None:

@@ -5,13 +5,15 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from random import Random
 
 from app.plumbing.mongo import Database, connect
 from app.stack.folder import Folder
 from tests.chaos.arrivals import deposits, incoming, unseen
 from tests.chaos.customers import Crowd, crowd
 from tests.chaos.judgement import Judgement, judge
-from tests.chaos.moments import Moment, expected
+from tests.chaos.moments import Moment
+from tests.chaos.officers import Officer
 from tests.chaos.orders import offered
 from tests.chaos.records import Records
 from tests.chaos.stack import Stack
@@ -20,7 +22,7 @@ from tests.chaos.waiting import within
 from tests.chaos.weather import Weather, forecast
 
 _CUSTOMERS = 8
-_OPENING = "2000.00"
+_OPENING = "20000.00"
 _QUIET_WITHIN_S = 120.0
 _LOOK_S = 0.2
 
@@ -90,9 +92,14 @@ class _Run:
         makers = offered(described["paths"])
         self._tell(f"{_CUSTOMERS} customers; routes: {', '.join(sorted(makers))}")
         await self._open_with_dollars()
-        traffic = Traffic(self._crowd, makers, self._records, self._database, self._options.seed)
-        weather = Weather(self._stack, traffic, self._tell)
-        quiet_after_s = await self._rage_and_rest(traffic, weather)
+        seed = self._options.seed
+        officer = Officer(await self._crowd.officer(), Random(f"{seed}/officer"))
+        traffic = Traffic(self._crowd, makers, self._records, self._database, self._stack, officer, seed)
+        weather = Weather(self._stack, traffic, self._tell, Random(f"{seed}/moments"))
+        async with asyncio.TaskGroup() as deciding:
+            decisions = deciding.create_task(officer.decide())
+            quiet_after_s = await self._rage_and_rest(traffic, weather)
+            decisions.cancel()
         self._tell(f"quiet after {quiet_after_s:.1f} s; judging {len(self._records.all)} requests")
         judgement = await judge(self._stack, self._database, self._records.all, self._crowd.people)
         wires = self._stack.wires.values()
@@ -102,7 +109,7 @@ class _Run:
             sum(asked.accepted for asked in self._records.all),
             weather.happened,
             weather.in_flight_at_kills,
-            sum((each.died_at for each in wires), Counter[Moment]()),
+            weather.died_at,
             sum((each.lost for each in wires), Counter[str]()),
             quiet_after_s,
             judgement,
@@ -124,23 +131,33 @@ class _Run:
         async with asyncio.TaskGroup() as asking:
             flowing = asking.create_task(traffic.flow(self._options.in_flight, asking))
             growing = asking.create_task(traffic.grow(asking))
-            paying_in = asking.create_task(traffic.pay_in(self._stack))
+            paying_in = asking.create_task(traffic.pay_in())
             ends_at = time.monotonic() + self._options.minutes * 60
-            await weather.rage(forecast(self._options.seed, expected()), ends_at)
+            await weather.rage(forecast(self._options.seed), ends_at)
             flowing.cancel()
             growing.cancel()
             paying_in.cancel()
             await weather.calm()
             calm_at = time.monotonic()
-        await self._until_quiet()
+        await self._until_quiet(still_s=self._stack.last_words_s)
         return time.monotonic() - calm_at
 
-    async def _until_quiet(self) -> None:
-        """Until no saga is in flight, or for as long as that may take."""
+    async def _until_quiet(self, still_s: float = 0.0) -> None:
+        """Until no saga has been in flight for so long, or for as long as that may take."""
+        quiet_since: float | None = None
 
         async def quiet() -> bool:
-            if await self._database["sagas"].count_documents({"status": {"$in": IN_FLIGHT}}):
+            nonlocal quiet_since
+            if await self._is_busy():
+                quiet_since = None
                 return False
-            return not list(unseen(await incoming(self._stack.sandbox_url), await deposits(self._database)))
+            quiet_since = quiet_since or time.monotonic()
+            return time.monotonic() - quiet_since >= still_s
 
         await within(_QUIET_WITHIN_S, quiet, _LOOK_S)
+
+    async def _is_busy(self) -> bool:
+        """Whether a saga is in flight, or coins have come that nobody has seen."""
+        if await self._database["sagas"].count_documents({"status": {"$in": IN_FLIGHT}}):
+            return True
+        return bool(list(unseen(await incoming(self._stack.sandbox_url), await deposits(self._database))))

@@ -20,6 +20,7 @@ from app.stack.folder import Folder
 from app.stack.problem import GaveUp
 from app.stack.programs import Programs
 from app.stack.supervisor import Supervisor
+from tests.chaos.orders import CHECKED_ABOVE
 from tests.chaos.waiting import within
 from tests.chaos.wires import Wires
 from tests.stack.test_command_line import free_port
@@ -29,7 +30,10 @@ PRODUCT = ("api", *WORKERS)
 MORTALS = ("mongod", "valkey", "sandbox", *PRODUCT)
 FRONT = "front"
 _PROJECT = Path(__file__).parents[2]
-_ADDRESS_SWEEP_S = 2.0
+_SWEEP_S = 2.0
+_LATEST_PACES = 5
+"""How many paces after the last step of a payment a vendor may yet take it back."""
+_TOPUP_LIFETIME_S = 6.0
 _READY_S = 60.0
 
 
@@ -53,6 +57,11 @@ class Stack:
     def front_url(self) -> str:
         """Where customers and vendors reach the API."""
         return self.wires[FRONT].addresses["http"]
+
+    @property
+    def last_words_s(self) -> float:
+        """How long after everything has ended a vendor may yet take something back, and we hear of it."""
+        return _LATEST_PACES * self.pace_s + _SWEEP_S
 
     @property
     def settings(self) -> Settings:
@@ -149,7 +158,10 @@ class Stack:
             "mongodb_uri": addresses["mongod"],
             "redis_url": addresses["valkey"],
             "port": str(self._ports["api"]),
-            "address_sweep_s": str(_ADDRESS_SWEEP_S),
+            "sweep_s": str(_SWEEP_S),
+            "address_sweep_s": str(_SWEEP_S),
+            "card_topup_lifetime_s": str(_TOPUP_LIFETIME_S),
+            "screening_above": CHECKED_ABOVE,
         }
         return lambda: self._spawn(name, told, name.partition("-")[0])
 

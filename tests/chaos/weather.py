@@ -6,12 +6,13 @@ What it meets is the operating system's affair: which commit is under way when a
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from random import Random
 
-from tests.chaos.moments import Moment
+from tests.chaos.moments import Moment, least_covered
+from tests.chaos.provocations import Provocation, provocation_of, reachable
 from tests.chaos.stack import MORTALS, PRODUCT, Stack
 from tests.chaos.traffic import Traffic
 from tests.chaos.waiting import within
@@ -19,19 +20,24 @@ from tests.chaos.waiting import within
 IN_FLIGHT_MIN = 20
 _ENOUGH_WITHIN_S = 15.0
 _MOMENT_WITHIN_S = 5.0
+_ARMED = 24
+_PROVOKED = 4
 _CALM_WITHIN_S = 30.0
 _LOSS = 0.001
 _FROZEN_S = (0.3, 5.0)
-_PAUSE_S = (0.2, 1.5)
+_PAUSE_S = (0.2, 1.0)
 _WIRES = ("mongod", "valkey", "http")
 _FAULTS = {
     "unit": ("create_payment", "get_payment", "list_payments"),
     "tatum": ("send", "kms_get", "kms_pending", "get_transaction", "rate"),
+    "stripe": ("create_payment_intent", "create_transfer", "create_payout", "get_payment_intent", "get_payout"),
+    "sumsub": ("submit_transaction",),
 }
 _KINDS = ("error", "rate_limit", "timeout_before", "timeout_after", "late", "slow")
-_DECLINED = ("create_payment", "send")
+_DECLINED = ("create_payment", "send", "create_payment_intent", "create_transfer", "create_payout")
 """A read that is declined tells us nothing; what it is about then waits for a person."""
 _MODES = ("normal", "duplicate", "delay", "reorder", "drop")
+_TELLING = ("unit", "tatum", "stripe")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,26 +47,23 @@ class Blow:
     kind: str
     pause_s: float
     victim: str = ""
-    moment: Moment | None = None
     lasts_s: float = 0.0
     dial: dict[str, object] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        told = (self.kind, self.victim, str(self.moment or ""), *(str(value) for value in self.dial.values()))
+        told = (self.kind, self.victim, *(str(value) for value in self.dial.values()))
         return " ".join(filter(None, told))
 
 
-def forecast(seed: str, moments: list[Moment]) -> Iterator[Blow]:
-    """Everything that will go wrong, without end; every moment has its turn before any has its second."""
-    random, waiting = Random(f"{seed}/weather"), list[Moment]()
+def forecast(seed: str) -> Iterator[Blow]:
+    """Everything that will go wrong, without end."""
+    random = Random(f"{seed}/weather")
     while True:
         pause_s = random.uniform(*_PAUSE_S)
-        kind = random.choices(("crash", "kill", "freeze", "cut", "fault", "webhooks"), (12, 3, 3, 2, 4, 2))[0]
-        if not waiting:
-            waiting = random.sample(moments, len(moments))
+        kind = random.choices(("crash", "kill", "freeze", "cut", "fault", "webhooks"), (18, 3, 3, 2, 4, 2))[0]
         match kind:
             case "crash":
-                yield Blow(kind, pause_s, moment=waiting.pop())
+                yield Blow(kind, pause_s)
             case "kill":
                 yield Blow(kind, pause_s, random.choice(MORTALS))
             case "freeze":
@@ -70,7 +73,7 @@ def forecast(seed: str, moments: list[Moment]) -> Iterator[Blow]:
             case "fault":
                 yield Blow(kind, pause_s, dial=_fault(random))
             case _:
-                mode = {"vendor": random.choice(list(_FAULTS)), "mode": random.choice(_MODES), "delay_ms": 1_500}
+                mode = {"vendor": random.choice(_TELLING), "mode": random.choice(_MODES), "delay_ms": 1_500}
                 yield Blow(kind, pause_s, dial=mode)
 
 
@@ -87,9 +90,12 @@ def _fault(random: Random) -> dict[str, object]:
 
 
 class Weather:
-    """Lets it happen, and counts what did."""
+    """Lets it happen, and counts what did. Of moments that are covered equally little the dice order which is first."""
 
-    def __init__(self, stack: Stack, traffic: Traffic, tell: Callable[[str], None]) -> None:
+    def __init__(self, stack: Stack, traffic: Traffic, tell: Callable[[str], None], dice: Random) -> None:
+        moments = reachable()
+        self._moments = dice.sample(moments, len(moments))
+        self._provoked: Counter[Provocation] = Counter()
         self._stack = stack
         self._traffic = traffic
         self._tell = tell
@@ -110,9 +116,9 @@ class Weather:
         self._stack.set_loss(0.0)
         self._stack.thaw_all()
         for wires in self._stack.wires.values():
-            wires.armed = None
+            wires.armed = ()
         await within(_CALM_WITHIN_S, lambda: self._stack.control("DELETE", "faults"))
-        for vendor in _FAULTS:
+        for vendor in _TELLING:
             normal: dict[str, object] = {"vendor": vendor, "mode": "normal"}
             await within(_CALM_WITHIN_S, partial(self._stack.control, "POST", "webhooks", normal))
 
@@ -121,8 +127,8 @@ class Weather:
             self.in_flight_at_kills.append(await self._enough_in_flight())
         self._tell(f"{self._traffic.in_flight:>4} in flight  {blow}")
         match blow.kind:
-            case "crash" if blow.moment is not None:
-                await self._crash_at(blow.moment)
+            case "crash":
+                await self._crash()
             case "kill":
                 self._kill(blow.victim)
             case "freeze":
@@ -147,26 +153,37 @@ class Weather:
         await within(_ENOUGH_WITHIN_S, enough)
         return self._traffic.in_flight
 
-    async def _crash_at(self, moment: Moment) -> None:
-        """Whichever process comes to that moment first dies there; if none does in time, one is killed anywhere."""
-        if " undo " in moment.what:
-            decline = {"vendor": "tatum", "operation": "send", "fault": "decline", "times": 3}
-            await self._stack.control("POST", "faults", decline)
+    @property
+    def died_at(self) -> Counter[Moment]:
+        """How often a process of the product died at which moment."""
+        return sum((wires.died_at for wires in self._stack.wires.values()), Counter())
+
+    async def _crash(self) -> None:
+        """Whichever process first comes to one of the moments that are covered least dies there, if one does in time.
+
+        Customers and vendors do what leads to the least covered of them.
+        """
+        wanted = tuple(least_covered(self._moments, self.died_at, _ARMED))
+        self._provoke(wanted)
         armed = [self._stack.wires[name] for name in PRODUCT]
         for wires in armed:
-            wires.armed = moment
+            wires.armed = wanted
 
         async def came() -> bool:
-            return any(wires.armed is not moment for wires in armed)
+            return not all(wires.armed for wires in armed)
 
         await within(_MOMENT_WITHIN_S, came)
-        reached = [wires.process for wires in armed if wires.armed is not moment]
         for wires in armed:
-            wires.armed = None
-        for process in reached:
-            self.happened[f"crash {process}"] += 1
-        if not reached:
-            self._kill("worker")
+            if not wires.armed:
+                self.happened[f"crash {wires.process}"] += 1
+            wires.armed = ()
+
+    def _provoke(self, wanted: Sequence[Moment]) -> None:
+        """Have done what leads to some of them, what was done least often first."""
+        ways = dict.fromkeys(provocation_of(moment.what) for moment in wanted)
+        rarest = sorted(ways, key=self._provoked.__getitem__)[:_PROVOKED]
+        self._provoked.update(rarest)
+        self._traffic.provoke(rarest)
 
     def _kill(self, victim: str) -> None:
         self.happened[f"kill {victim}"] += 1

@@ -6,7 +6,7 @@ its knowledge: before a commit or a call leaves, or once it was answered and bef
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from random import Random
@@ -20,13 +20,16 @@ _LOSSES = (Fate.IS_LOST, Fate.IS_CUT_OFF, Fate.GOES_UNANSWERED)
 
 @dataclass(slots=True)
 class Wires:
-    """``kill`` ends the process at once; ``loss`` is the share of messages that cut their wire."""
+    """``kill`` ends the process at once; ``loss`` is the share of messages that cut their wire.
+
+    ``armed``: at the first of these moments that it comes to, the process is killed.
+    """
 
     process: str
     dice: Random
     kill: Callable[[], None]
     loss: float = 0.0
-    armed: Moment | None = None
+    armed: Sequence[Moment] = ()
     died_at: Counter[Moment] = field(default_factory=Counter)
     lost: Counter[str] = field(default_factory=Counter)
     addresses: dict[str, str] = field(default_factory=dict)
@@ -70,10 +73,11 @@ class Wires:
         return self._judge("http", frozenset({name}), message)
 
     def _judge(self, wire: str, names: frozenset[str], message: bytes) -> Fate:
-        if self.armed is None or self.armed.what not in names:
+        met = next((moment for moment in self.armed if moment.what in names), None)
+        if met is None:
             return self._maybe_lost(wire)
-        when, self.armed = self.armed.when, None
-        if when == AFTER:
+        self.armed = ()
+        if met.when == AFTER:
             self._fatal = (message, names)
             return Fate.GOES_UNANSWERED
         self._die(names, BEFORE)
