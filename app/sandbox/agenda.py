@@ -9,7 +9,7 @@ from app.sandbox.shifted_clock import ShiftedClock
 from app.sandbox.store import Document, Store, StoreFailure
 
 COLLECTION = "agenda"
-INDEXES = ("vendor+due_at",)
+INDEXES = ("vendor",)
 
 AT_ONCE_MAX = 16
 """Moves that ask the wallet wait for it together, not one after the other."""
@@ -61,6 +61,7 @@ class Agenda:
             sort=(("due_at", 1), ("_id", 1)),
             limit=200,
         )
+        await self._store.settled()
         room = asyncio.Semaphore(AT_ONCE_MAX)
         async with asyncio.TaskGroup() as group:
             for entry in due:
@@ -74,5 +75,6 @@ class Agenda:
         except StoreFailure:
             _logger.warning("%s waits for the database", entry["_id"])
             return
-        # What was scheduled again meanwhile has had another turn, and stays.
-        await self._store.delete(COLLECTION, {"_id": entry["_id"], "turn": entry.get("turn")})
+        now = await self._store.get(COLLECTION, entry["_id"])
+        if now is not None and now["turn"] == entry["turn"]:  # else it was scheduled again meanwhile, and stays
+            self._store.note(COLLECTION, entry["_id"], None)

@@ -9,7 +9,6 @@ from app.sandbox.store import Document, Store
 COLLECTION = "calls"
 INDEXES = ("vendor",)
 KEPT_MAX = 10_000
-_PRUNE_EVERY = 500
 
 
 class Calls:
@@ -24,7 +23,7 @@ class Calls:
         newest = await self._store.find(COLLECTION, {}, sort=(("_id", -1),), limit=1)
         self._last = newest[0]["_id"] if newest else 0
 
-    async def begin(
+    def begin(
         self, *, vendor: str, operation: str, correlation_id: str | None, idempotency_key: str | None
     ) -> Document:
         """Log a call as it arrives; what ``end`` wants back."""
@@ -40,14 +39,14 @@ class Calls:
             "fault": None,
             "status": None,
         }
-        await self._store.note(COLLECTION, call)
-        if number % _PRUNE_EVERY == 0:
-            await self._store.delete(COLLECTION, {"_id": {"$lte": number - KEPT_MAX}})
+        self._store.note(COLLECTION, number, call)
+        if number > KEPT_MAX:
+            self._store.note(COLLECTION, number - KEPT_MAX, None)
         return call
 
-    async def end(self, call: Document, *, status: int | None, fault: str | None) -> None:
+    def end(self, call: Document, *, status: int | None, fault: str | None) -> None:
         """Log how the call ended. ``status`` is None when nothing was done and nothing answered."""
-        await self._store.note(COLLECTION, {**call, "status": status, "fault": fault})
+        self._store.note(COLLECTION, call["_id"], {**call, "status": status, "fault": fault})
 
     async def of(self, vendor: str, operation: str | None = None) -> list[dict[str, Any]]:
         query = {"vendor": vendor} | ({"operation": operation} if operation else {})

@@ -1,178 +1,221 @@
-"""The sandbox's own Mongo database: one process writes it, and every change is whole or not at all."""
+"""The sandbox's own book: one process writes it, and every change is whole or not at all.
+
+It is held in memory, and kept in a database of its own as a journal. What is written at the same moment goes there
+together, and nobody is answered before what they were told of is kept.
+"""
 
 import asyncio
-from collections import defaultdict
+from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from pymongo import AsyncMongoClient, ReturnDocument
-from pymongo.asynchronous.client_session import AsyncClientSession
-from pymongo.asynchronous.collection import AsyncCollection
-from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import PyMongoError
-from pymongo.write_concern import WriteConcern
+from app.sandbox.journal_store import Document, JournalStore, StoreFailure, Write, as_read, as_stored
+from app.sandbox.tables import BY_ID, Query, Sort, Table, updated
 
-Document = dict[str, Any]
-Query = Mapping[str, Any]
-StoreFailure = PyMongoError
-"""What every method raises when the database does not answer."""
+__all__ = ["Document", "Store", "StoreFailure"]
 
-_COUNTERS = "counters"
-_PATIENCE_MS = 3_000
-_NUMBERS_RESERVED = 100
+_NOTES_MAX = 1_000
+_WRITES_MAX = 10_000
 _Result = TypeVar("_Result")
-_session: ContextVar[AsyncClientSession | None] = ContextVar("sandbox_session", default=None)
-_kept: ContextVar[list[Callable[[], None]] | None] = ContextVar("sandbox_kept", default=None)
+
+
+@dataclass(slots=True)
+class _Work:
+    """What a work has written so far, what was there before, and what is to follow it."""
+
+    writes: list[Write] = field(default_factory=list)
+    before: list[Write] = field(default_factory=list)
+    then: list[Callable[[], None]] = field(default_factory=list)
+
+
+_work: ContextVar[_Work | None] = ContextVar("sandbox_work", default=None)
 
 
 class Store:
-    """Documents by collection. Inside ``atomically`` every call joins the same transaction."""
+    """Documents by collection. Inside ``atomically`` every call joins the same work."""
 
     def __init__(self, uri: str, database: str) -> None:
         self._uri = uri
         self._name = database
-        self._collections: tuple[str, ...] = ()
-        self._queues: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._numbering = asyncio.Lock()
-        self._numbers = range(0)
-        self._client: AsyncMongoClient[Document] | None = None
+        self._journal: JournalStore
+        self._tables: dict[str, Table] = {}
+        self._declared: Mapping[str, Sequence[str]] = {}
+        self._working, self._keeping = asyncio.Lock(), asyncio.Lock()
+        self._unkept: deque[tuple[int, list[Write]]] = deque()
+        self._made = self._kept = self._last = 0
 
     async def open(self, collections: Mapping[str, Sequence[str]], started_at: datetime) -> None:
-        """Connect, and create what is missing: collections must exist before a transaction writes to them.
-
-        An index is named by its fields, joined by ``+``.
-        """
-        self._client = AsyncMongoClient(self._uri, tz_aware=True, serverSelectionTimeoutMS=_PATIENCE_MS)
-        self._collections = tuple(collections)
-        there = set(await self._database.list_collection_names())
-        for name in (*collections, _COUNTERS):
-            if name not in there:
-                await self._database.create_collection(name)
-        for name, indexes in collections.items():
-            for index in indexes:
-                await self._database[name].create_index([(field, 1) for field in index.split("+")])
+        """Connect, and read what is there. An index is named by its fields, joined by ``+``."""
+        self._declared = collections
+        self._journal = JournalStore(self._uri, self._name)
         # Numbers begin at the milliseconds of the first start, so a new database does not repeat an old one's ids.
-        await self._database[_COUNTERS].update_one(
-            {"_id": "number"}, {"$setOnInsert": {"last": int(started_at.timestamp()) * 1_000}}, upsert=True
-        )
+        loaded, self._last = await self._journal.load(int(started_at.timestamp()) * 1_000)
+        for name, documents in loaded.items():
+            table = self._in(name)
+            for raw in documents.values():
+                table.put(as_read(raw), raw)
 
     async def close(self) -> None:
-        if self._client is not None:
-            await self._client.close()
+        """Keep what is left, if the database is there."""
+        with suppress(StoreFailure):
+            async with self._keeping:
+                while self._unkept:
+                    await self._keep()
+                await self._journal.tidy()
+        await self._journal.close()
 
     async def wipe(self, *, keep: Collection[str]) -> None:
         """Empty every collection but those; numbers go on, so no id comes twice."""
-        for name in self._collections:
-            if name not in keep:
-                await self._database[name].delete_many({})
 
-    async def atomically(self, work: Callable[[], Awaitable[_Result]], *, queue: str | None = "") -> _Result:
-        """Run the work as one transaction; nothing of it is seen when it raises.
+        async def empty() -> None:
+            for name in self._declared:
+                if name not in keep:
+                    await self.delete(name, {})
 
-        Works of one queue wait for each other. Works of different queues, and those of none, run beside each other:
-        what collides is run again, so a queue is for works that would always collide.
+        await self.atomically(empty)
+
+    async def atomically(self, work: Callable[[], Awaitable[_Result]]) -> _Result:
+        """Do the work whole; nothing of it is seen when it raises. Once this returns, it is kept.
+
+        Works follow one another, so a work waits for nothing but this store.
         """
-        if queue is None:
-            return await self._transact(work)
-        async with self._queues[queue]:
-            return await self._transact(work)
-
-    async def _transact(self, work: Callable[[], Awaitable[_Result]]) -> _Result:
-        then: list[Callable[[], None]] = []
-
-        async def inside(joined: AsyncClientSession) -> _Result:
-            then.clear()
-            tokens = _session.set(joined), _kept.set(then)
-            try:
-                return await work()
-            finally:
-                _session.reset(tokens[0])
-                _kept.reset(tokens[1])
-
-        async with self._connected.start_session() as session:
-            result = await session.with_transaction(inside)
-        for call in then:
+        if _work.get() is not None:
+            return await work()
+        async with self._working:
+            done, result = await self._done(work)
+            if done.writes:
+                self._made += 1
+                self._unkept.append((self._made, done.writes))
+        await self.settled()
+        for call in done.then:
             call()
         return result
 
+    async def settled(self) -> None:
+        """Wait until everything that was written before is kept. Raises StoreFailure."""
+        made = self._made
+        while self._kept < made:
+            async with self._keeping:
+                if self._kept < made:
+                    await self._keep()
+
     def once_kept(self, call: Callable[[], None]) -> None:
-        """Do this as soon as others can see what was written: now, or when the transaction has been committed."""
-        then = _kept.get()
-        if then is None:
+        """Do this as soon as what is being written is kept: now, outside of a work."""
+        work = _work.get()
+        if work is None:
             call()
         else:
-            then.append(call)
+            work.then.append(call)
 
     async def next_number(self) -> int:
-        """A number never given out before. It is not part of any transaction: a number may be lost, never repeated."""
-        async with self._numbering:
-            if not self._numbers:
-                self._numbers = await self._reserve()
-            number, self._numbers = self._numbers[0], self._numbers[1:]
-            return number
+        """A number never given out before; it may be lost, never repeated."""
+        self._last += 1
+        return self._last
 
-    async def _reserve(self) -> range:
-        counter = await self._database[_COUNTERS].find_one_and_update(
-            {"_id": "number"}, {"$inc": {"last": _NUMBERS_RESERVED}}, return_document=ReturnDocument.AFTER
-        )
-        if counter is None:
-            raise RuntimeError("the store has not been opened")
-        last = int(counter["last"])
-        return range(last - _NUMBERS_RESERVED + 1, last + 1)
-
-    async def get(self, collection: str, key: str) -> Document | None:
-        return await self._in(collection).find_one({"_id": key}, session=_session.get())
+    async def get(self, collection: str, key: object) -> Document | None:
+        return self._in(collection).get(key)
 
     async def find(
-        self,
-        collection: str,
-        query: Query,
-        *,
-        sort: Sequence[tuple[str, int]] = (("_id", 1),),
-        skip: int = 0,
-        limit: int = 1_000,
+        self, collection: str, query: Query, *, sort: Sort = BY_ID, skip: int = 0, limit: int = 1_000
     ) -> list[Document]:
-        cursor = self._in(collection).find(query, session=_session.get())
-        return await cursor.sort(list(sort)).skip(skip).limit(limit).to_list()
+        return self._in(collection).find(query, sort=sort, skip=skip, limit=limit)
 
     async def count(self, collection: str, query: Query) -> int:
-        return await self._in(collection).count_documents(query, session=_session.get())
+        return len(self._in(collection).matching(query))
 
     async def put(self, collection: str, document: Document) -> None:
         """Write the document, in place of the one with its ``_id`` if there is one."""
-        await self._in(collection).replace_one({"_id": document["_id"]}, document, upsert=True, session=_session.get())
+        await self.add(collection, (document,))
 
     async def add(self, collection: str, documents: Sequence[Document]) -> None:
-        """Write documents that are not there yet, all in one message."""
-        await self._in(collection).insert_many(documents, session=_session.get())
+        """Write several."""
 
-    async def change(
-        self, collection: str, query: Query, update: Query, *, sort: Sequence[tuple[str, int]] = (("_id", 1),)
-    ) -> Document | None:
+        async def write() -> None:
+            for document in documents:
+                self._write(collection, document["_id"], document)
+
+        await self.atomically(write)
+
+    async def change(self, collection: str, query: Query, update: Query, *, sort: Sort = BY_ID) -> Document | None:
         """Apply the update to the first document that fits; the document as it then is, or None."""
-        return await self._in(collection).find_one_and_update(
-            query, update, sort=list(sort), return_document=ReturnDocument.AFTER, session=_session.get()
-        )
 
-    async def note(self, collection: str, document: Document) -> None:
-        """Write as ``put`` does, but without waiting for the disk: for what may be lost with the machine."""
-        quick = self._in(collection).with_options(write_concern=WriteConcern(w=1))
-        await quick.replace_one({"_id": document["_id"]}, document, upsert=True)
+        async def write() -> Document | None:
+            found = self._in(collection).find(query, sort=sort, limit=1)
+            if not found:
+                return None
+            changed = updated(found[0], update)
+            self._write(collection, changed["_id"], changed)
+            return changed
+
+        return await self.atomically(write)
 
     async def delete(self, collection: str, query: Query) -> int:
-        return (await self._in(collection).delete_many(query, session=_session.get())).deleted_count
+        """Take away what fits; how many that were."""
 
-    @property
-    def _connected(self) -> AsyncMongoClient[Document]:
-        if self._client is None:
-            raise RuntimeError("the store has not been opened")
-        return self._client
+        async def write() -> int:
+            fitting = self._in(collection).matching(query)
+            for key in fitting:
+                self._write(collection, key, None)
+            return len(fitting)
 
-    @property
-    def _database(self) -> AsyncDatabase[Document]:
-        return self._connected[self._name]
+        return await self.atomically(write)
 
-    def _in(self, collection: str) -> AsyncCollection[Document]:
-        return self._database[collection]
+    def note(self, collection: str, key: object, document: Document | None) -> None:
+        """Write what may be lost with the process, or take it away; it is kept with what is written next."""
+        written = self._apply(collection, key, document)
+        if len(self._unkept) >= _NOTES_MAX:
+            self._made += 1
+        self._unkept.append((self._made, [written]))
+
+    async def _done(self, work: Callable[[], Awaitable[_Result]]) -> tuple[_Work, _Result]:
+        joined = _Work()
+        token = _work.set(joined)
+        try:
+            return joined, await work()
+        except BaseException:
+            for before in reversed(joined.before):
+                self._apply(before.collection, before.key, None if before.raw is None else as_read(before.raw))
+            raise
+        finally:
+            _work.reset(token)
+
+    def _write(self, collection: str, key: object, document: Document | None) -> None:
+        work = _work.get()
+        if work is None:
+            raise RuntimeError("what is written is part of a work")
+        work.before.append(Write(collection, key, self._in(collection).raw(key)))
+        work.writes.append(self._apply(collection, key, document))
+
+    def _apply(self, collection: str, key: object, document: Document | None) -> Write:
+        table = self._in(collection)
+        raw = None if document is None else as_stored(document)
+        if document is not None and raw is not None:
+            table.put(document, raw)
+        elif table.raw(key) is not None:
+            table.remove(key)
+        return Write(collection, key, raw)
+
+    async def _keep(self) -> None:
+        """Bring what waits into the journal, whole works at a time, as many as fit."""
+        taken = 0
+        writes: list[Write] = []
+        for _, work in self._unkept:
+            if writes and len(writes) + len(work) > _WRITES_MAX:
+                break
+            writes += work
+            taken += 1
+        last_made = self._unkept[taken - 1][0]
+        await self._journal.append(writes, self._last)
+        for _ in range(taken):
+            self._unkept.popleft()
+        self._kept = last_made
+
+    def _in(self, collection: str) -> Table:
+        table = self._tables.get(collection)
+        if table is None:
+            table = self._tables[collection] = Table(self._declared.get(collection, ()), as_read)
+        return table

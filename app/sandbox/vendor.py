@@ -74,8 +74,6 @@ class Operation:
     method: str
     path: str
     do: Callable[[Call], Awaitable[Answer]]
-    queue: Callable[[Call], str | None] = lambda _call: ""
-    """What a call waits in while others write (``Store.atomically``)."""
     declines: bool = False
     """It says its own business no; otherwise the vendor's general one is given."""
 
@@ -149,7 +147,7 @@ class Gate:
 
     async def _logged(self, call: Call, end_connection: Callable[[], Awaitable[None]]) -> Answer | None:
         calls = self._simulation.calls
-        logged = await calls.begin(
+        logged = calls.begin(
             vendor=self._vendor.name,
             operation=call.operation,
             correlation_id=call.request.headers.get("x-correlation-id"),
@@ -158,7 +156,7 @@ class Gate:
         refused = self._unwelcome(call)
         fault = None if refused else await self._simulation.faults.take(self._vendor.name, call.operation)
         answer = refused or await self._play(call, fault, end_connection)
-        await calls.end(logged, status=answer.status if answer else None, fault=fault.kind if fault else None)
+        calls.end(logged, status=answer.status if answer else None, fault=fault.kind if fault else None)
         return None if fault and fault.kind in DROPPING else answer
 
     def _unwelcome(self, call: Call) -> Answer | None:
@@ -205,18 +203,23 @@ class Gate:
         return answer
 
     async def _do(self, call: Call) -> Answer:
+        """The operation's answer, given once all that it tells of is kept."""
+        try:
+            answer = await self._answer(call)
+            await self._simulation.store.settled()
+        except StoreFailure:
+            return self._vendor.refuse(500, "The simulator's database does not answer.").answer
+        return answer
+
+    async def _answer(self, call: Call) -> Answer:
         try:
             if call.declined and not self._operation.declines:
                 raise self._vendor.decline(call)
             if self._operation.writes:
-                return await self._simulation.store.atomically(
-                    lambda: self._operation.do(call), queue=self._operation.queue(call)
-                )
+                return await self._simulation.store.atomically(lambda: self._operation.do(call))
             return await self._operation.do(call)
         except Refusal as refusal:
             return refusal.answer
-        except StoreFailure:
-            return self._vendor.refuse(500, "The simulator's database does not answer.").answer
 
     def _limited(self) -> Answer:
         answer = self._vendor.refuse(429, "Too many requests.").answer

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,15 +14,20 @@ from app.sandbox.store import Document, Store, StoreFailure
 
 COLLECTION = "webhooks"
 MODES = "webhook_modes"
-INDEXES = ("vendor+due_at",)
+INDEXES = ("vendor", "vendor+held")
 
 Mode = Literal["normal", "duplicate", "delay", "reorder", "drop"]
 Sign = Callable[[bytes], Awaitable[dict[str, str]]]
 """The headers that prove these bytes, made anew for every attempt."""
 
+Joined = Callable[[Sequence[str]], str]
+"""One body of several."""
+
 ATTEMPTS_MAX = 150
 AT_ONCE_MAX = 16
 """Deliveries of one vendor that are on their way together; their order is no promise of any vendor."""
+TOGETHER_MAX = 64
+"""What one delivery of a vendor that sends what waits together may hold."""
 BACKOFF_FIRST_S = 0.2
 BACKOFF_MAX_S = 5.0
 DELAY_S_DEFAULT = 3.0
@@ -34,11 +39,15 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Where a vendor's webhooks go and how they are signed."""
+    """Where a vendor's webhooks go and how they are signed.
+
+    ``joined`` makes one body of all that waits, where the vendor delivers so: then one delivery follows the other.
+    """
 
     url: str
     content_type: str
     sign: Sign
+    joined: Joined | None = None
 
 
 class Webhooks:
@@ -94,23 +103,29 @@ class Webhooks:
             sort=(("due_at", 1), ("_id", 1)),
             limit=200,
         )
-        room = asyncio.Semaphore(AT_ONCE_MAX)
+        await self._store.settled()
+        deliveries = [[each] for each in due] if sender.joined is None else _together(due)
+        room = asyncio.Semaphore(AT_ONCE_MAX if sender.joined is None else 1)
         async with asyncio.TaskGroup() as group:
-            for webhook in due:
-                group.create_task(self._deliver(webhook, sender, http, room))
+            for delivery in deliveries:
+                group.create_task(self._deliver(delivery, sender, http, room))
         return len(due)
 
     async def _deliver(
-        self, webhook: Document, sender: Sender, http: httpx2.AsyncClient, room: asyncio.Semaphore
+        self, delivery: Sequence[Document], sender: Sender, http: httpx2.AsyncClient, room: asyncio.Semaphore
     ) -> None:
+        bodies = [webhook["body"] for webhook in delivery]
+        body = sender.joined(bodies) if sender.joined else bodies[0]
         try:
             async with room:
-                if await _answered(webhook["body"].encode(), sender, http):
-                    await self._store.delete(COLLECTION, {"_id": webhook["_id"]})
-                else:
-                    await self._put_off(webhook)
+                answered = await _answered(body.encode(), sender, http)
+            if not answered:
+                await self._store.atomically(lambda: self._put_off(delivery))
+                return
+            for webhook in delivery:
+                self._store.note(COLLECTION, webhook["_id"], None)
         except StoreFailure:
-            _logger.warning("webhook %s waits for the database", webhook["_id"])
+            _logger.warning("webhook %s waits for the database", delivery[0]["_id"])
 
     async def _queue(self, vendor: str, body: str, *, after_s: float, held: bool = False) -> None:
         await self._store.put(
@@ -138,18 +153,28 @@ class Webhooks:
         else:
             await self._queue(vendor, body, after_s=0)
 
-    async def _put_off(self, webhook: Document) -> None:
-        attempts = webhook["attempts"] + 1
-        backoff_s = min(BACKOFF_FIRST_S * 2 ** min(attempts - 1, 10), BACKOFF_MAX_S)
-        if attempts >= ATTEMPTS_MAX:
-            await self._store.delete(COLLECTION, {"_id": webhook["_id"]})
-            return
-        await self._store.change(
-            COLLECTION,
-            {"_id": webhook["_id"]},
-            {"$set": {"attempts": attempts, "due_at": self._clock.after(backoff_s)}},
-        )
-        self._bells.ring(webhook["vendor"], backoff_s)
+    async def _put_off(self, delivery: Sequence[Document]) -> None:
+        for webhook in delivery:
+            attempts = webhook["attempts"] + 1
+            if attempts >= ATTEMPTS_MAX:
+                await self._store.delete(COLLECTION, {"_id": webhook["_id"]})
+                continue
+            backoff_s = min(BACKOFF_FIRST_S * 2 ** min(attempts - 1, 10), BACKOFF_MAX_S)
+            again = {"attempts": attempts, "due_at": self._clock.after(backoff_s)}
+            await self._store.change(COLLECTION, {"_id": webhook["_id"]}, {"$set": again})
+            self._bells.ring(webhook["vendor"], backoff_s)
+
+
+def _together(due: Sequence[Document]) -> list[list[Document]]:
+    """What goes in one delivery; the same twice is in two."""
+    deliveries: list[list[Document]] = []
+    for webhook in due:
+        last = deliveries[-1] if deliveries else []
+        if not last or len(last) == TOGETHER_MAX or any(webhook["body"] == each["body"] for each in last):
+            last = []
+            deliveries.append(last)
+        last.append(webhook)
+    return deliveries
 
 
 async def _answered(body: bytes, sender: Sender, http: httpx2.AsyncClient) -> bool:

@@ -2,13 +2,18 @@ import asyncio
 import base64
 import hashlib
 import hmac
+from collections.abc import AsyncIterator
 
 import httpx2
 import pytest
 
 from app.clock import ManualClock, SystemClock
+from app.sandbox import webhooks
 from app.sandbox.config import SandboxConfig
-from app.sandbox.webhooks import ATTEMPTS_MAX, BACKOFF_MAX_S
+from app.sandbox.shifted_clock import ShiftedClock
+from app.sandbox.store import Store
+from app.sandbox.unit.events import joined
+from app.sandbox.webhooks import ATTEMPTS_MAX, BACKOFF_MAX_S, TOGETHER_MAX, Joined, Sender, Webhooks
 from tests.sandbox.world import (
     Wallet,
     always,
@@ -114,10 +119,39 @@ async def test_a_webhook_nobody_answers_is_given_up_in_the_end(config: SandboxCo
         await always(lambda: not wallet.received, for_s=0.2)
 
 
-async def test_webhooks_do_not_wait_for_one_another(client: httpx2.AsyncClient, wallet: Wallet) -> None:
+@pytest.fixture
+async def outbox(config: SandboxConfig) -> AsyncIterator[Webhooks]:
+    """What waits in it goes out when a test says so."""
+    store = Store(config.mongodb_uri, config.database)
+    await store.open({webhooks.COLLECTION: webhooks.INDEXES}, SystemClock().now())
+    yield Webhooks(store, ShiftedClock(SystemClock(), store), tick_s=0.1)
+    await store.close()
+
+
+async def deliver(outbox: Webhooks, wallet: Wallet, vendor: str, joined: Joined | None = None) -> None:
+    async def sign(_body: bytes) -> dict[str, str]:
+        return {}
+
+    sender = Sender(f"http://wallet/webhooks/{vendor}", "application/json", sign, joined)
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=wallet.application())) as http, asyncio.timeout(5):
+        await outbox.deliver_due(vendor, sender, http)
+
+
+async def test_webhooks_do_not_wait_for_one_another(outbox: Webhooks, wallet: Wallet) -> None:
     wallet.together = asyncio.Barrier(3)
-    await asyncio.gather(*(pay(client, 10_023) for _ in range(3)))
-    assert await told(wallet, 3) == ["payment.created"] * 3
+    for number in range(3):
+        await outbox.post("tatum", f'{{"number":{number}}}')
+    await deliver(outbox, wallet, "tatum")
+    assert sorted(each["number"] for each in wallet.events("tatum")) == [0, 1, 2]
+
+
+async def test_the_bank_delivers_together_what_waits_and_nothing_twice_in_one(outbox: Webhooks, wallet: Wallet) -> None:
+    for number in (*range(TOGETHER_MAX + 1), TOGETHER_MAX):
+        await outbox.post("unit", f"{number}")
+    await deliver(outbox, wallet, "unit", joined)
+    together, *others = [body["data"] for body in wallet.events("unit")]
+    assert together == list(range(TOGETHER_MAX))
+    assert others == [[TOGETHER_MAX]] * 2
 
 
 async def test_another_hmac_secret_signs_from_then_on(client: httpx2.AsyncClient, wallet: Wallet) -> None:

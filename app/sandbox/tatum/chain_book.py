@@ -102,9 +102,7 @@ class ChainBook:
 
     async def mine(self, tx_hash: str) -> None:
         """Put the transaction into the block of now, once, and tell."""
-        waiting = await self._store.get(TRANSACTIONS, tx_hash)
-        if waiting is not None:
-            await self._store.atomically(lambda: self._mine(tx_hash), queue=waiting["chain"])
+        await self._store.atomically(lambda: self._mine(tx_hash))
 
     async def _mine(self, tx_hash: str) -> None:
         waiting = await self._store.get(TRANSACTIONS, tx_hash)

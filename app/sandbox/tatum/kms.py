@@ -108,13 +108,11 @@ class Kms:
         if pending is None or pending["state"] != "pending" or pending["deleted"]:
             return
         verdict = await self._verdict(pending_id)
-        await self._store.atomically(lambda: self._settle(pending_id, verdict), queue=None)
+        await self._store.atomically(lambda: self._settle(pending_id, verdict))
 
     async def broadcast(self, pending_id: str) -> None:
         """What was approved goes out, whether or not the vendor still lists it."""
-        pending = await self._store.get(PENDING, pending_id)
-        if pending is not None:
-            await self._store.atomically(lambda: self._broadcast_approved(pending_id), queue=pending["chain"])
+        await self._store.atomically(lambda: self._broadcast_approved(pending_id))
 
     async def _broadcast_approved(self, pending_id: str) -> None:
         pending = await self._store.get(PENDING, pending_id)

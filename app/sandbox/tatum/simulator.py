@@ -56,11 +56,11 @@ def tatum(simulation: Simulation) -> Vendor:
         moves={"ask": kms.ask, "broadcast": kms.broadcast, "mine": book.mine},
         book=book.book,
         collections={
-            TRANSACTIONS: ("chain+from+block_number+_id", "chain+to.address", "created_at"),
+            TRANSACTIONS: ("chain+from+status", "chain+to.address", "nonce", "created_at"),
             OUTPUTS: ("chain+address+spent_by", "tx_hash"),
             SPENT: (),
             TREASURIES: (),
-            PENDING: ("chain+state",),
+            PENDING: ("chain+state+deleted",),
             SUBSCRIPTIONS: ("attr.address",),
             SECRETS: (),
             ANCHOR: (),
@@ -75,13 +75,13 @@ def _operations(prices: Prices, kms: Kms, reads: Reads, notices: Notices) -> tup
     return (
         Operation("rate", "GET", "/v4/data/rate/symbol", prices.rate),
         Operation("estimate_fee", "GET", "/v3/blockchain/fee/{chain}", prices.fee),
-        Operation("estimate_fee", "POST", "/v3/blockchain/estimate", prices.estimate, queue=_none),
-        Operation("estimate_fee", "POST", "/v4/blockchainOperations/gas", prices.estimate, queue=_none),
-        Operation("send", "POST", "/v3/{chain}/transaction", kms.send, declines=True, queue=_none),
-        Operation("send", "POST", "/v3/{chain}/trc20/transaction", kms.send, declines=True, queue=_none),
+        Operation("estimate_fee", "POST", "/v3/blockchain/estimate", prices.estimate),
+        Operation("estimate_fee", "POST", "/v4/blockchainOperations/gas", prices.estimate),
+        Operation("send", "POST", "/v3/{chain}/transaction", kms.send, declines=True),
+        Operation("send", "POST", "/v3/{chain}/trc20/transaction", kms.send, declines=True),
         Operation("derive_address", "GET", "/v3/{chain}/address/{xpub}/{index}", reads.derived),
         Operation("kms_pending", "GET", "/v3/kms/pending/{chain}", kms.list_pending),
-        Operation("kms_pending", "POST", "/v3/kms/pending/{chain}", kms.list_pending, queue=_none),
+        Operation("kms_pending", "POST", "/v3/kms/pending/{chain}", kms.list_pending),
         Operation("kms_get", "GET", "/v3/kms/{id}", kms.get_pending),
         Operation("kms_complete", "PUT", "/v3/kms/{id}/{tx_id}", kms.complete),
         Operation("kms_delete", "DELETE", "/v3/kms/{id}", kms.delete),
@@ -127,7 +127,3 @@ def _desk(simulation: Simulation, book: ChainBook, disturbances: Disturbances) -
 def _authenticate(call: Call) -> None:
     if not call.header("x-api-key").strip():
         raise refusal(401, "subscription.invalid", "Unable to find a valid subscription for the API key.")
-
-
-def _none(_call: Call) -> None:
-    """A send waits for no other, for what it takes is its own; nor does what only reads."""

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+from collections.abc import Sequence
 from typing import Any
 
 from app.clock import rfc3339
@@ -18,6 +19,11 @@ EVENTS = "unit_events"
 def signature(secret: str, body: bytes) -> str:
     """``x-unit-signature``: base64 of HMAC-SHA1 over the raw body."""
     return base64.b64encode(hmac.digest(secret.encode(), body, hashlib.sha1)).decode()
+
+
+def joined(events: Sequence[str]) -> str:
+    """One delivery of all of them, as the mode ``AtLeastOnce`` has it."""
+    return f'{{"data":[{",".join(events)}]}}'
 
 
 class Events:
@@ -55,7 +61,7 @@ class Events:
         }
         text = exact_json.write(event)
         await self._simulation.store.put(EVENTS, {"_id": number, "type": kind, "created_at": at, "text": text})
-        await self._simulation.webhooks.post("unit", f'{{"data":[{text}]}}')
+        await self._simulation.webhooks.post("unit", text)
 
     async def list_events(self, call: Call) -> Answer:
         limit, offset = page_of(call)

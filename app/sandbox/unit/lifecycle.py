@@ -13,8 +13,6 @@ from app.sandbox.unit.bank import Bank
 from app.sandbox.unit.events import Events
 
 PAYMENTS = "unit_payments"
-POSTING = "unit_accounts"
-"""The queue of what moves the balance of our account there: every payment does, so they would always collide."""
 NEXT = {
     ("PendingReview", "Debit"): "Pending",
     ("PendingReview", "Credit"): "Pending",
@@ -54,11 +52,7 @@ class Lifecycle:
 
     async def advance(self, payment_id: str) -> None:
         """The next step of a payment's own way; nothing when it has none."""
-        payment = await self._simulation.store.get(PAYMENTS, payment_id)
-        if payment is not None:
-            posts = (payment["status"], payment["direction"]) != ("Pending", "Debit")
-            queue = POSTING if posts else None
-            await self._simulation.store.atomically(lambda: self._advance(payment_id), queue=queue)
+        await self._simulation.store.atomically(lambda: self._advance(payment_id))
 
     async def _advance(self, payment_id: str) -> None:
         payment = await self._simulation.store.get(PAYMENTS, payment_id)

@@ -14,11 +14,11 @@ from app.sandbox.unit.card_use import ANSWER_S_MAX, AUTHORIZATIONS, REQUESTS, Ca
 from app.sandbox.unit.cards import CARDS, Cards
 from app.sandbox.unit.counterparties import COUNTERPARTIES, Counterparties
 from app.sandbox.unit.deposit_accounts import DepositAccounts
-from app.sandbox.unit.events import EVENTS, Events
+from app.sandbox.unit.events import EVENTS, Events, joined
 from app.sandbox.unit.jsonapi import MEDIA_TYPE, refusal
 from app.sandbox.unit.keys import KEYS as OTHER_KEYS
 from app.sandbox.unit.keys import Keys
-from app.sandbox.unit.lifecycle import PAYMENTS, POSTING, Lifecycle
+from app.sandbox.unit.lifecycle import PAYMENTS, Lifecycle
 from app.sandbox.unit.payments import KEYS, RETURN_REASON_DEFAULT, Payments
 from app.sandbox.vendor import Answer, Call, Operation, Refusal, Vendor
 from app.sandbox.webhooks import Sender
@@ -117,7 +117,7 @@ def unit(simulation: Simulation) -> Vendor:
         authenticate=_authenticate,
         idempotency_key=lambda call: call.json()["data"]["attributes"].get("idempotencyKey"),
         media_type=MEDIA_TYPE,
-        sender=Sender(f"{simulation.config.api_url}/webhooks/unit", MEDIA_TYPE, events.sign),
+        sender=Sender(f"{simulation.config.api_url}/webhooks/unit", MEDIA_TYPE, events.sign, joined),
         moves={"advance": lifecycle.advance, "ask": card_use.ask, "lapse": card_use.lapse},
         book=book,
         collections=_COLLECTIONS,
@@ -128,7 +128,7 @@ def unit(simulation: Simulation) -> Vendor:
 
 def _payment_operations(payments: Payments, create: Callable[[Call], Awaitable[Answer]]) -> tuple[Operation, ...]:
     return (
-        Operation("create_payment", "POST", "/payments", create, declines=True, queue=_queue_of),
+        Operation("create_payment", "POST", "/payments", create, declines=True),
         Operation("list_payments", "GET", "/payments", payments.list_payments),
         Operation("get_payment", "GET", "/payments/{id}", payments.get_payment),
         Operation("cancel_payment", "POST", "/payments/{id}/cancel", payments.cancel_payment),
@@ -225,15 +225,6 @@ def _desk(simulation: Simulation, payments: Payments, card_use: CardUse) -> APIR
         return {"payment_id": returned["_id"], "status": returned["status"], "reason": returned["reason"]}
 
     return desk
-
-
-def _queue_of(call: Call) -> str | None:
-    """A debit moves no balance yet, and waits for nobody."""
-    try:
-        direction = call.json()["data"]["attributes"].get("direction")
-    except (ValueError, LookupError, TypeError, AttributeError):
-        return None  # refused, whatever it was to be
-    return None if direction == "Debit" else POSTING
 
 
 def _authenticate(call: Call) -> None:
