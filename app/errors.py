@@ -593,6 +593,15 @@ class HandleTaken(Conflict):
         super().__init__("It cannot be used.")
 
 
+class TooManyAccounts(Conflict):
+    """A customer has a bounded number of accounts."""
+
+    code = "too-many-accounts"
+
+    def __init__(self, accounts_max: int) -> None:
+        super().__init__(f"There are {accounts_max} accounts already.", accounts_max=accounts_max)
+
+
 class TooManyEndpoints(Conflict):
     """A tenant has a bounded number of notification endpoints."""
 

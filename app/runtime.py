@@ -158,9 +158,9 @@ class Runtime:
     recipients: Recipients
     batches: RecordedBatches
     acts: Acts
-    expiry: Expiry
     reversals: Reversals
     proposals: ProposalStore
+    expiry: Expiry
     bank_links: BankLinks
     quotes: Quotes
     network_fees: NetworkFees

@@ -15,6 +15,7 @@ from app.errors import (
     AccountNotFound,
     Malformed,
     Overloaded,
+    TooManyAccounts,
     Unacceptable,
     UnknownCurrency,
     UserFrozen,
@@ -23,7 +24,7 @@ from app.ids import public_id
 from app.ledger.accounts import CUSTOMER, Account, AccountStatus
 from app.money import Asset, Money
 from app.plumbing.decimals import from_decimal128
-from app.wallets.opening import open_account, own_account
+from app.wallets.opening import open_another, own_account
 
 router = APIRouter(prefix="/v1/accounts", tags=["accounts"], route_class=StrictRoute)
 
@@ -108,13 +109,15 @@ class StatementView(Page[EntryView]):
     settled: bool
 
 
-@router.post("", status_code=201, responses=problems(UnknownCurrency, UserFrozen, Overloaded))
+@router.post("", status_code=201, responses=problems(UnknownCurrency, TooManyAccounts, UserFrozen, Overloaded))
 async def open_new_account(
     body: AccountRequest, caller: Reader, key: OptionalIdempotencyKey, runtime: CurrentRuntime
 ) -> AccountView:
     """Open an account in a currency."""
     currency = runtime.offered.asset(caller.book, body.currency)
-    account = await open_account(runtime.door, caller.book, caller.user_id, currency, body.name, key=key)
+    account = await open_another(
+        runtime.door, runtime.ledger, caller.book, caller.user_id, currency, body.name, key=key
+    )
     return AccountView.of(account)
 
 

@@ -17,6 +17,7 @@ from app.errors import (
     IdempotencyKeyReused,
     OutcomeUnresolved,
     Overloaded,
+    UserFrozen,
 )
 from app.ids import stored_id
 from app.ledger.acts import Answerable
@@ -37,6 +38,7 @@ class ActRequest(Body):
         IdempotencyKeyReused,
         AccountNotFound,
         AccountInUse,
+        UserFrozen,
         AccountOpen,
         AccountFrozen,
         AccountClosed,

@@ -5,16 +5,25 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from app.clock import Clock
-from app.errors import AccountNotFound, AlreadyReversed, IdempotencyKeyReused, Overloaded, StaleGuard, StaleVersion
+from app.errors import (
+    AccountNotFound,
+    AlreadyReversed,
+    IdempotencyKeyReused,
+    Overloaded,
+    StaleGuard,
+    StaleVersion,
+    UserFrozen,
+)
 from app.ids import book_of, derived_id, public_id, stored_id
 from app.ledger import verbs
 from app.ledger.accounts import Account
 from app.ledger.changes import ABSENT, Change, Companion, Document, Door, Duplicate
+from app.ledger.owners import OWNERS, owner_of
 from app.ledger.standing import Act, StandingChange
 from app.ledger.store import ACCOUNT_ACTS, TRANSACTION_ACTS, LedgerStore
 from app.money import Money
 
-_CLOSINGS_MAX = 5
+_TRIES_MAX = 5
 
 RequireUnused = Callable[[Account], Awaitable[None]]
 """Raises AccountInUse while something that is still running will come back to the account."""
@@ -46,7 +55,8 @@ class Acts:
     async def change_standing(self, account_id: str, act: Act, answerable: Answerable) -> Account:
         """The account as the act leaves it; asked again, as it is now.
 
-        Raises IdempotencyKeyReused, AccountNotFound, AccountInUse (closing), then what ``standing.py`` lists.
+        Raises IdempotencyKeyReused, AccountNotFound, AccountInUse (closing), UserFrozen (unfreezing and reopening: the
+        freeze of a customer is lifted as a whole), then what ``standing.py`` lists.
         A flow that is started while the account closes finds it closed: it is refused, and a fact goes to suspense.
         """
         act_id = stored_id(book_of(account_id), derived_id("act", account_id, act, answerable.cause))
@@ -60,14 +70,35 @@ class Acts:
         subject = {"account_id": account_id, "before": act.before.value, "after": act.after.value}
         record = self._record(ACCOUNT_ACTS, act_id, act.value, subject, answerable)
         change = Change(book_of(account_id), companions=(record,), standings=(StandingChange(account_id, act),))
-        if act is Act.CLOSE:
-            await self._close(change, account_id)
-        else:
-            await self._door.submit(change)
+        match act:
+            case Act.CLOSE:
+                await self._close(change, account_id)
+            case Act.UNFREEZE | Act.REOPEN:
+                await self._open(change, account_id)
+            case Act.FREEZE:
+                await self._door.submit(change)
+
+    async def _open(self, change: Change, account_id: str) -> None:
+        """Open it unless its owner is frozen; whoever freezes them writes the owner too, so one sees the other."""
+        account = await self._account(account_id)
+        if account.user_id is None or owner_of(account) is None:
+            raise AccountNotFound
+        for _ in range(_TRIES_MAX):
+            owner = await self._store.owner(change.book, account.user_id)
+            if owner.frozen:
+                raise UserFrozen
+            try:
+                await self._door.submit(replace(change, companions=(*change.companions, owner.written())))
+            except StaleGuard as stale:
+                if stale.collection != OWNERS:
+                    raise
+                continue
+            return
+        raise Overloaded
 
     async def _close(self, change: Change, account_id: str) -> None:
         """Close it as it was when nothing was running on it; if it has moved meanwhile, look again."""
-        for _ in range(_CLOSINGS_MAX):
+        for _ in range(_TRIES_MAX):
             account = await self._account(account_id)
             await self._require_unused(account)
             try:

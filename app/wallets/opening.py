@@ -1,12 +1,29 @@
 """Opening accounts, and finding those of a customer."""
 
-from app.errors import AccountNotFound
+from app.errors import AccountNotFound, TooManyAccounts
 from app.ids import derived_id, new_id, stored_id
 from app.ledger.accounts import CUSTOMER, Account, AccountStatus, customer_account, main_account
 from app.ledger.changes import Change
 from app.ledger.committer import Committer
 from app.ledger.store import LedgerStore
 from app.money import Asset
+
+ACCOUNTS_MAX = 100
+"""A freeze takes all of a customer's accounts in one commit, so nobody may have more than a commit bears."""
+
+
+async def open_another(
+    door: Committer, store: LedgerStore, book: str, user_id: str, asset: Asset, name: str, *, key: str | None
+) -> Account:
+    """Open an account for a customer who has fewer than ACCOUNTS_MAX, or but for those being opened at this moment.
+
+    Raises TooManyAccounts, UserFrozen; with a key, the same key finds the same account all the same.
+    """
+    owned = await store.accounts_of(book, user_id, CUSTOMER)
+    wanted = stored_id(book, derived_id("acc", book, user_id, "opened", key)) if key else None
+    if len(owned) >= ACCOUNTS_MAX and not any(each.id == wanted for each in owned):
+        raise TooManyAccounts(ACCOUNTS_MAX)
+    return await open_account(door, book, user_id, asset, name, key=key)
 
 
 async def open_account(

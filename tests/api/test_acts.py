@@ -1,3 +1,5 @@
+import asyncio
+
 import pytest
 
 from app.ledger.changes import Change
@@ -56,6 +58,28 @@ async def test_an_account_that_an_unfinished_flow_names_does_not_close(tenant: T
     assert await act(tenant, "bob", "close") == (409, "account-in-use")
     await tenant.runtime.database["sagas"].update_one({"_id": "acme/sag_one"}, {"$set": {"status": "completed"}})
     assert await act(tenant, "bob", "close") == (200, "closed")
+
+
+async def test_no_single_account_of_a_frozen_customer_is_opened_again(tenant: Tenant) -> None:
+    await act(tenant, "bob", "close")
+    user = f"/v1/admin/users/{tenant.person('ada').user_id}"
+    await tenant.call("POST", f"{user}/freeze", "compliance:act", json=REASON)
+    await tenant.call("POST", f"/v1/admin/users/{tenant.person('bob').user_id}/freeze", "compliance:act", json=REASON)
+    assert await act(tenant, "ada", "unfreeze") == (409, "user-frozen")
+    assert await act(tenant, "bob", "reopen") == (409, "user-frozen")
+    await tenant.call("POST", f"{user}/unfreeze", "compliance:act", json=REASON)
+    answer = await tenant.call("POST", "/v1/transfers", json=tenant.order("ada", "ada"))
+    assert answer.json()["code"] == "same-account"
+    assert await act(tenant, "ada", "freeze") == (200, "frozen")
+    assert await act(tenant, "ada", "unfreeze") == (200, "open")
+
+
+async def test_of_an_unfreeze_and_a_freeze_of_the_customer_at_once_the_freeze_stays(tenant: Tenant) -> None:
+    user = f"/v1/admin/users/{tenant.person('ada').user_id}/freeze"
+    await act(tenant, "ada", "freeze")
+    await asyncio.gather(act(tenant, "ada", "unfreeze"), tenant.call("POST", user, "compliance:act", json=REASON))
+    answer = await tenant.call("POST", "/v1/transfers", json=tenant.order())
+    assert (answer.status_code, answer.json()["code"]) == (409, "account-frozen")
 
 
 async def test_there_is_no_other_act(tenant: Tenant) -> None:

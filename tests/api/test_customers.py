@@ -4,10 +4,11 @@ import asyncio
 from typing import Any
 
 from app.ids import stored_id
-from app.ledger.accounts import main_account, system_account
+from app.ledger.accounts import customer_account, main_account, system_account
 from app.ledger.changes import Change
 from app.ledger.transactions import Transaction, credit, debit
 from app.money import BTC, USD, Money
+from app.wallets.opening import ACCOUNTS_MAX
 from tests.api.given import TENANT, Tenant
 
 REASON = {"reason": "a court order"}
@@ -29,6 +30,22 @@ async def test_no_account_is_opened_for_a_frozen_customer(tenant: Tenant) -> Non
         assert (refused.status_code, refused.json()["code"]) == (409, "user-frozen")
     assert not (await act(tenant, "unfreeze"))["frozen"]
     assert (await tenant.call("POST", "/v1/accounts", json={"currency": "EUR"})).status_code == 201
+
+
+async def test_nobody_has_more_accounts_than_one_freeze_can_take(tenant: Tenant) -> None:
+    user_id = tenant.person("ada").user_id
+    last = await tenant.call("POST", "/v1/accounts", key="last", json={"currency": "EUR"})
+    ids = [stored_id(TENANT, f"acc_another{number}") for number in range(ACCOUNTS_MAX - 2)]
+    openings = tuple(customer_account(each, USD, user_id) for each in ids)
+    await tenant.runtime.door.submit(Change(TENANT, openings=openings))
+    refused = await tenant.call("POST", "/v1/accounts", json={"currency": "EUR"})
+    assert (refused.status_code, refused.json()["code"]) == (409, "too-many-accounts")
+    await tenant.runtime.redis.flushdb()
+    again = await tenant.call("POST", "/v1/accounts", key="last", json={"currency": "EUR"})
+    assert (again.status_code, again.json()["id"]) == (201, last.json()["id"])
+    frozen = await act(tenant, "freeze")
+    assert {each["status"] for each in frozen["accounts"]} == {"frozen"}
+    assert len(frozen["accounts"]) == ACCOUNTS_MAX
 
 
 async def test_somebody_elses_freeze_concerns_nobody_else(tenant: Tenant) -> None:
