@@ -116,7 +116,14 @@ WORDING: Mapping[str, Wording] = {
         {"record": "pending", "collect": "awaiting_payment"}, unwinding="cancelling", unwound=_expired_or_cancelled
     ),
     "card_payout": Wording(
-        {"record": "pending", "payee": "pending", "card": "pending", "transfer": "sending", "payout": "sending"},
+        {
+            "record": "pending",
+            "payee": "pending",
+            "card": "pending",
+            "screen": "pending",
+            "transfer": "sending",
+            "payout": "sending",
+        },
         unwinding="cancelling",
         unwound=_failed_if_it_was_paid_out,
     ),

@@ -21,9 +21,9 @@ class Payment:
 
     reference: str
     amount: Money
-    method: Literal["bank", "chain"]
+    method: Literal["bank", "chain", "card"]
     counterparty: str
-    """Where it goes: an address, or what stands for the customer's own account at a bank."""
+    """Where it goes: an address, or what stands for the customer's own account at a bank, or their own card."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from app.orchestrator.flows.card_payout import CARD_PAYOUT
+from app.orchestrator.flows.card_payout import CARD_PAYOUT, SCREENED_CARD_PAYOUT
 from app.orchestrator.flows.card_topup import CARD_TOPUP
 from app.orchestrator.flows.crypto_deposit import CRYPTO_DEPOSIT
 from app.orchestrator.flows.crypto_withdrawal import CRYPTO_WITHDRAWAL, SCREENED_CRYPTO_WITHDRAWAL
@@ -32,6 +32,7 @@ FLOWS: Mapping[tuple[str, int], Saga] = {
         SCREENED_PURCHASE,
         SCREENED_WITHDRAWAL,
         SCREENED_CRYPTO_WITHDRAWAL,
+        SCREENED_CARD_PAYOUT,
     )
 }
 """Every definition a running saga may be pinned to."""

@@ -5,14 +5,16 @@ payee there, once; their card is put on file; money is moved to the payee; and f
 fails is undone from where it stands: the money is moved back, and is the customer's again.
 """
 
-from app.ids import stored_id
+from app.ids import public_id, stored_id
 from app.ledger.transactions import release
 from app.orchestrator.flows import chart
 from app.orchestrator.flows.card_moves import MoveBack, MoveToPayee, PayOut
 from app.orchestrator.flows.card_payees import Enrol, PutOnFile
 from app.orchestrator.flows.card_topup import STRIPE
 from app.orchestrator.flows.params import Params, StoredMoney, money
+from app.orchestrator.flows.screening import screened
 from app.orchestrator.saga import Outcome, Run, Saga, Step
+from app.providers.screening_ports import Payment
 
 
 class CardPayout(Params):
@@ -48,6 +50,12 @@ def owner(run: Run) -> str:
     return stored_id(run.book, run.user_id)
 
 
+def payment(run: Run) -> Payment:
+    """What a check is told; of the card, only that it is the customer's own."""
+    payout: CardPayout = run.params
+    return Payment(public_id(run.saga_id), payout.amount, "card", run.user_id)
+
+
 CARD_PAYOUT = Saga(
     "card_payout",
     version=1,
@@ -70,3 +78,7 @@ CARD_PAYOUT = Saga(
         Step("payout", lambda payout: f"{money(payout.amount)} were paid to the card", do=PayOut()),
     ),
 )
+
+SCREENED_CARD_PAYOUT = screened(CARD_PAYOUT, payment, behind="card")
+"""The same, checked before anything leaves, and with the card on file: its token would not keep until an officer looks.
+"""

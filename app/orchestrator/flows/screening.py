@@ -47,11 +47,11 @@ class Screen:
                 return Waiting(Outcome(companions=(_hit(run, payment, check),)), refs=(ref_of(case_id),))
 
 
-def screened(flow: Saga, payment: Callable[[Run], Payment]) -> Saga:
-    """The flow with the check behind its acceptance; the next version of its definition."""
-    accepted, *rest = flow.steps
+def screened(flow: Saga, payment: Callable[[Run], Payment], *, behind: str = "record") -> Saga:
+    """The next version of the flow: with the check behind its acceptance, or behind a later step that moves nothing."""
     check = Step(SCREEN, lambda _: "the payment was checked, and may go", do=Look(Screen(payment).examine))
-    return replace(flow, version=flow.version + 1, steps=(accepted, check, *rest))
+    place = flow.steps.index(flow.step(behind)) + 1
+    return replace(flow, version=flow.version + 1, steps=(*flow.steps[:place], check, *flow.steps[place:]))
 
 
 def _case_id(run: Run) -> str:

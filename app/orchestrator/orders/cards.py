@@ -11,9 +11,10 @@ from app.ledger.checks import require_open
 from app.ledger.limits import Limits, Spending
 from app.ledger.store import LedgerStore
 from app.money import USD, Money
-from app.orchestrator.flows.card_payout import CARD_PAYOUT, CardPayout
+from app.orchestrator.flows.card_payout import CARD_PAYOUT, SCREENED_CARD_PAYOUT, CardPayout
 from app.orchestrator.flows.card_topup import CARD_TOPUP, CardTopup
 from app.orchestrator.journal import SagaRecord
+from app.orchestrator.saga import Saga
 from app.orchestrator.starting import Asked, Flows
 from app.plumbing.sealing import Sealer
 from app.wallets.opening import own_account
@@ -78,7 +79,10 @@ class CardOrders:
         def spends(payout: CardPayout) -> tuple[Spending, ...]:
             return Spending.of(asked.user_id, CARD_OUT_RAIL, payout.amount, self._limits)
 
-        return await self._flows.start(CARD_PAYOUT, asked, prepare, spends)
+        def variant(payout: CardPayout) -> Saga:
+            return SCREENED_CARD_PAYOUT if self._limits.needs_screening(payout.amount) else CARD_PAYOUT
+
+        return await self._flows.start(CARD_PAYOUT, asked, prepare, spends, variant)
 
     async def _checked(self, asked: Asked, account_id: str, amount: str) -> tuple[Account, Money]:
         """The caller's account, and what is to move."""

@@ -19,7 +19,7 @@ FINDINGS = {"GREEN": Finding.CLEAR, "RED": Finding.HIT}
 
 _ON_HOLD = "onHold"
 _DATE = "%Y-%m-%d %H:%M:%S+0000"
-_METHODS = {"bank": "bank_transfer", "chain": "crypto"}
+_METHODS = {"bank": "bank_transfer", "chain": "crypto", "card": "card"}
 
 
 class SumsubScreening:
