@@ -6,12 +6,13 @@ under way the next gathers by itself, so a lone command waits for nobody and a b
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as NotConnected
-from redis.exceptions import RedisError
+from redis.exceptions import ReadOnlyError, RedisError
 
 _COMMANDS_MAX = 512
 
@@ -72,3 +73,10 @@ class PipelinedRedis:
             replies = [failure] * len(batch)
         for waiting, reply in zip(batch, replies, strict=True):
             waiting.settle(reply)
+        if any(isinstance(reply, ReadOnlyError) for reply in replies):
+            await self._hang_up()
+
+    async def _hang_up(self) -> None:
+        """A server that was demoted keeps its connections and refuses to write; what stands at its name now may not."""
+        with suppress(RedisError, OSError):
+            await self._redis.connection_pool.disconnect(inuse_connections=False)
