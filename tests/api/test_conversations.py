@@ -34,6 +34,18 @@ async def test_whatever_is_asked_for_the_customer_is_sent_to_the_app_and_nothing
             assert CANARY not in repr(document)
 
 
+async def test_a_question_that_comes_again_gets_the_same_answer(busy_world: World) -> None:
+    asked = {
+        "detectIntentResponseId": "6f1c",
+        "fulfillmentInfo": {"tag": "transfer.prepare"},
+        "sessionInfo": {"session": "projects/p/locations/global/agents/a/sessions/s1"},
+    }
+    headers = {"X-Dialogflow-Secret": CANARY[::-1]}
+    answers = [await busy_world.api.post("/webhooks/dialogflow", json=asked, headers=headers) for _ in range(2)]
+    assert [each.status_code for each in answers] == [200, 200]
+    assert answers[0].content == answers[1].content
+
+
 async def test_a_wrong_secret_is_refused_and_only_counted(busy_world: World) -> None:
     taken = (await busy_world.desk.post("/control/dialogflow/turn", json={**TURN, "secret": "other"})).json()
     assert taken["event"] == "webhook.error.rejected"

@@ -90,14 +90,13 @@ async def test_a_secret_is_sent_in_place_of_the_token(config: SandboxConfig) -> 
     assert "authorization" not in wallet.asked[0].headers
 
 
-@pytest.mark.parametrize("lost", [httpx2.ReadTimeout("late"), httpx2.ConnectError("away"), (503, b"")])
-async def test_a_question_without_an_answer_is_asked_once_more_and_is_the_same(
-    config: SandboxConfig, lost: Any
-) -> None:
-    async with listening(config, lost, SAID) as (client, wallet):
-        taken = await take(client)
-    assert (taken["event"], taken["messages"]) == (None, ["Hello."])
-    assert wallet.questions[0] == wallet.questions[1]
+async def test_a_question_without_an_answer_is_asked_once_more_and_is_the_same(config: SandboxConfig) -> None:
+    async with listening(config) as (client, wallet):
+        for lost in (httpx2.ReadTimeout("late"), httpx2.ConnectError("away"), (503, b"")):
+            wallet.replies, wallet.asked = [lost, SAID], []
+            taken = await take(client)
+            assert (taken["event"], taken["messages"]) == (None, ["Hello."])
+            assert wallet.questions[0] == wallet.questions[1]
 
 
 async def test_after_the_second_silence_the_agent_meets_an_event(config: SandboxConfig) -> None:
@@ -106,20 +105,22 @@ async def test_after_the_second_silence_the_agent_meets_an_event(config: Sandbox
     assert len(wallet.asked) == 2
 
 
-@pytest.mark.parametrize(
-    ("status", "event", "asked"),
-    [
-        (400, "webhook.error.bad-request", 1),
-        (401, "webhook.error.rejected", 1),
-        (404, "webhook.error.not-found", 1),
-        (418, "webhook.error", 1),
-        (500, "webhook.error.unavailable", 2),
-    ],
-)
-async def test_a_refusal_is_an_event_to_the_agent(config: SandboxConfig, status: int, event: str, asked: int) -> None:
-    async with listening(config, (status, b"{}")) as (client, wallet):
-        assert (await take(client))["event"] == event
-    assert len(wallet.asked) == asked
+REFUSALS = {
+    400: ("webhook.error.bad-request", 1),
+    401: ("webhook.error.rejected", 1),
+    404: ("webhook.error.not-found", 1),
+    418: ("webhook.error", 1),
+    500: ("webhook.error.unavailable", 2),
+}
+"""What a status is to the agent, and how often it asks."""
+
+
+async def test_a_refusal_is_an_event_to_the_agent(config: SandboxConfig) -> None:
+    async with listening(config) as (client, wallet):
+        for status, (event, times) in REFUSALS.items():
+            wallet.replies, wallet.asked = [(status, b"{}")], []
+            assert (await take(client))["event"] == event
+            assert len(wallet.asked) == times
 
 
 async def test_a_session_keeps_what_answers_say_and_forgets_what_they_null(config: SandboxConfig) -> None:
@@ -144,10 +145,10 @@ MISREAD = {
 }
 
 
-@pytest.mark.parametrize("content", MISREAD.values(), ids=MISREAD.keys())
-async def test_an_answer_that_the_vendor_would_not_read_is_an_error(config: SandboxConfig, content: Any) -> None:
-    async with listening(config, content) as (client, wallet):
-        taken = await take(client)
-    assert (taken["event"], taken["messages"]) == ("webhook.error", [])
-    assert taken["reason"]
-    assert len(wallet.asked) == 1
+async def test_an_answer_that_the_vendor_would_not_read_is_an_error(config: SandboxConfig) -> None:
+    async with listening(config) as (client, wallet):
+        for content in MISREAD.values():
+            wallet.replies, wallet.asked = [content], []
+            taken = await take(client)
+            assert (taken["event"], taken["messages"], len(wallet.asked)) == ("webhook.error", [], 1)
+            assert taken["reason"]
