@@ -125,7 +125,7 @@ _BACKLOG = 2_048
 _GRACE_S = 5
 
 
-def create_app(runtime: Runtime) -> FastAPI:
+def create_app(runtime: Runtime, *, request_s: float = REQUEST_S) -> FastAPI:
     """The application over an open runtime."""
     app = FastAPI(
         title="Wallet orchestration",
@@ -142,7 +142,7 @@ def create_app(runtime: Runtime) -> FastAPI:
         app.include_router(router)
     observe = runtime.measures.observe_request
     limits = rate_limits(runtime.settings)
-    routes = add_layers(app, callers_of(runtime), runtime.claims, runtime.rates, limits, observe)
+    routes = add_layers(app, callers_of(runtime), runtime.claims, runtime.rates, limits, observe, request_s=request_s)
     app.openapi = cache(lambda: openapi.describe(app, routes))  # type: ignore[method-assign]  # FastAPI's documented way to extend it
     return app
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
+from pymongo.read_concern import ReadConcern
 
 from app.plumbing.rates import Rate, Rates
 from app.wallets.recipient_store import RecipientStore
@@ -54,6 +55,35 @@ async def test_every_other_reason_gives_the_same_answer(tenant: Tenant) -> None:
         told = {name: value for name, value in answer.json().items() if name != "correlation_id"}
         expected = {name: value for name, value in never.json().items() if name != "correlation_id"}
         assert (answer.status_code, told) == (404, expected)
+
+
+async def reads_of(tenant: Tenant, handle: str) -> list[tuple[str, list[str]]]:
+    """What MongoDB is asked for while somebody looks for that handle: of which collection, by which fields."""
+    database = tenant.runtime.database
+    await database.command("profile", 2)
+    await look_up(tenant, handle=handle)
+    await database.command("profile", 0)
+    noted = database.get_collection("system.profile", read_concern=ReadConcern("local"))
+    seen = await noted.find({"op": "query"}).to_list()
+    await noted.drop()
+    return sorted((each["command"]["find"], sorted(each["command"]["filter"])) for each in seen)
+
+
+async def test_the_work_behind_every_answer_is_the_same(tenant: Tenant) -> None:
+    """So the time that it takes tells nothing either."""
+    await opt_in(tenant, handle="bob")
+    await tenant.welcome("cyd")
+    await opt_in(tenant, "cyd", handle="cyd")
+    await tenant.call(
+        "POST", f"/v1/admin/accounts/{tenant.accounts['cyd']}/freeze", "compliance:act", json={"reason": "x"}
+    )
+    await opt_in(tenant, "ada", handle="ada")
+    await tenant.call("DELETE", "/v1/me/handle")
+    found = await reads_of(tenant, "bob")
+
+    assert {"recipients", "accounts", "users"} <= {collection for collection, _ in found}
+    for handle in ("nobody", "cyd", "ada"):
+        assert await reads_of(tenant, handle) == found, handle
 
 
 async def test_a_handle_is_one_persons_until_they_let_it_go(tenant: Tenant) -> None:

@@ -1,4 +1,4 @@
-"""Every body, taken apart: fields that nobody asked for, operators and control characters in every string."""
+"""Every body and every parameter, taken apart: fields that nobody asked for, operators and control characters."""
 
 import json
 from typing import Any
@@ -64,3 +64,23 @@ async def test_a_control_character_is_refused_in_every_string(operation: Operati
                 for text in UNSPEAKABLE:
                     asked = changed(body, at, value + text)
                     assert (await refusal(house, operation, asked))[0] in {400, 422}, asked
+
+
+READING = [
+    (each, parameter["name"])
+    for each in operations()
+    for parameter in each.parameters
+    if each.permission and not each.streams and parameter["in"] == "query"
+]
+
+
+@pytest.mark.parametrize(
+    ("operation", "name"), READING, ids=[f"{operation.name}?{name}" for operation, name in READING]
+)
+async def test_an_operator_or_a_control_character_is_refused_in_every_parameter(
+    operation: Operation, name: str, house: House
+) -> None:
+    """ASVS 1.2.4, 2.2.1 and 15.3.5."""
+    for query in (f"{name}[$ne]=1", f"{name}[]=1", *(f"{name}=a%{code:02x}a" for code in (0, 10, 27, 127))):
+        answer = await house.ask(operation.method, f"{operation.path()}?{query}", json={})
+        assert answer.status_code in {400, 422}, (query, answer.text)
