@@ -16,15 +16,22 @@ from pymongo.errors import AutoReconnect, CollectionInvalid, OperationFailure
 _NAMESPACE_EXISTS = 48
 _AT_ONCE_MAX = 8
 _TRIES_MAX = 3
+_ENGINE = {"wiredTiger": {"configString": "leaf_page_max=4KB"}}
+_SMALL_PAGES = {"storageEngine": _ENGINE, "indexOptionDefaults": {"storageEngine": _ENGINE}}
 
 
 @dataclass(frozen=True, slots=True)
 class CollectionSpec:
-    """A collection, its indexes beside ``_id``, and the JSON schema that the server enforces on every write."""
+    """A collection, its indexes beside ``_id``, and the JSON schema that the server enforces on every write.
+
+    ``small_pages``: its documents are small and written all over the place, so a page of 4 KB is written anew for each
+    and not one of 32. It is settled when the collection is made.
+    """
 
     name: str
     indexes: tuple[IndexModel, ...] = ()
     schema: Mapping[str, Any] | None = None
+    small_pages: bool = False
 
 
 def ids_of_book(book: str) -> dict[str, str]:
@@ -55,14 +62,14 @@ async def _make_true(database: AsyncDatabase[dict[str, Any]], spec: CollectionSp
     if is_there:
         await database.command("collMod", spec.name, validator=validator)
     else:
-        await _create(database, spec.name, validator)
+        await _create(database, spec.name, {"validator": validator, **(_SMALL_PAGES if spec.small_pages else {})})
     if spec.indexes:
         await database[spec.name].create_indexes(list(spec.indexes))
 
 
-async def _create(database: AsyncDatabase[dict[str, Any]], name: str, validator: Mapping[str, Any]) -> None:
+async def _create(database: AsyncDatabase[dict[str, Any]], name: str, options: Mapping[str, Any]) -> None:
     try:
-        await database.create_collection(name, validator=validator)
+        await database.create_collection(name, **options)
     except CollectionInvalid:
         return
     except OperationFailure as failure:

@@ -1,4 +1,7 @@
+"""Collections are made as declared, and brought up to date."""
+
 import asyncio
+import re
 from typing import Any
 
 import pytest
@@ -43,3 +46,16 @@ async def test_several_processes_may_start_at_once(database: Database) -> None:
     specs = [CollectionSpec(f"things_{n}", (IndexModel([("name", ASCENDING)]),), NUMBERED) for n in range(4)]
     await asyncio.gather(*(ensure_collections(database, specs) for _ in range(4)))
     assert set(await database.list_collection_names()) == {spec.name for spec in specs}
+
+
+async def test_small_pages_are_those_of_the_documents_and_of_the_keys(database: Database) -> None:
+    spec = CollectionSpec("things", (IndexModel([("name", ASCENDING)]),), small_pages=True)
+    await ensure_collections(database, [spec, CollectionSpec("others")])
+
+    async def page_sizes(name: str) -> set[str]:
+        stats = await database.command("collStats", name, indexDetails=True)
+        trees = [stats["wiredTiger"], *stats["indexDetails"].values()]
+        return {re.findall(r"leaf_page_max=(\w+)", tree["creationString"])[-1] for tree in trees}
+
+    assert await page_sizes("things") == {"4KB"}
+    assert "4KB" not in await page_sizes("others")
