@@ -6,10 +6,11 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.caller_settings import IssuerSetting, RateSetting, StepUpSetting
+from app.chain_wallets import SANDBOX_WALLETS, ChainWallet
 from app.errors import WalletError
 from app.limit_settings import (
     REFERENCE_PRICES,
@@ -31,46 +32,7 @@ class Environment(StrEnum):
     PRODUCTION = "production"
 
 
-class ChainWallet(BaseModel):
-    """A chain's treasury: its address, the KMS handle of its key, and the key's number where the handle has several.
-
-    ``xpub`` is the public key that customers' addresses are derived from. No private key exists in this product.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    address: str = Field(min_length=1)
-    signature_id: str = Field(min_length=1)
-    index: int | None = Field(default=None, ge=0)
-    xpub: str = ""
-
-
 _SANDBOX = "http://127.0.0.1:8001"
-
-_SANDBOX_EVM_WALLET = ChainWallet(
-    address="0x66FA9F9D3186B9c13A66B004Fc8bb5F3359C4dEb",
-    signature_id="5b0f2f2e-8d0c-4a5f-9a11-7c2f7a1f3f10",
-    index=0,
-    xpub="xpub-sandbox-evm",
-)
-_SANDBOX_WALLETS = {
-    "bitcoin": ChainWallet(
-        address="tb1qw508d6qejxtdg4y5r3zarvary0c5xw7kxpjzsx",
-        signature_id="26d3883e-4e17-48b3-a0ee-09a3e484ac83",
-        xpub="tpub-sandbox-bitcoin",
-    ),
-    "ethereum": _SANDBOX_EVM_WALLET,
-    "polygon": _SANDBOX_EVM_WALLET,
-    "tron": ChainWallet(
-        address="TKMiAFXPoRAozSJMvqwfjo8ThtHrHkjkuj",
-        signature_id="0a6f4a6e-5f3c-4d2b-8f57-1d9d5a0c8e21",
-        index=0,
-        xpub="xpub-sandbox-tron",
-    ),
-    "solana": ChainWallet(
-        address="7vzEoA6qPLqGXe5rxmMK7iha63znnLfwGppBrUfELajg", signature_id="9c1d7f0a-2b64-4e0d-b7f6-3a8f5c2e9d44"
-    ),
-}
 
 _SANDBOX_PACE = {
     "provider_timeout_s": 1.0,
@@ -174,7 +136,7 @@ class Settings(BaseSettings):
     tatum_base_url: str = f"{_SANDBOX}/tatum"
     tatum_api_key: SecretStr = SecretStr("sandbox-tatum-key")
     tatum_webhook_secret: SecretStr = SecretStr("sandbox-tatum-webhook-secret")
-    tatum_wallets: dict[str, ChainWallet] = _SANDBOX_WALLETS
+    tatum_wallets: dict[str, ChainWallet] = SANDBOX_WALLETS
     """Per chain, where its coins are sent from, as JSON; a chain without one sends nothing."""
     tatum_webhook_url: str = "http://127.0.0.1:8000/webhooks/tatum"
     """Where Tatum is told to send what happens at our addresses: this API's, as the vendor reaches it."""

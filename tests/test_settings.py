@@ -45,6 +45,14 @@ def test_production_starts_when_everything_is_its_own() -> None:
     assert (settings.env, settings.provider_timeout_s) == (Environment.PRODUCTION, 60.0)
 
 
+def test_no_address_is_two_peoples() -> None:
+    wallet = {"address": "treasury", "signature_id": "own"}
+    for addresses in (["one", "one"], ["treasury"]):
+        wallets = {"solana": {**wallet, "addresses": addresses}}
+        with pytest.raises(ValidationError, match="WALLET_TATUM_WALLETS has an address twice"):
+            Settings.model_validate({**OWN, "tatum_wallets": wallets})
+
+
 @pytest.mark.parametrize("name", ["unit_token", "stripe_webhook_secret", "sumsub_secret", "plaid_client_id"])
 @pytest.mark.parametrize("value", ["", "  "])
 def test_a_setting_that_is_empty_is_refused_by_name(name: str, value: str) -> None:

@@ -62,9 +62,10 @@ class Approvals:
 
     async def _find_unapproved(self, pending: PendingSend) -> Effect:
         query = {"provider": TATUM, "operation": "send", "status": {"$in": _OPEN}, "approved_ref": None}
+        paid = [{"request.to": pending.to}, {"request.paid_at": pending.to}]
         candidates = [
             effect
-            for effect in await self._store.effects_where({**query, "request.to": pending.to}, _CANDIDATES_MAX)
+            for effect in await self._store.effects_where({**query, "$or": paid}, _CANDIDATES_MAX)
             if asks_for(effect, pending)
         ]
         if not candidates:

@@ -46,7 +46,8 @@ class CoinOrder:
 class PendingSend:
     """A send in the key daemon's queue, decoded from what it is about to sign. ``tx_id`` once broadcast.
 
-    ``inputs`` are the names of those it spends, empty where the vendor is to choose them.
+    ``to`` is the address it pays (``SendsCoins.paid_at``). ``inputs`` are the names of those it spends, empty where the
+    vendor is to choose them.
     """
 
     id: str
@@ -102,6 +103,10 @@ class SendsCoins(Protocol):
         """The address that coins of that chain are sent from."""
         ...
 
+    def paid_at(self, chain: str, to: str, asset: Asset) -> str:
+        """The address that a queued send to ``to`` is decoded to pay: another one where tokens have accounts."""
+        ...
+
     async def send(self, order: CoinOrder) -> str:
         """Queue a send and return the id of the pending operation. There is no idempotency: twice is two sends."""
         ...
@@ -137,7 +142,10 @@ class ReceivesCoins(Protocol):
     """Has addresses of ours watched. No private key is involved: addresses are derived from a public one."""
 
     async def deposit_address(self, chain: str, index: int) -> str:
-        """The address of that number. Raises Declined where the chain has no public derivation."""
+        """The address of that number.
+
+        Raises Declined where there are none: the chain derives none, and nobody has made any.
+        """
         ...
 
     async def watch(self, chain: str, address: str) -> None:

@@ -44,7 +44,12 @@ async def rest(world: World) -> None:
 
 @pytest.mark.parametrize(
     ("chain", "amount"),
-    [("bitcoin", Money(500, BTC)), ("ethereum", Money(25_000_000, USDC)), ("tron", Money(7_000_000, ASSETS["USDT"]))],
+    [
+        ("bitcoin", Money(500, BTC)),
+        ("ethereum", Money(25_000_000, USDC)),
+        ("tron", Money(7_000_000, ASSETS["USDT"])),
+        ("solana", Money(25_000_000, USDC)),
+    ],
 )
 async def test_coins_that_nobody_told_of_are_found_once(
     calm_world: World, ada: Customer, chain: str, amount: Money

@@ -6,7 +6,7 @@ import pytest
 
 from app.errors import ChainUnsupported
 from app.ids import public_id
-from app.money import ASSETS, BTC, Money
+from app.money import ASSETS, BTC, Asset, Money
 from app.orchestrator.journal import SagaRecord
 from app.orchestrator.progress import order_status
 from tests.worlds import BOOK, Customer, World
@@ -38,6 +38,8 @@ async def desk(world: World, what: str, **body: Any) -> None:
         ("polygon", Money(25_000_000, USDC)),
         ("tron", Money(7_000_000, ASSETS["USDT"])),
         ("tron", Money(7_000_000, ASSETS["TRX"])),
+        ("solana", Money(7_000_000_000, ASSETS["SOL"])),
+        ("solana", Money(25_000_000, USDC)),
     ],
 )
 async def test_coins_are_the_customers_once_they_are_deep_enough(
@@ -127,14 +129,15 @@ async def test_coins_at_an_address_that_is_nobodys_are_kept_as_a_case(calm_world
     assert (case["kind"], case["status"], case["user_id"]) == ("unclaimed-coins", "open", None)
 
 
-async def test_an_account_has_one_address_a_chain_and_nobody_elses(calm_world: World, ada: Customer) -> None:
+@pytest.mark.parametrize(("chain", "coin"), [("ethereum", ETH), ("solana", ASSETS["SOL"])])
+async def test_an_account_has_one_address_a_chain_and_nobody_elses(
+    calm_world: World, ada: Customer, chain: str, coin: Asset
+) -> None:
     world = calm_world
-    accounts = [await world.with_coins(ada, Money(1, ETH)) for _ in range(2)]
-    found = [await world.receiving_address(account, "ethereum") for account in accounts]
+    accounts = [await world.with_coins(ada, Money(1, coin)) for _ in range(2)]
+    found = [await world.receiving_address(account, chain) for account in accounts]
     assert len(set(found)) == 2
-    assert await world.receiving_address(accounts[0], "ethereum") == found[0]
-    with pytest.raises(ChainUnsupported):
-        await world.receiving_address(await world.with_coins(ada, Money(1, ASSETS["SOL"])), "solana")
+    assert await world.receiving_address(accounts[0], chain) == found[0]
     with pytest.raises(ChainUnsupported):
         await world.receiving_address(accounts[0], "bitcoin")
 

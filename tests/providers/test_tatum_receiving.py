@@ -1,7 +1,8 @@
 """Addresses of customers on Tatum's wire: derived, watched, read; and what is offered to displace a transaction."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import httpx2
@@ -28,7 +29,9 @@ WALLETS = {
 
 
 @asynccontextmanager
-async def tatum(vendor: TinyVendor) -> AsyncIterator[tuple[TatumReceiving, TatumAdapter]]:
+async def tatum(
+    vendor: TinyVendor, wallets: Mapping[str, TreasuryWallet] = WALLETS
+) -> AsyncIterator[tuple[TatumReceiving, TatumAdapter]]:
     transport = Transport(
         "tatum",
         base_url="http://tatum.test",
@@ -37,8 +40,8 @@ async def tatum(vendor: TinyVendor) -> AsyncIterator[tuple[TatumReceiving, Tatum
         headers=request_headers(SecretStr("key")),
         transport=httpx2.ASGITransport(vendor),
     )
-    chains = TatumAdapter(transport, network="testnet", wallets=WALLETS)
-    yield TatumReceiving(transport, chains, network="testnet", wallets=WALLETS, told_at="https://us.test/hook"), chains
+    chains = TatumAdapter(transport, network="testnet", wallets=wallets)
+    yield TatumReceiving(transport, chains, network="testnet", wallets=wallets, told_at="https://us.test/hook"), chains
     await transport.aclose()
 
 
@@ -60,6 +63,16 @@ async def test_without_a_public_key_no_address_is_derived(chain: str) -> None:
     async with tatum(vendor) as (receiving, _):
         with pytest.raises(Declined):
             await receiving.deposit_address(chain, 0)
+    assert vendor.asked == []
+
+
+async def test_where_a_chain_derives_none_those_that_the_daemon_has_made_are_given_out() -> None:
+    vendor = TinyVendor(Answer(500))
+    made = {"solana": replace(WALLETS["solana"], addresses=("first", "second"))}
+    async with tatum(vendor, made) as (receiving, _):
+        assert [await receiving.deposit_address("solana", index) for index in (0, 1)] == ["first", "second"]
+        with pytest.raises(Unavailable, match="no-address-left"):
+            await receiving.deposit_address("solana", 2)
     assert vendor.asked == []
 
 

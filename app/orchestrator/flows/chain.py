@@ -120,9 +120,12 @@ class Send:
             return None
         terms = self.terms(run)
         ready = await self.spending.take(run, terms.chain, terms.amount, outside)
-        if isinstance(ready, Ready):
-            return replace(ready, request={**ready.request, "from": outside.providers.coins.treasury(terms.chain)})
-        return ready
+        if not isinstance(ready, Ready):
+            return ready
+        coins = outside.providers.coins
+        paid_at = coins.paid_at(terms.chain, terms.address, terms.amount.asset)
+        elsewhere = {} if paid_at == terms.address else {"paid_at": paid_at}
+        return replace(ready, request={**ready.request, "from": coins.treasury(terms.chain), **elsewhere})
 
     def request(self, run: Run) -> Mapping[str, Any]:
         terms, paid_by = self.terms(run), self.paid_by(run)
@@ -324,7 +327,7 @@ def asks_for(effect: Effect, pending: PendingSend) -> bool:
     """Whether a pending operation is exactly what the effect was to send: receiver, amount, token, nonce and inputs."""
     request = effect.request
     wanted = Money.parse(request["amount"], asset(request["currency"]))
-    chain, to = request["chain"], canonical_address(request["chain"], request["to"])
+    chain, to = request["chain"], canonical_address(request["chain"], request.get("paid_at", request["to"]))
     if (pending.chain, canonical_address(chain, pending.to), pending.amount) != (chain, to, wanted):
         return False
     if "nonce" in request and pending.nonce != request["nonce"]:

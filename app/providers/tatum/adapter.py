@@ -44,13 +44,15 @@ _PAGE = "50"
 class TreasuryWallet:
     """Where a chain's coins are sent from: the address, the daemon's handle of its key, and the key's number in it.
 
-    ``xpub``: the public key that customers' addresses are derived from; empty where the chain has none.
+    ``xpub``: the public key that customers' addresses are derived from. Where the chain derives none, ``addresses``:
+    those that the daemon has made keys for, given out in this order.
     """
 
     address: str
     signature_id: str
     index: int | None = None
     xpub: str = ""
+    addresses: tuple[str, ...] = ()
 
 
 def request_headers(api_key: SecretStr) -> dict[str, str]:
@@ -70,6 +72,11 @@ class TatumAdapter:
 
     def treasury(self, chain: str) -> str:
         return self._wallet(chain_named(chain)).address
+
+    def paid_at(self, chain: str, to: str, asset: Asset) -> str:
+        """Where the queue says that ``to`` is paid. Raises ValueError for what is no address."""
+        known = chain_named(chain)
+        return solana.paid_at(to, asset, known, self._network) if known.family == "solana" else to
 
     async def send(self, order: CoinOrder) -> str:
         """Queue a send and return the pending operation's id. Twice is two sends: there is no idempotency.
@@ -102,8 +109,9 @@ class TatumAdapter:
                     treasury_address=wallet.address,
                 )
             case "solana":
+                path = solana.send_path(order, chain)
                 body = solana.send_request(
-                    order, chain, signature_id=wallet.signature_id, treasury_address=wallet.address
+                    order, chain, self._network, signature_id=wallet.signature_id, treasury_address=wallet.address
                 )
         reply = await self._transport.request("send", "POST", path, json=body, accept={FORBIDDEN}, deadline=deadline)
         return successful(reply).read(wire.pending_id)

@@ -23,9 +23,6 @@ _EVM = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)
 _EVM_NOBODY = f"0x{0:040x}"
 """Coins and tokens sent there are destroyed."""
 
-_VERSIONS: dict[Network, frozenset[int]] = {"mainnet": frozenset({0x00, 0x05}), "testnet": frozenset({0x6F, 0xC4})}
-_TRON_VERSIONS = frozenset({0x41})
-
 
 def is_valid_address(chain: str, network: Network, address: str) -> bool:
     """Whether coins of that chain and network can be sent to the address. No chain we do not know has one."""
@@ -34,11 +31,12 @@ def is_valid_address(chain: str, network: Network, address: str) -> bool:
         return False
     match known.family:
         case "utxo":
-            return _is_segwit(address, known.address_prefixes[network]) or _is_base58check(address, _VERSIONS[network])
+            prefix, versions = known.address_prefixes[network], known.address_versions[network]
+            return _is_segwit(address, prefix) or _is_base58check(address, versions)
         case "evm":
             return _is_evm(address)
         case "tron":
-            return _is_base58check(address, _TRON_VERSIONS)
+            return _is_base58check(address, known.address_versions[network])
         case "solana":
             return _is_solana(address)
         case _:

@@ -34,7 +34,8 @@ class Chain:
     per byte. ``flat_fee``: what a send costs at most, in whole coins, where the vendor estimates nothing.
     ``depths``: up to that many whole coins that many blocks are enough; the last line is for anything more.
     ``depth_of_tokens``: the same for tokens, whatever the amount. ``block_s``: usual seconds from block to block.
-    ``explorer``: where a person can look a transaction up.
+    ``explorer``: where a person can look a transaction up. ``address_prefixes``: what its bech32 addresses begin with,
+    ``address_versions``: the first bytes of those in base58check, where it has such.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Chain:
     flat_fee: str = "0"
     flat_fee_of_tokens: str = "0"
     address_prefixes: Mapping[Network, str] = field(default_factory=dict)
+    address_versions: Mapping[Network, frozenset[int]] = field(default_factory=dict)
 
     def offers(self, asset: Asset, network: Network) -> bool:
         """Whether that asset can be moved on this chain and network."""
@@ -108,6 +110,7 @@ CHAINS: dict[str, Chain] = {
             explorer={"mainnet": "https://mempool.space/tx/", "testnet": "https://mempool.space/testnet/tx/"},
             send_bytes=209,  # two native-segwit inputs and two outputs: 2 x 68 + 2 x 31 + 10.5 virtual bytes
             address_prefixes={"mainnet": "bc", "testnet": "tb"},
+            address_versions={"mainnet": frozenset({0x00, 0x05}), "testnet": frozenset({0x6F, 0xC4})},
         ),
         Chain(
             name="ethereum",
@@ -182,6 +185,18 @@ CHAINS: dict[str, Chain] = {
             finality="finalized: 31 blocks voted on top",
             explorer={"mainnet": "https://solscan.io/tx/", "testnet": "https://solscan.io/tx/"},
             flat_fee="0.000005",
+            flat_fee_of_tokens="0.00204428",  # and the rent of the receiver's account, if it has to be opened
+            tokens=(
+                Token(
+                    USDC,
+                    "USDC",
+                    {
+                        "mainnet": "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v",
+                        "testnet": "4zMMC9srt5Ri5X14GAgXhaHii3GnPAEERYPJgZJDncDU",
+                    },
+                ),
+                Token(USDT, "USDT", {"mainnet": "Es9vMFrzaCERmJfrF4H2FYD4KCoNkY11McCe8BenwNYB"}),
+            ),
         ),
         Chain(
             name="tron",
@@ -201,6 +216,7 @@ CHAINS: dict[str, Chain] = {
             },
             flat_fee="1.1",  # 0.1 for bandwidth, 1 for a receiver that was never used
             flat_fee_of_tokens="30",
+            address_versions={"mainnet": frozenset({0x41}), "testnet": frozenset({0x41})},
             tokens=(
                 Token(
                     USDT,

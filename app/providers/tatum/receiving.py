@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from app.money import Asset, Money
 from app.providers.chain_ports import ChainTransaction, Movement
-from app.providers.outcomes import Declined
+from app.providers.outcomes import Declined, Unavailable
 from app.providers.tatum import wire
 from app.providers.tatum.adapter import PROVIDER, TatumAdapter, TreasuryWallet
 from app.providers.tatum.answers import FORBIDDEN, successful
@@ -38,6 +38,8 @@ class TatumReceiving:
     async def deposit_address(self, chain: str, index: int) -> str:
         known = chain_named(chain)
         wallet = self._wallets.get(chain)
+        if wallet is not None and wallet.addresses:
+            return _made(wallet, index)
         if wallet is None or not wallet.xpub:
             raise Declined(PROVIDER, "no-public-derivation")
         path = f"/v3/{known.path}/address/{segment(PROVIDER, wallet.xpub)}/{index}"
@@ -83,3 +85,10 @@ class TatumReceiving:
         path = "/v4/data/wallet/portfolio"
         reply = await self._transport.request("portfolio", "GET", path, params=params, accept={FORBIDDEN})
         return successful(reply).read(lambda body: wire.token_balance(body, known, self._network, asset))
+
+
+def _made(wallet: TreasuryWallet, index: int) -> str:
+    """The address of that number among those that the daemon has made. Raises Unavailable until it makes more."""
+    if index >= len(wallet.addresses):
+        raise Unavailable(PROVIDER, "no-address-left")
+    return wallet.addresses[index]

@@ -29,7 +29,7 @@ def pending_send(body: Any, network: Network) -> PendingSend:
         case "tron":
             return tron.pending_send(body, chain, network)
         case "solana":
-            return solana.pending_send(body, chain)
+            return solana.pending_send(body, chain, network)
         case _:
             assert_never(chain.family)
 
@@ -55,7 +55,7 @@ def transaction(body: Any, chain: Chain, network: Network, *, height: int | None
         case "tron":
             return tron.transaction(body, chain, network, height=height)
         case "solana":
-            return solana.transaction(body, chain, height=height)
+            return solana.transaction(body, chain, network, height=height)
         case _:
             assert_never(chain.family)
 

@@ -68,6 +68,7 @@ class ChainBook:
             "spends": spends,
             "change": change,
             "reverts": False,
+            "opens": await self.opens(chain, outputs[0]["address"], outputs[0]["asset"]),
             "kms_id": kms_id,
             "status": "broadcast",
             "block_number": None,
@@ -153,6 +154,13 @@ class ChainBook:
     async def knows(self, chain: Chain, address: str) -> bool:
         """Whether a KMS-managed address has been seen."""
         return await self._store.get(TREASURIES, f"{chain.name}/{address}") is not None
+
+    async def opens(self, chain: Chain, address: str, token: str) -> bool:
+        """Whether a payment would be the first of that token there: on Solana it has to open an account for it."""
+        if chain.name != "solana" or token in {"", chain.coin.code}:
+            return False
+        paid = {"chain": chain.name, "to.address": address, "to.asset": token, "status": "confirmed"}
+        return not await self._store.find(TRANSACTIONS, paid, limit=1)
 
     async def fund(self, chain: Chain, address: str) -> None:
         """Give a KMS-managed address its opening balance, when it is first seen."""

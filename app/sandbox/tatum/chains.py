@@ -13,6 +13,7 @@ CONTRACTS = {
     ("ethereum", "USDC"): "0x1c7D4B196Cb0C7B01d743Fbc6116a902379C7238",
     ("ethereum", "USDT"): "0x7169D38820dfd117C3FA1f22a697dBA58d90BA06",
     ("polygon", "USDC"): "0x41E94Eb019C0762f9Bfcf9Fb1E58725BfB0e7582",
+    ("solana", "USDC"): "4zMMC9srt5Ri5X14GAgXhaHii3GnPAEERYPJgZJDncDU",
     ("tron", "USDT"): "TXYZopYRdj2D9XRtbG411XZZ3kM5VkAeBf",
 }
 """The tokens that the testnets have, by chain and code."""

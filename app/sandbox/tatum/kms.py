@@ -19,7 +19,7 @@ from app.sandbox.tatum.chain_book import AlreadySpent, ChainBook, output_documen
 from app.sandbox.tatum.chains import CHAINS, Chain, restored
 from app.sandbox.tatum.notices import Notices
 from app.sandbox.tatum.refusals import body_of, chain_of, invalid, refusal
-from app.sandbox.tatum.sends import Sending, account_sending, bitcoin_sending
+from app.sandbox.tatum.sends import Sending, account_sending, bitcoin_sending, is_of_tokens, receiver_of
 from app.sandbox.vendor import Answer, Call
 
 PENDING = "tatum_kms"
@@ -41,10 +41,11 @@ class Kms:
 
     async def send(self, call: Call) -> Answer:
         """Accept a send; the answer is the id of the pending operation, not the signature id that was sent."""
-        chain = chain_of(call.path("chain"))
-        sending = bitcoin_sending(call, chain) if chain.is_utxo else account_sending(call, chain)
+        chain = chain_of(body_of(call).get("chain") if is_of_tokens(call) else call.path("chain"))
         if chain.is_utxo:
-            sending = await self._with_inputs(sending)
+            sending = await self._with_inputs(bitcoin_sending(call, chain))
+        else:
+            sending = account_sending(call, chain, opens=await self._book.opens(chain, *receiver_of(call, chain)))
         await self._book.fund(chain, sending.sender)
         if call.declined or (
             sending.total.asset == chain.coin and await self._book.spendable(chain, sending.sender) < sending.total

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from app.money import Money
+from app.money import ASSETS, Money
 from app.sandbox import exact_json
 from app.sandbox.store import Document
 from app.sandbox.tatum.chains import CONTRACTS, Chain, asset_named, money
@@ -73,8 +73,11 @@ def bitcoin_sending(call: Call, chain: Chain) -> Sending:
     )
 
 
-def account_sending(call: Call, chain: Chain) -> Sending:
-    """The request to send on a chain with accounts. Raises Refusal."""
+def account_sending(call: Call, chain: Chain, *, opens: bool) -> Sending:
+    """The request to send on a chain with accounts; ``opens``: the receiver has no account for the token yet.
+
+    Raises Refusal.
+    """
     body = body_of(call)
     if "fromPrivateKey" in body or "privateKey" in body:
         raise _private_key_refused()
@@ -83,7 +86,7 @@ def account_sending(call: Call, chain: Chain) -> Sending:
         if number is not None and (isinstance(number, bool) or not isinstance(number, int) or number < 0):
             raise invalid(name, None, f"{name} must not be less than 0")
     to, signature_id = _address(body.get("to"), chain), _signature_id(body.get("signatureId"))
-    amount = _amount(body.get("amount"), chain, _currency(body, chain))
+    amount = _amount(body.get("amount"), chain, _currency(call, body, chain))
     sender = str(body.get("from") or address_of(chain, signature_id, index))
     return Sending(
         chain=chain,
@@ -91,29 +94,49 @@ def account_sending(call: Call, chain: Chain) -> Sending:
         outputs=(Output(to, amount),),
         signature_ids=(signature_id,),
         spends=() if nonce is None else (f"{chain.name}/{sender}/{nonce}",),
-        serialized=_unsigned(chain, sender, to, amount, nonce, body.get("fee") or {}),
+        serialized=_unsigned(chain, sender, to, amount, nonce, body.get("fee") or {}, opens=opens),
         nonce=nonce,
         index=index,
     )
 
 
-def _unsigned(chain: Chain, sender: str, to: str, amount: Money, nonce: int | None, fee: dict[str, Any]) -> str:
+def receiver_of(call: Call, chain: Chain) -> tuple[str, str]:
+    """Who is to receive which token, as far as the request says."""
+    body = body_of(call)
+    return str(body.get("to", "")), _code_at(chain, body.get("contractAddress"))
+
+
+def _unsigned(
+    chain: Chain, sender: str, to: str, amount: Money, nonce: int | None, fee: dict[str, Any], *, opens: bool
+) -> str:
     if chain.is_evm:
         return web3_transaction(chain, to, amount, nonce, fee)
     if chain.name == "tron":
         return tron_transaction(chain, sender, to, amount)
-    return solana_transaction(sender, to, amount)
+    return solana_transaction(chain, sender, to, amount, opens=opens)
 
 
-def _currency(body: dict[str, Any], chain: Chain) -> Any:
-    """A token is named by its contract at Tron's own endpoint, by its code everywhere else."""
+def _currency(call: Call, body: dict[str, Any], chain: Chain) -> Any:
+    """A token is named by its contract at Tron's own endpoint and at the one for many chains, else by its code."""
+    if is_of_tokens(call):
+        code = _code_at(chain, body.get("contractAddress"))
+        if code and body.get("digits") != ASSETS[code].scale:
+            raise invalid("digits", body.get("digits"), "digits must be the token's")
+        return code
     if "tokenAddress" not in body:
         return body.get("currency") or chain.coin.code
     if not isinstance(body.get("feeLimit"), int):
         raise invalid("feeLimit", None, "feeLimit must be a number")
-    return next(
-        (code for (name, code), at in CONTRACTS.items() if (name, at) == (chain.name, body["tokenAddress"])), ""
-    )
+    return _code_at(chain, body["tokenAddress"])
+
+
+def is_of_tokens(call: Call) -> bool:
+    """Whether the call came to the endpoint for the tokens of many chains, which names the chain in its body."""
+    return "chain" not in call.request.path_params
+
+
+def _code_at(chain: Chain, contract: Any) -> str:
+    return next((code for (name, code), at in CONTRACTS.items() if (name, at) == (chain.name, contract)), "")
 
 
 def _outputs(given: Any, chain: Chain) -> tuple[Output, ...]:

@@ -5,11 +5,15 @@ from typing import Any
 from app.sandbox.store import Document
 from app.sandbox.tatum.chain_book import with_change
 from app.sandbox.tatum.chains import CONTRACTS, Chain, restored
-from app.sandbox.tatum.encodings import from_base58
+from app.sandbox.tatum.encodings import base58, from_base58, token_account
 from app.sandbox.tatum.prices import BITCOIN_FEE_SATOSHI, GAS_LIMIT, GAS_PRICE_WEI, TOKEN_GAS_LIMIT
 
 _TRANSFER_TOPIC = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
 _LAMPORTS_PER_SIGNATURE = 5_000
+_RENT_LAMPORTS = 2_039_280
+"""What an account for a token must hold to stay."""
+_HELD_BEFORE = 1_000_000
+"""What a receiver is shown to have had of a token before, if they had an account for it."""
 _TRON_FEE_SUN = 1_100_000
 _LOGS_OF_OTHERS = 97
 
@@ -20,7 +24,7 @@ def shown(chain: Chain, transaction: Document) -> dict[str, Any]:
         return utxo_shown(transaction)
     if chain.is_evm:
         return _evm_shown(chain, transaction)
-    return _tron_shown(chain, transaction) if chain.name == "tron" else _solana_shown(transaction)
+    return _tron_shown(chain, transaction) if chain.name == "tron" else _solana_shown(chain, transaction)
 
 
 def utxo_shown(transaction: Document) -> dict[str, Any]:
@@ -97,23 +101,52 @@ def _tron_shown(chain: Chain, transaction: Document) -> dict[str, Any]:
     }
 
 
-def _solana_shown(transaction: Document) -> dict[str, Any]:
-    output = transaction["to"][0]
-    amount = 0 if transaction["reverts"] else restored(output).minor
-    before = amount + _LAMPORTS_PER_SIGNATURE
+def _solana_shown(chain: Chain, transaction: Document) -> dict[str, Any]:
+    is_coin = restored(transaction["to"][0]).asset == chain.coin
+    keys, balances = _coins_moved(transaction) if is_coin else _tokens_moved(chain, transaction)
     return {
         "slot": transaction["block_number"],
         "blockTime": int(transaction["mined_at"].timestamp()),
         "meta": {
             "err": {"InstructionError": [0, "Custom"]} if transaction["reverts"] else None,
             "fee": _LAMPORTS_PER_SIGNATURE,
-            "preBalances": [before, 0, 1],
-            "postBalances": [0, amount, 1],
+            **balances,
         },
-        "transaction": {
-            "signatures": [transaction["_id"]],
-            "message": {"accountKeys": [transaction["from"], output["address"], "1" * 32]},
-        },
+        "transaction": {"signatures": [transaction["_id"]], "message": {"accountKeys": keys}},
+    }
+
+
+def _coins_moved(transaction: Document) -> tuple[list[str], dict[str, Any]]:
+    """The accounts of a transfer of lamports, and what each had before and after it."""
+    output = transaction["to"][0]
+    amount = 0 if transaction["reverts"] else restored(output).minor
+    keys = [transaction["from"], output["address"], "1" * 32]
+    return keys, {"preBalances": [amount + _LAMPORTS_PER_SIGNATURE, 0, 1], "postBalances": [0, amount, 1]}
+
+
+def _tokens_moved(chain: Chain, transaction: Document) -> tuple[list[str], dict[str, Any]]:
+    """The same of a token: the payer's account for it, and the receiver's, opened where there was none."""
+    wallets = (transaction["from"], transaction["to"][0]["address"])
+    amount, mint = restored(transaction["to"][0]), CONTRACTS[chain.name, transaction["to"][0]["asset"]]
+    moved, known = (0 if transaction["reverts"] else amount.minor), not transaction["opens"]
+    opened = transaction["opens"] and not transaction["reverts"]
+    keys = [wallets[0], *(base58(token_account(from_base58(each), from_base58(mint))) for each in wallets), mint]
+
+    def held(place: int, minor: int) -> dict[str, Any]:
+        told = {"amount": str(minor), "decimals": amount.asset.scale}
+        return {"accountIndex": place, "mint": mint, "owner": wallets[place - 1], "uiTokenAmount": told}
+
+    rent, there = _RENT_LAMPORTS * opened, _RENT_LAMPORTS * known
+    before, after = [held(1, amount.minor)], [held(1, amount.minor - moved)]
+    if known:
+        before.append(held(2, _HELD_BEFORE))
+    if known or opened:
+        after.append(held(2, moved + _HELD_BEFORE * known))
+    return keys, {
+        "preBalances": [_LAMPORTS_PER_SIGNATURE + rent, _RENT_LAMPORTS, there, 1],
+        "postBalances": [0, _RENT_LAMPORTS, there + rent, 1],
+        "preTokenBalances": before,
+        "postTokenBalances": after,
     }
 
 

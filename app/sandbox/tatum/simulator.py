@@ -79,6 +79,7 @@ def _operations(prices: Prices, kms: Kms, reads: Reads, notices: Notices) -> tup
         Operation("estimate_fee", "POST", "/v4/blockchainOperations/gas", prices.estimate),
         Operation("send", "POST", "/v3/{chain}/transaction", kms.send, declines=True),
         Operation("send", "POST", "/v3/{chain}/trc20/transaction", kms.send, declines=True),
+        Operation("send", "POST", "/v3/blockchain/token/transaction", kms.send, declines=True),
         Operation("derive_address", "GET", "/v3/{chain}/address/{xpub}/{index}", reads.derived),
         Operation("kms_pending", "GET", "/v3/kms/pending/{chain}", kms.list_pending),
         Operation("kms_pending", "POST", "/v3/kms/pending/{chain}", kms.list_pending),

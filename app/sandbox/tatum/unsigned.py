@@ -7,10 +7,20 @@ from typing import Any
 from app.money import Money
 from app.sandbox import exact_json
 from app.sandbox.tatum.chains import CONTRACTS, Chain
-from app.sandbox.tatum.encodings import from_base58
+from app.sandbox.tatum.encodings import from_base58, token_account
 from app.sandbox.tatum.refusals import invalid
 
 _ERC20_TRANSFER = "a9059cbb"
+_SYSTEM = bytes(32)
+_TOKENS, _RENT, _OPENING = map(
+    from_base58,
+    (
+        "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA",
+        "SysvarRent111111111111111111111111111111111",
+        "ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL",
+    ),
+)
+"""Solana's programs, and where it keeps the price of an account."""
 
 
 def web3_transaction(chain: Chain, to: str, amount: Money, nonce: int | None, fee: dict[str, Any]) -> str:
@@ -41,13 +51,30 @@ def tron_transaction(chain: Chain, sender: str, to: str, amount: Money) -> str:
     return exact_json.write({"txID": sha256(exact_json.write(raw).encode()).hexdigest(), "raw_data": raw})
 
 
-def solana_transaction(sender: str, to: str, amount: Money) -> str:
-    """A legacy transaction's bytes: one empty signature, three accounts, a recent hash, one system transfer."""
-    accounts = from_base58(sender) + from_base58(to) + bytes(32)
-    transfer = (2).to_bytes(4, "little") + amount.minor.to_bytes(8, "little")
-    instruction = bytes((2, 2, 0, 1, len(transfer))) + transfer
-    recent = sha256(sender.encode()).digest()
-    return (bytes((1,)) + bytes(64) + bytes((1, 0, 1, 3)) + accounts + recent + bytes((1,)) + instruction).hex()
+def solana_transaction(chain: Chain, sender: str, to: str, amount: Money, *, opens: bool) -> str:
+    """The daemon's form: JSON with a legacy message in hexadecimal, its accounts in the order of web3.js."""
+    if amount.asset == chain.coin:
+        transfer = (2).to_bytes(4, "little") + amount.minor.to_bytes(8, "little")
+        accounts = [from_base58(sender), from_base58(to), _SYSTEM]
+        return _message(accounts, [(2, (0, 1), transfer)], sender, read_only=1)
+    mint, wallet = from_base58(CONTRACTS[chain.name, amount.asset.code]), from_base58(to)
+    held = [token_account(from_base58(sender), mint), token_account(wallet, mint)]
+    transfer = bytes((3,)) + amount.minor.to_bytes(8, "little")
+    if not opens:
+        return _message([from_base58(sender), *held, _TOKENS], [(3, (1, 2, 0), transfer)], sender, read_only=1)
+    accounts = [from_base58(sender), *held, wallet, mint, _SYSTEM, _TOKENS, _RENT, _OPENING]
+    return _message(accounts, [(8, (0, 2, 3, 4, 5, 6, 7), b""), (6, (1, 2, 0), transfer)], sender, read_only=6)
+
+
+def _message(
+    accounts: list[bytes], instructions: list[tuple[int, tuple[int, ...], bytes]], sender: str, *, read_only: int
+) -> str:
+    """One signer; the last ``read_only`` accounts are not written to. The block's hash is one of long ago."""
+    written = bytes((1, 0, read_only, len(accounts))) + b"".join(accounts) + sha256(sender.encode()).digest()
+    written += bytes((len(instructions),))
+    for program, named, data in instructions:
+        written += bytes((program, len(named), *named, len(data))) + data
+    return exact_json.write({"txData": written.hex()})
 
 
 def _call(receiver: str, amount: Money) -> str:
