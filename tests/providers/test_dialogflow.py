@@ -160,7 +160,9 @@ async def test_a_turn_may_be_words_digits_an_intent_or_an_event(member: str, kin
 
 async def test_a_question_needs_an_id_a_tag_and_a_session_and_nothing_else() -> None:
     bare = {name: ASKED[name] for name in ("detectIntentResponseId", "fulfillmentInfo", "sessionInfo")}
-    question = await read(f"Bearer {Google(NOW).token()}", told={**bare, "redactedText": "x", "intentInfo": []})
+    question = await read(
+        f"Bearer {Google(NOW).token()}", told={**bare, "redactedText": "x", "intentInfo": [], "languageCode": 1}
+    )
     assert (question.turn, question.intent, question.form, question.language) == (None, None, {}, "")
     for name in bare:
         with pytest.raises(Malformed):

@@ -106,12 +106,12 @@ def question_of(told: object) -> Question:
     request = _object(told)
     response_id = _name(request.get("detectIntentResponseId"), "detectIntentResponseId")
     tag = _name(_object(request.get("fulfillmentInfo")).get("tag"), "fulfillmentInfo.tag")
-    session = _object(request.get("sessionInfo"))
+    session, language = _object(request.get("sessionInfo")), request.get("languageCode")
     return Question(
         id=f"{response_id}:{tag}",
         tag=tag,
         session=_name(session.get("session"), "sessionInfo.session"),
-        language=str(request.get("languageCode", "")),
+        language=language if isinstance(language, str) else "",
         turn=_turn(request),
         intent=_intent(_object(request.get("intentInfo"))),
         form=_filled(_object(_object(request.get("pageInfo")).get("formInfo")).get("parameterInfo")),
