@@ -22,4 +22,4 @@ class Inbox:
         When it fails midway the vendor delivers all of them again, and those kept already are seen to be old.
         """
         at = self._clock.now()
-        return sum([await self._store.insert(received(event, at)) for event in events])
+        return await self._store.insert(*(received(event, at) for event in events))

@@ -6,13 +6,14 @@ from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import BulkWriteError
 from pymongo.write_concern import WriteConcern
 
 from app.inbox.messages import Document
 from app.plumbing.collections import CollectionSpec
 
 _WRITE_TIMEOUT_MS = 5_000
+_DUPLICATE = 11_000
 
 COLLECTIONS: tuple[CollectionSpec, ...] = (
     CollectionSpec(
@@ -51,13 +52,18 @@ class InboxStore:
         durable = WriteConcern(w="majority", j=True, wtimeout=_WRITE_TIMEOUT_MS)
         self._inbox = database["inbox"].with_options(write_concern=durable)
 
-    async def insert(self, document: Mapping[str, Any]) -> bool:
-        """Keep a new event, durably on a majority. False: it has been here before."""
+    async def insert(self, *documents: Mapping[str, Any]) -> int:
+        """Keep new events, durably on a majority, in one message; how many of them had not been here before."""
+        if not documents:
+            return 0
         try:
-            await self._inbox.insert_one(dict(document))
-        except DuplicateKeyError:
-            return False
-        return True
+            await self._inbox.insert_many([dict(document) for document in documents], ordered=False)
+        except BulkWriteError as failure:
+            told = failure.details
+            if told["writeConcernErrors"] or any(each["code"] != _DUPLICATE for each in told["writeErrors"]):
+                raise
+            return int(told["nInserted"])
+        return len(documents)
 
     async def due(self, now: datetime, limit: int) -> list[Document]:
         """The events whose turn has come, the longest due first."""

@@ -61,17 +61,15 @@ class Approvals:
         return pending
 
     async def _find_unapproved(self, pending: PendingSend) -> Effect:
+        """The effect that is known to have made it; else one that asks for the same, whose answer was overtaken."""
         query = {"provider": TATUM, "operation": "send", "status": {"$in": _OPEN}, "approved_ref": None}
-        paid = [{"request.to": pending.to}, {"request.paid_at": pending.to}]
-        candidates = [
-            effect
-            for effect in await self._store.effects_where({**query, "$or": paid}, _CANDIDATES_MAX)
-            if asks_for(effect, pending)
-        ]
-        if not candidates:
-            log.warning("approval-refused", pending_id=pending.id)
-            raise ApprovalRefused
-        return next((effect for effect in candidates if effect.provider_ref == pending.id), candidates[0])
+        paid = {"$or": [{"request.to": pending.to}, {"request.paid_at": pending.to}]}
+        for named, limit in (({"provider_ref": pending.id}, 1), (paid, _CANDIDATES_MAX)):
+            for effect in await self._store.effects_where({**query, **named}, limit):
+                if asks_for(effect, pending):
+                    return effect
+        log.warning("approval-refused", pending_id=pending.id)
+        raise ApprovalRefused
 
     async def _approve(self, effect: Effect, pending_id: str) -> None:
         companion = effect_companion(effect, replace(effect, approved_ref=pending_id))

@@ -22,11 +22,12 @@ from app.identity.store import Users
 from app.inbox.inbox import finished, postponed
 from app.inbox.store import InboxStore
 from app.ledger.changes import Change, Companion, Document, Door
-from app.orchestrator.effects import EffectStatus
+from app.orchestrator.effects import Effect, EffectStatus
 from app.orchestrator.late_answers import LATE_ANSWER
 from app.orchestrator.lookout import Lookout
 from app.orchestrator.scribe import INBOX_BOOK
 from app.orchestrator.store import SagaStore
+from app.plumbing.gathered import Gathered
 from app.providers.outcomes import ProviderOutcome
 from app.providers.ports import VerifiesPeople
 from app.providers.sumsub.webhooks import happened_at
@@ -34,6 +35,12 @@ from app.providers.sumsub.webhooks import happened_at
 _BATCH = 100
 _TAKES_BACK = frozenset({"payment.returned", "charge.refunded", "charge.dispute.created", "payout.failed"})
 """Events that are no old news before a watch, or the end of their effect, accounts for them."""
+
+_MAY_BE_STOPPED = frozenset({"payment.created", "payment.pendingReview"})
+_ON_ITS_WAY = _MAY_BE_STOPPED | {"payment.clearing"}
+"""Events that settle nothing for a payment that is known to be ours. Only as long as it may yet be called off, whoever
+waits for it looks.
+"""
 
 Listener = Callable[[str, list[str], Mapping[str, Any]], Awaitable[bool | None]]
 """Hears an event's type, refs and payload. None: not its business; False: not understood yet.
@@ -73,6 +80,8 @@ class Observations:
         self._poll_s = poll_s
         self._closing = False
         self._arrived = asyncio.Event()
+        self._waking: Gathered[bool] = Gathered(self._wake_those)
+        self._behind: Gathered[list[Effect]] = Gathered(self._effects_behind)
 
     def close(self) -> None:
         """Take up nothing more."""
@@ -85,6 +94,15 @@ class Observations:
 
     async def run(self) -> None:
         """Work off what is due, until closed."""
+        gathering = (self._waking, self._behind)
+        async with asyncio.TaskGroup() as group:
+            for each in gathering:
+                group.create_task(each.run())
+            await self._work()
+            for each in gathering:
+                each.close()
+
+    async def _work(self) -> None:
         while not self._closing:
             self._arrived.clear()
             if await self.work_off() or self._closing:
@@ -134,7 +152,7 @@ class Observations:
                 return heard
             if document["type"] == LATE_ANSWER:
                 return await self._weigh(document["payload"])
-            return await self._look_round(refs, takes_back=document["type"] in _TAKES_BACK)
+            return await self._look_round(document["type"], refs, is_news=not document["attempts"])
         except ProviderOutcome:
             return False
 
@@ -142,8 +160,16 @@ class Observations:
         listener = self._hearing.get(document["provider"])
         return await listener(document["type"], document["refs"], document["payload"]) if listener else None
 
-    async def _look_round(self, refs: list[str], *, takes_back: bool) -> bool:
-        """Wake who waits and look at what is watched; says whether the event is accounted for."""
+    async def _look_round(self, type_: str, refs: list[str], *, is_news: bool) -> bool:
+        """Wake who waits and look at what is watched; says whether the event is accounted for.
+
+        What nobody knows when it is news has most likely overtaken the answer to the call that made it.
+        """
+        if type_ in _ON_ITS_WAY and await self._are_followed(refs):
+            if type_ in _MAY_BE_STOPPED:
+                await self._wake(refs)
+            return True
+        takes_back = type_ in _TAKES_BACK
         woken = await self._wake(refs)
         if await self._lookout.hear(refs):
             return True
@@ -151,15 +177,32 @@ class Observations:
             return True
         known = await self._sagas.effects_behind(refs)
         if not known:
-            return await self._lookout.is_late(refs)
+            return not is_news and await self._lookout.is_late(refs)
         return not takes_back or all(effect.status is EffectStatus.CANCELLED for effect in known)
+
+    async def _are_followed(self, refs: list[str]) -> bool:
+        """Whether what these are about was accepted for an effect of ours, which goes on to its end."""
+        known = [effect for ref in refs for effect in await self._behind.get(ref) or ()]
+        return any(effect.status is EffectStatus.CONFIRMED for effect in known)
+
+    async def _effects_behind(self, refs: list[str]) -> Mapping[str, list[Effect]]:
+        found: dict[str, list[Effect]] = {ref: [] for ref in refs}
+        for effect in await self._sagas.effects_behind(refs):
+            for ref in refs:
+                if ref.rpartition(":")[2] in {effect.provider_ref, effect.approved_ref}:
+                    found[ref].append(effect)
+        return found
 
     async def _wake(self, refs: list[str]) -> bool:
         """Let those who wait for one of these look at once; says whether anybody does."""
-        woken = bool(await self._sagas.wake(refs, self._clock.now()))
-        if woken:
+        return any([await self._waking.get(ref) for ref in refs])
+
+    async def _wake_those(self, refs: list[str]) -> Mapping[str, bool]:
+        awaited = await self._sagas.books_waiting_for(refs)
+        if awaited:
+            await self._sagas.wake(list(awaited), self._clock.now())
             self._hint()
-        return woken
+        return dict.fromkeys(awaited, True)
 
     async def _weigh(self, told: dict[str, str]) -> bool:
         effect = await self._sagas.effect(told["effect_id"])

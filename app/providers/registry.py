@@ -14,6 +14,7 @@ from app.providers.card_ports import PaysCards, TakesCards
 from app.providers.chain_ports import ReceivesCoins, SendsCoins
 from app.providers.circuit import Circuit
 from app.providers.dialogflow import webhooks as dialogflow
+from app.providers.fresh_rates import FreshRates
 from app.providers.plaid import adapter as plaid
 from app.providers.plaid import wire as plaid_wire
 from app.providers.plaid.webhooks import PlaidWebhooks
@@ -102,7 +103,7 @@ async def open_providers(settings: Settings, clock: Clock, wire: httpx2.AsyncBas
         cards=UnitCards(unit_line),
         coins=chains,
         receiving=receiving,
-        rates=chains,
+        rates=FreshRates(chains, clock, tatum.PROVIDER),
         card_payments=stripe.StripeCards(stripe_line),
         card_payouts=StripePayouts(stripe_line),
         people=sumsub.SumsubAdapter(sumsub_line, level=settings.sumsub_level, clock=clock),

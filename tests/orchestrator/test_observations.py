@@ -163,3 +163,18 @@ async def test_two_workers_that_work_off_the_same_event_settle_it_once(calm_worl
     await world.runtime.observations._settle(document)
     await world.runtime.observations._settle(document)
     assert (await in_inbox(world, "shared"))["attempts"] == 1
+
+
+async def test_only_an_event_that_may_change_something_has_the_payment_fetched(
+    calm_world: World, rich_ada: Customer
+) -> None:
+    world = calm_world
+    saga_id = await world.deposit(rich_ada)
+    await world.work()
+    payment = f"unit:payment:{await payment_of(world, saga_id)}"
+    for name, kind in (("moving", "payment.clearing"), ("begun", "payment.created"), ("over", "payment.sent")):
+        await world.runtime.inbox.receive([event(name, payment, kind=kind)])
+        await world.runtime.observations.work_off()
+        assert (await in_inbox(world, name))["status"] == "done"
+        assert await world.work() == (kind != "payment.clearing")
+    await world.settle()
