@@ -227,7 +227,7 @@ async def open_runtime(
         background.create_task(door.run(), name="door")
         stack.callback(door.close)
         pipelined, receivers = PipelinedRedis(redis), Receivers(ledger, users)
-        for gathering in (pipelined, users.reads, receivers.reads):
+        for gathering in (pipelined, users.reads, receivers.reads, sagas.reads):
             background.create_task(gathering.run())
             stack.callback(gathering.close)
 

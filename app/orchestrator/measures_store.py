@@ -11,12 +11,10 @@ from app.ledger.changes import Document
 from app.money import Money, asset
 from app.orchestrator.journal import EFFECTS, SAGAS
 from app.orchestrator.measures import Figures
-from app.orchestrator.store import DOUBTFUL
+from app.orchestrator.store import CLAIMABLE, DOUBTFUL, NOT_ENDED, OPEN_SAGAS
 from app.plumbing.decimals import from_decimal128
 from app.plumbing.mongo import Database
 
-_OPEN = ["running", "waiting", "compensating", "parked"]
-_CLAIMABLE = _OPEN[:3]
 _COUNTED_MAX = 10_000
 _EFFECTS_MAX = 2_000
 _MS_MAX = 2_000
@@ -41,15 +39,15 @@ class MeasuresStore:
     async def _sagas(self, now: datetime) -> None:
         sagas, figures = self._database[SAGAS], self._figures
         pipeline: list[Mapping[str, Any]] = [
-            {"$match": {"status": {"$in": _OPEN}}},
+            {"$match": {"status": {"$in": NOT_ENDED}}},
             {"$group": {"_id": {"type": "$type", "status": "$status"}, "count": {"$sum": 1}}},
         ]
         figures.open_sagas.clear()
-        async for group in await sagas.aggregate(pipeline, maxTimeMS=_MS_MAX):
+        async for group in await sagas.aggregate(pipeline, hint=OPEN_SAGAS, maxTimeMS=_MS_MAX):
             figures.open_sagas.labels(group["_id"]["type"], group["_id"]["status"]).set(group["count"])
         parked = await sagas.find_one({"status": "parked"}, {"updated_at": 1}, sort=[("updated_at", ASCENDING)])
         figures.parked_oldest.set(_age_s(parked["updated_at"], now) if parked else 0)
-        due = {"wake_at": {"$type": "date", "$lte": now}, "status": {"$in": _CLAIMABLE}}
+        due = {"wake_at": {"$type": "date", "$lte": now}, "status": {"$in": CLAIMABLE}}
         unclaimed = {**due, "$expr": {"$lt": ["$lease_until", "$$NOW"]}}
         longest = await sagas.find_one(unclaimed, {"wake_at": 1}, sort=[("wake_at", ASCENDING)], max_time_ms=_MS_MAX)
         figures.due_oldest.set(_age_s(longest["wake_at"], now) if longest else 0)

@@ -9,7 +9,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from pymongo import ASCENDING, DESCENDING, IndexModel
+from pymongo import ASCENDING, DESCENDING, IndexModel, UpdateOne
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import AutoReconnect
 
@@ -19,14 +19,19 @@ from app.ledger.feed_store import Place
 from app.orchestrator.doubt import IN_DOUBT, InDoubt, sum_up
 from app.orchestrator.effects import Effect, EffectStatus
 from app.orchestrator.journal import EFFECTS, EVENTS, SAGAS, SagaRecord, effect_from, event_id, saga_from
-from app.orchestrator.lifecycle import ENDS
+from app.orchestrator.lifecycle import ENDS, PARKED
 from app.plumbing.collections import CollectionSpec, ids_of_book
+from app.plumbing.gathered import Gathered
 
 _DATE = {"$type": "date"}
 
 DOUBTFUL = [EffectStatus.SENDING.value, EffectStatus.UNKNOWN.value, EffectStatus.CANCELLING.value]
 """The calls whose outcome is not known."""
 _OPEN = [status.value for status in IN_DOUBT]
+CLAIMABLE = ["running", "waiting", "compensating"]
+NOT_ENDED = [*CLAIMABLE, PARKED]
+OPEN_SAGAS = "open"
+"""The index that counts those that have not ended by itself, without reading one of them."""
 
 COLLECTIONS = (
     CollectionSpec(
@@ -38,6 +43,11 @@ COLLECTIONS = (
             IndexModel([("book", ASCENDING), ("user_id", ASCENDING), ("created_at", DESCENDING)]),
             IndexModel([("book", ASCENDING), ("created_at", DESCENDING)]),
             IndexModel([("status", ASCENDING), ("updated_at", DESCENDING)]),
+            IndexModel(
+                [("status", ASCENDING), ("type", ASCENDING)],
+                partialFilterExpression={"status": {"$in": NOT_ENDED}},
+                name=OPEN_SAGAS,
+            ),
         ),
     ),
     CollectionSpec(
@@ -56,7 +66,8 @@ COLLECTIONS = (
     CollectionSpec(EVENTS),
 )
 
-_CLAIMABLE = ["running", "waiting", "compensating"]
+_FREE = {"$expr": {"$lt": ["$lease_until", "$$NOW"]}}
+_AS_READ = ("_id", "version", "fence")
 
 
 class SagaStore:
@@ -64,30 +75,31 @@ class SagaStore:
 
     def __init__(self, database: AsyncDatabase[Document]) -> None:
         self._database = database
+        self.reads = Gathered(self._read)
 
     async def claim(self, now: datetime, lease_s: float, limit: int, *, only: str | None = None) -> list[SagaRecord]:
         """Lease due sagas that nobody holds; claiming raises their fence, so an earlier holder can write no more.
 
         ``only`` the one of that stored id.
 
-        Two workers may find the same ones; each gets those that its own write has leased.
+        Two workers may find the same ones; each gets those that its own write has leased, and leases them as it has
+        read them: only where somebody was faster must it read what it has got.
         """
         due = {"$or": [{"wake_at": {"$lte": now, **_DATE}}, {"woken_at": _DATE}]}
-        free = {"$expr": {"$lt": ["$lease_until", "$$NOW"]}}
-        claimable = {"status": {"$in": _CLAIMABLE}, **due, **free, **({} if only is None else {"_id": only})}
+        claimable = {"status": {"$in": CLAIMABLE}, **due, **_FREE, **({} if only is None else {"_id": only})}
         sagas = self._database[SAGAS]
-        found = await sagas.find(claimable, {"_id": 1}).limit(limit).to_list()
+        found = await sagas.find(claimable).limit(limit).to_list()
         if not found:
             return []
-        ids = [document["_id"] for document in found]
         claim_id = new_id("clm")
-        lease = _lease(lease_s, raise_fence=True)
+        lease = [_lease(lease_s, raise_fence=True), {"$set": {"claim_id": claim_id}}, {"$unset": "woken_at"}]
+        leases = [UpdateOne({**{name: each[name] for name in _AS_READ}, **_FREE}, lease) for each in found]
         with suppress(AutoReconnect):  # the answer was lost; what was leased all the same is found by the claim's id
-            await sagas.update_many(
-                {"_id": {"$in": ids}, **claimable}, [lease, {"$set": {"claim_id": claim_id}}, {"$unset": "woken_at"}]
-            )
-        claimed = await sagas.find({"_id": {"$in": ids}, "claim_id": claim_id}).to_list()
-        return [saga_from(document) for document in claimed]
+            leased = await sagas.bulk_write(leases, ordered=False)
+            if leased.matched_count == len(found):
+                return [saga_from({**each, "fence": each["fence"] + 1}) for each in found]
+        ids = [each["_id"] for each in found]
+        return [saga_from(each) async for each in sagas.find({"_id": {"$in": ids}, "claim_id": claim_id})]
 
     async def renew(self, saga: SagaRecord, lease_s: float) -> bool:
         """Lengthen the lease, if the saga is still this holder's."""
@@ -105,7 +117,7 @@ class SagaStore:
     async def wake(self, refs: Sequence[str], now: datetime) -> int:
         """Make the sagas that wait for one of these references look again; says how many there are."""
         result = await self._database[SAGAS].update_many(
-            {"waits": {"$in": list(refs)}, "status": {"$in": _CLAIMABLE}}, {"$set": {"woken_at": now}}
+            {"waits": {"$in": list(refs)}, "status": {"$in": CLAIMABLE}}, {"$set": {"woken_at": now}}
         )
         return result.matched_count
 
@@ -117,8 +129,11 @@ class SagaStore:
 
     async def saga(self, saga_id: str) -> SagaRecord | None:
         """The saga of that stored id."""
-        document = await self._database[SAGAS].find_one({"_id": saga_id})
+        document = await self.reads.get(saga_id)
         return saga_from(document) if document else None
+
+    async def _read(self, ids: list[str]) -> dict[str, Document]:
+        return {each["_id"]: each async for each in self._database[SAGAS].find({"_id": {"$in": ids}})}
 
     async def saga_of(self, saga_id: str, user_id: str) -> SagaRecord | None:
         """The same, if it is that user's."""
