@@ -112,13 +112,16 @@ class Driver:
 
     async def _go_outside(self, work: Work, call: Call, lease: Lease) -> SagaRecord | None:
         """What is next of a call."""
-        effect = await self._store.effect(current_effect_id(work.saga, work.step.name, work.way))
+        effect = await self._recorded(work) if work.begun else None
         if effect is None:
             return await self._examine(work, call, lease)
         if work.awaiting:
             seen = await call.look(effect, self._outside)
             return await self._take(work, call.judge(work.run, effect, seen), effect)
         return await self._resolve(work, call, effect, lease)
+
+    async def _recorded(self, work: Work) -> Effect | None:
+        return await self._store.effect(current_effect_id(work.saga, work.step.name, work.way))
 
     # Inner steps.
 
@@ -177,7 +180,8 @@ class Driver:
         now, ready = self._clock.now(), ready or Ready()
         effect = self._announced(work, call, earlier, now, ready)
         outcome = call.sending(work.run) if earlier is None else Outcome()
-        outcome = replace(outcome, result={**outcome.result, **ready.request})
+        if ready.request:
+            outcome = replace(outcome, result={**outcome.result, **ready.request})
         event = Event("sending", work.step.name, {"provider": call.provider, "attempt": effect.attempts})
         companions = (effect_companion(earlier, effect), *ready.companions)
         try:
@@ -365,12 +369,15 @@ class Driver:
 
     async def _still_waiting(self, work: Work, seen: Waiting) -> SagaRecord | None:
         outcome = seen.outcome
-        saga = self._scribe.told(work, "waiting", outcome)
-        saga = replace(
-            saga,
-            looks=saga.looks + 1,
-            wake_at=seen.until or self._scribe.later(saga.looks, None),
-            waits=tuple(dict.fromkeys((*saga.waits, *seen.refs))),
-        )
+        looks, waits = work.saga.looks, work.saga.waits
         events = (Event("progress", work.step.name, outcome.result),) if outcome.transactions else ()
+        saga = self._scribe.told(
+            work,
+            work.steps_with("waiting"),
+            outcome,
+            events,
+            looks=looks + 1,
+            wake_at=seen.until or self._scribe.later(looks, None),
+            waits=tuple(dict.fromkeys((*waits, *seen.refs))),
+        )
         return await self._scribe.write(work, saga, outcome, (), events, fact=True, released=True)

@@ -7,6 +7,7 @@ an effect by its version, and an event must not be there yet.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from app.ids import derived_id, stored_id
@@ -57,6 +58,10 @@ class SagaRecord:
         """What callers are told."""
         return public_status(self.state)
 
+    def after(self, events: tuple["Event", ...], **fields: Any) -> "SagaRecord":
+        """It as a commit with these events leaves it: copied once, however much has changed."""
+        return replace(self, version=self.version + 1, events=self.events + len(events), **fields)
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
@@ -70,6 +75,10 @@ class Event:
 _FIELDS = SagaRecord.__dataclass_fields__.keys()
 _READ_AS_THEY_ARE = tuple(_FIELDS - {"id", "waits", "generations"})
 _WRITTEN_AS_THEY_ARE = tuple(_FIELDS - {"id", "waits", "fence"})
+_written = attrgetter(*_WRITTEN_AS_THEY_ARE)
+
+_EFFECT_FIELDS = tuple(Effect.__dataclass_fields__.keys() - {"id", "status", "version"})
+_told_of_effect = attrgetter(*_EFFECT_FIELDS)
 
 
 def saga_from(document: Document) -> SagaRecord:
@@ -87,8 +96,9 @@ def saga_document(saga: SagaRecord, *, released: bool) -> Document:
 
     ``fence`` and ``woken_at`` are left alone: claiming and waking write them directly.
     """
-    document: Document = {name: getattr(saga, name) for name in _WRITTEN_AS_THEY_ARE}
-    document.update(waits=list(saga.waits), status=saga.status)
+    document: Document = dict(zip(_WRITTEN_AS_THEY_ARE, _written(saga), strict=True))
+    document["waits"] = list(saga.waits)
+    document["status"] = saga.status
     if released:
         document["lease_until"] = _LONG_AGO
     return document
@@ -106,10 +116,13 @@ def progress(
     before: SagaRecord, after: SagaRecord, events: tuple[Event, ...], *, released: bool
 ) -> tuple[Companion, ...]:
     """The companions that move a saga on, if it still is as it was read and nobody else has claimed it since."""
-    moved = replace(after, version=before.version + 1, events=before.events + len(events))
+    version, told = before.version + 1, before.events + len(events)
+    counted = (
+        after if (after.version, after.events) == (version, told) else replace(after, version=version, events=told)
+    )
     guard = {"version": before.version, "fence": before.fence}
-    saga = Companion(SAGAS, before.id, guard, saga_document(moved, released=released))
-    return (saga, *_event_companions(moved, before.events, events), *notifications(before, moved))
+    saga = Companion(SAGAS, before.id, guard, saga_document(counted, released=released))
+    return (saga, *_event_companions(counted, before.events, events), *notifications(before, counted))
 
 
 def _event_companions(saga: SagaRecord, earlier: int, events: tuple[Event, ...]) -> tuple[Companion, ...]:
@@ -158,16 +171,17 @@ def begun_anew(saga: SagaRecord, step: str, way: Way) -> SagaRecord:
 
 def effect_from(document: Document) -> Effect:
     """An effect as read."""
-    names = Effect.__dataclass_fields__.keys() - {"id", "status"}
     return Effect(
-        id=document["_id"], status=EffectStatus(document["status"]), **{name: document[name] for name in names}
+        id=document["_id"],
+        status=EffectStatus(document["status"]),
+        version=document["version"],
+        **{name: document[name] for name in _EFFECT_FIELDS},
     )
 
 
 def effect_companion(before: Effect | None, after: Effect) -> Companion:
     """The companion that records an effect, or moves it on from how it was read."""
-    names = Effect.__dataclass_fields__.keys() - {"id", "status", "version"}
-    document: Document = {name: getattr(after, name) for name in names}
+    document: Document = dict(zip(_EFFECT_FIELDS, _told_of_effect(after), strict=True))
     document["status"] = after.status.value
     if before is None:
         return Companion(EFFECTS, after.id, ABSENT, {**document, "version": 1})

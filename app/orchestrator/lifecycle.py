@@ -7,7 +7,7 @@ The asynchronous machine of the same library is not used: it swallows cancellati
 """
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from transitions import Machine, MachineError
@@ -20,6 +20,10 @@ CANCELLED = "cancelled"
 PARKED = "parked"
 ENDS = (COMPLETED, COMPENSATED, CANCELLED)
 """``cancelled`` is what a person makes of a parked saga that cannot be recovered; no trigger leads there."""
+
+
+_STATES_MAX = 4_096
+"""How many states are kept taken apart; all definitions together have a few hundred."""
 
 
 class IllegalMove(Exception):
@@ -54,12 +58,14 @@ def may(saga: Saga, state: str, trigger: str) -> bool:
     return trigger in _machine(saga).get_triggers(state)
 
 
+@lru_cache(_STATES_MAX)
 def phase_of(state: str) -> tuple[str, str]:
     """A state's phase and step; an end has no step."""
     phase, _, step = state.rpartition(":")
     return (phase, step) if phase else (state, "")
 
 
+@lru_cache(_STATES_MAX)
 def way_of(state: str) -> Way:
     """Which of its step's actions a state stands at."""
     phase, _ = phase_of(state)
@@ -71,6 +77,7 @@ def is_awaiting(state: str) -> bool:
     return phase_of(state)[0].startswith("await")
 
 
+@lru_cache(_STATES_MAX)
 def public_status(state: str) -> str:
     """What callers are told: running, waiting, compensating, or the end it came to."""
     phase, step = phase_of(state)

@@ -275,9 +275,11 @@ class Step:
     pivot: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Saga:
     """A definition. A running saga is pinned to its name and version for life.
+
+    A definition is itself alone: what is worked out about it is kept by it, at every commit of every saga.
 
     The first step is an inner one; it runs in the commit that accepts the saga, so whoever asked hears its refusals.
     """

@@ -57,34 +57,33 @@ class Scribe:
         reason: str | None = None,
         companions: tuple[Companion, ...] = (),
         watches: tuple[Watch, ...] = (),
+        earlier: tuple[Event, ...] = (),
         fact: bool = False,
     ) -> SagaRecord | None:
-        """Move on by that trigger, past every step that does not apply."""
-        status = _STATUSES[trigger]
-        saga = self.told(work, status, outcome)
-        state, skipped = settle_skips(work.flow, move(work.flow, work.saga.state, trigger), work.run.params, saga.steps)
+        """Move on by that trigger, past every step that does not apply. ``earlier``: what had to come before it."""
+        status, now = _STATUSES[trigger], work.run.now
+        steps = work.steps_with(status)
+        state, skipped = settle_skips(work.flow, move(work.flow, work.saga.state, trigger), work.run.params, steps)
+        steps.update({name: {"status": "skipped", "attempts": 0, "at": now} for name in skipped})
         ended = state in ENDS
-        facts = {**outcome.result, **({"reason": reason} if reason else {})}
-        events = [Event(_EVENTS.get(trigger, status), work.step.name, facts)]
+        facts = {**outcome.result, "reason": reason} if reason else outcome.result
+        events = (*earlier, Event(_EVENTS.get(trigger, status), work.step.name, facts))
         if ended:
-            events.append(Event(state, "", {}))
-        saga = replace(
-            saga,
+            events = (*events, Event(state, "", {}))
+        saga = self.told(
+            work,
+            steps,
+            outcome,
+            events,
             state=state,
-            steps={
-                **saga.steps,
-                **{name: {"status": "skipped", "attempts": 0, "at": work.run.now} for name in skipped},
-            },
             waits=(),
-            wake_at=None if ended else work.run.now,
+            wake_at=None if ended else _due_since(work),
             looks=0,
             errors=0,
             reason=_reason_after(work, trigger, reason),
         )
-        saga_id, user_id, now = saga.id, saga.user_id, work.run.now
-        begun = (watch_companion(saga_id, user_id, work.step.name, watch, now) for watch in watches)
-        written = await self.write(work, saga, outcome, (*companions, *begun), tuple(events), fact=fact, released=ended)
-        return None if ended else written
+        begun = (watch_companion(saga.id, saga.user_id, work.step.name, watch, now) for watch in watches)
+        return await self.write(work, saga, outcome, (*companions, *begun), events, fact=fact, released=ended)
 
     async def wait(
         self, work: Work, refs: tuple[str, ...], outcome: Outcome, effect: Companion, event: Event
@@ -93,12 +92,9 @@ class Scribe:
 
         Where there is nothing to hear of, the answer may have settled it: the saga is kept, to be looked at now.
         """
-        waiting = replace(
-            self.told(work, "waiting", outcome),
-            state=move(work.flow, work.saga.state, "wait"),
-            waits=refs,
-            wake_at=self.later(0, None),
-            looks=0,
+        state, wake_at = move(work.flow, work.saga.state, "wait"), self.later(0, None)
+        waiting = self.told(
+            work, work.steps_with("waiting"), outcome, (event,), state=state, waits=refs, wake_at=wake_at, looks=0
         )
         return await self.write(work, waiting, outcome, (effect,), (event,), fact=True, released=bool(refs))
 
@@ -108,24 +104,29 @@ class Scribe:
         """Hand the saga to a person, with the reason; nothing is dropped."""
         log.warning("saga-parked", saga_id=work.saga.id, step=work.step.name, reason=reason)
         outcome = outcome or Outcome()
-        saga = replace(
-            self.told(work, "parked", outcome),
+        event = Event("parked", work.step.name, {"reason": reason})
+        saga = self.told(
+            work,
+            work.steps_with("parked"),
+            outcome,
+            (event,),
             state=move(work.flow, work.saga.state, "park"),
             parked_from=work.saga.state,
             waits=(),
             wake_at=None,
             reason=reason,
         )
-        event = Event("parked", work.step.name, {"reason": reason})
         return await self.write(work, saga, outcome, companions, (event,), fact=True, released=True)
 
     async def begin_anew(
         self, work: Work, until: datetime, reason: str, outcome: Outcome, companions: tuple[Companion, ...]
     ) -> SagaRecord | None:
         """Undo it once more later, by another effect: this one definitely did not happen."""
-        saga = begun_anew(self.told(work, "waiting", outcome), work.step.name, work.way)
-        saga = replace(saga, waits=(), wake_at=until, looks=0, reason=reason)
         event = Event("begun-anew", work.step.name, {"reason": reason})
+        saga = self.told(
+            work, work.steps_with("waiting"), outcome, (event,), waits=(), wake_at=until, looks=0, reason=reason
+        )
+        saga = begun_anew(saga, work.step.name, work.way)
         return await self.write(work, saga, outcome, companions, (event,), fact=True, released=True)
 
     async def park_unknown(self, saga: SagaRecord) -> None:
@@ -144,7 +145,7 @@ class Scribe:
         attempts: int,
     ) -> SagaRecord | None:
         """Write without moving on and without letting go."""
-        saga = self.told(work, "running", outcome, attempts)
+        saga = self.told(work, work.steps_with("running", attempts), outcome, events)
         return await self.write(work, saga, outcome, companions, events, fact=False, released=False)
 
     async def sleep(
@@ -156,7 +157,7 @@ class Scribe:
         *,
         looked: bool = False,
     ) -> SagaRecord | None:
-        saga = replace(work.saga, wake_at=until, looks=work.saga.looks + looked, updated_at=work.run.now)
+        saga = work.saga.after(events, wake_at=until, looks=work.saga.looks + looked, updated_at=work.run.now)
         return await self.write(work, saga, Outcome(), companions, events, fact=True, released=True)
 
     async def write(
@@ -182,31 +183,36 @@ class Scribe:
         verdict = await self._door.submit(change)
         if isinstance(verdict, Duplicate):
             raise TakenOver
-        if released:
-            return None
-        return replace(after, version=work.saga.version + 1, events=work.saga.events + len(events))
+        return None if released else after
 
     async def keep_late(self, answer: Companion) -> None:
         """Keep what cannot be written to its saga any more, because somebody else holds it."""
         with suppress(StaleGuard):  # the same answer is kept already
             await self._door.submit(Change(INBOX_BOOK, companions=(answer,), fact=True))
 
-    def told(self, work: Work, status: str, outcome: Outcome, attempts: int | None = None) -> SagaRecord:
-        """The saga with what this commit says of its step."""
-        name, saga = work.step.name, work.saga
-        told = saga.steps.get(name, {})
-        step: dict[str, Any] = {
-            "status": status,
-            "attempts": told.get("attempts", 1) if attempts is None else attempts,
-            "at": work.run.now,
-        }
-        results = {**saga.results, name: {**saga.results.get(name, {}), **outcome.result}}
-        return replace(saga, steps={**saga.steps, name: step}, results=results, updated_at=work.run.now)
+    def told(
+        self,
+        work: Work,
+        steps: Mapping[str, Mapping[str, Any]],
+        outcome: Outcome,
+        events: tuple[Event, ...],
+        **fields: Any,
+    ) -> SagaRecord:
+        """The saga as the commit of these events leaves it, with what is told of its steps, and what this one found."""
+        name, results = work.step.name, work.saga.results
+        found = {**results, name: {**results.get(name, {}), **outcome.result}}
+        return work.saga.after(events, steps=steps, results=found, updated_at=work.run.now, **fields)
 
     def later(self, tries: int, wish_s: float | None) -> datetime:
         poll_s = self._poll_s
         pause_s = min(poll_s * _LOOKS_GROWTH ** min(tries, 40), poll_s * _LOOKS_S_MAX_POLLS)
         return self._clock.now() + timedelta(seconds=max(pause_s, min(wish_s or 0.0, _RETRY_MAX_S)))
+
+
+def _due_since(work: Work) -> datetime:
+    """What is due stays due since then: one key of an index less to write at every step."""
+    due, now = work.saga.wake_at, work.run.now
+    return due if due is not None and due < now else now
 
 
 def _reason_after(work: Work, trigger: str, reason: str | None) -> str | None:

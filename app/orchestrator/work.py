@@ -1,7 +1,10 @@
 """A saga at hand: its definition, the step it stands in, which of the step's actions, and what that may know. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from typing import Any
 
 from app.orchestrator.journal import SagaRecord
 from app.orchestrator.lifecycle import is_awaiting, phase_of, way_of
@@ -29,6 +32,11 @@ class Work:
         return is_awaiting(self.state)
 
     @property
+    def begun(self) -> bool:
+        """Whether anything was written of its step; of a call, that is at the latest when it is recorded."""
+        return self.step.name in self.saga.steps
+
+    @property
     def action(self) -> Action:
         """That action."""
         action = {Way.DO: self.step.do, Way.UNDO: self.step.undo, Way.CALL_OFF: self.step.call_off}[self.way]
@@ -36,11 +44,17 @@ class Work:
             raise LookupError(f"{self.flow.name}: {self.step.name} has no {self.way}")
         return action
 
+    def steps_with(self, status: str, attempts: int | None = None) -> dict[str, Mapping[str, Any]]:
+        """What is told of every step, once this one has that status."""
+        name, steps = self.step.name, self.saga.steps
+        tries = steps.get(name, {}).get("attempts", 1) if attempts is None else attempts
+        return {**steps, name: {"status": status, "attempts": tries, "at": self.run.now}}
+
 
 def work_on(flow: Saga, saga: SagaRecord, now: datetime) -> Work:
     """The saga at hand, by that definition, at that hour."""
     state = saga.parked_from or saga.state
-    step = flow.step(phase_of(state)[1])
+    step = _step(flow, state)
     run = Run(
         saga_id=saga.id,
         user_id=saga.user_id,
@@ -53,3 +67,8 @@ def work_on(flow: Saga, saga: SagaRecord, now: datetime) -> Work:
         generations=saga.generations,
     )
     return Work(flow, saga, state, step, run)
+
+
+@cache
+def _step(flow: Saga, state: str) -> Step:
+    return flow.step(phase_of(state)[1])
