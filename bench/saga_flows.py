@@ -52,7 +52,7 @@ class Instant:
         return Outcome((_posting(run, "sending"),))
 
     async def send(self, effect: Effect, outside: Outside) -> Sent:  # noqa: ARG002
-        return Sent(effect.id)
+        return Sent(effect.id, seen=effect.id)
 
     async def find(self, effect: Effect, outside: Outside) -> Sent | None:  # noqa: ARG002
         return None
@@ -66,10 +66,10 @@ class Instant:
     def waits_for(self, effect: Effect) -> tuple[str, ...]:  # noqa: ARG002
         return ()
 
-    async def look(self, effect: Effect, outside: Outside) -> None:  # noqa: ARG002
-        return None
+    async def look(self, effect: Effect, outside: Outside) -> str:  # noqa: ARG002
+        return effect.id
 
-    def judge(self, run: Run, effect: Effect, seen: None) -> Progress:  # noqa: ARG002
+    def judge(self, run: Run, effect: Effect, seen: str) -> Progress:  # noqa: ARG002
         return Settled()
 
 
@@ -80,7 +80,7 @@ class Patient(Instant):
     def waits_for(self, effect: Effect) -> tuple[str, ...]:
         return (reference(effect.saga_id),)
 
-    def judge(self, run: Run, effect: Effect, seen: None) -> Progress:  # noqa: ARG002
+    def judge(self, run: Run, effect: Effect, seen: str) -> Progress:  # noqa: ARG002
         return Waiting(until=run.now + timedelta(days=30))
 
 

@@ -239,13 +239,25 @@ class Driver:
         def accepted(fresh: Effect) -> tuple[Effect, Outcome]:
             confirmed = replace(fresh, status=EffectStatus.CONFIRMED, provider_ref=sent.ref, reason=None)
             outcome = call.accepted(work.run, confirmed)
-            return confirmed, replace(outcome, result={**outcome.result, **(sent.facts or {})})
+            return confirmed, outcome.followed_by(Outcome(result=sent.facts)) if sent.facts else outcome
 
         async def commit(before: Effect, after: Effect, outcome: Outcome) -> SagaRecord | None:
             event = Event("accepted", work.step.name, {"provider": call.provider, "ref": after.ref})
-            return await self._scribe.wait(work, call.waits_for(after), outcome, effect_companion(before, after), event)
+            companion = effect_companion(before, after)
+            seen = None if sent.seen is None else call.judge(work.run.knowing(outcome.result), after, sent.seen)
+            if not isinstance(seen, Settled):
+                return await self._scribe.wait(work, call.waits_for(after), outcome, companion, event)
+            outcome, trigger = outcome.followed_by(seen.outcome), "undone" if work.run.undoing else "done"
+            return await self._scribe.move(
+                work, trigger, outcome, companions=(companion,), watches=seen.watches, earlier=(event,), fact=True
+            )
 
-        return await self._answer(effect, accepted, commit)
+        try:
+            return await self._answer(effect, accepted, commit)
+        except (TakenOver, AccountFrozen):
+            if sent.seen is None:
+                raise
+            return await self._accept(work, call, effect, replace(sent, seen=None))  # settled by what has changed since
 
     async def _conclude(
         self, work: Work, call: Call, effect: Effect, status: EffectStatus, reason: str

@@ -38,10 +38,15 @@ class EffectStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The provider's answer to a send: its own id for it, and what we keep of the rest in the step's result."""
+    """The provider's answer to a send: its own id for it, and what we keep of the rest in the step's result.
+
+    ``seen``: the object itself, as a look would show it, where the answer does: what has settled by then is not waited
+    for, nor looked at once more.
+    """
 
     ref: str
     facts: Mapping[str, str | int] | None = None
+    seen: Any = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ and may then wait for the outside world to settle. A ``Look`` only reads outside
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
@@ -68,6 +68,11 @@ class Run:
         """How often this action was begun anew, each time after it definitely had not happened."""
         return self.generations.get(direction(self.step, self.way), 0)
 
+    def knowing(self, result: Mapping[str, Any]) -> "Run":
+        """The same, once its step has found that out."""
+        own = {**self.results.get(self.step, {}), **result}
+        return replace(self, results={**self.results, self.step: own}) if result else self
+
     def was_done(self, step: str) -> bool:
         """Whether that step ran to its end, even if it was undone since."""
         return self.step_statuses.get(step) in {"done", "undone"}
@@ -117,6 +122,16 @@ class Outcome:
     openings: tuple[Account, ...] = ()
     standings: tuple[StandingChange, ...] = ()
     result: Mapping[str, Any] = field(default_factory=dict)
+
+    def followed_by(self, later: "Outcome") -> "Outcome":
+        """Both, in one commit."""
+        return Outcome(
+            (*self.transactions, *later.transactions),
+            (*self.companions, *later.companions),
+            (*self.openings, *later.openings),
+            (*self.standings, *later.standings),
+            {**self.result, **later.result},
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,12 +87,13 @@ class MoveToPayee:
 
     async def send(self, effect: Effect, outside: Outside) -> Sent:
         payouts, payee_id = outside.providers.card_payouts, effect.request["payee_id"]
-        return Sent((await payouts.transfer(payee_id, _amount(effect), reference=effect.id, key=effect.id)).id)
+        made = await payouts.transfer(payee_id, _amount(effect), reference=effect.id, key=effect.id)
+        return Sent(made.id, seen=made)
 
     async def find(self, effect: Effect, outside: Outside) -> Sent | None:
         payouts, payee_id = outside.providers.card_payouts, effect.request["payee_id"]
         found = await payouts.find_transfer(payee_id, effect.id, effect.first_sent_at)
-        return Sent(found.id) if found else None
+        return Sent(found.id, seen=found) if found else None
 
     def accepted(self, run: Run, effect: Effect) -> Outcome:
         return Outcome((_moved(run, "accepted", _doubt(run), _leaving(run)),), result={"transfer_id": effect.ref})

@@ -101,11 +101,12 @@ class PutOnFile:
     async def send(self, effect: Effect, outside: Outside) -> Sent:
         token = outside.sealer.open_text(effect.request["card_token"], effect.saga_id)
         payouts, payee_id = outside.providers.card_payouts, effect.request["payee_id"]
-        return Sent((await payouts.attach_card(payee_id, token, reference=effect.id, key=effect.id)).id)
+        card = await payouts.attach_card(payee_id, token, reference=effect.id, key=effect.id)
+        return Sent(card.id, seen=card)
 
     async def find(self, effect: Effect, outside: Outside) -> Sent | None:
         card = await outside.providers.card_payouts.find_card(effect.request["payee_id"], effect.id)
-        return Sent(card.id) if card else None
+        return Sent(card.id, seen=card) if card else None
 
     def accepted(self, run: Run, effect: Effect) -> Outcome:  # noqa: ARG002
         return Outcome(result={"card_id": effect.ref})

@@ -116,11 +116,12 @@ class OpenAccount:
 
     async def send(self, effect: Effect, outside: Outside) -> Sent:
         accounts, customer_id = outside.providers.accounts, effect.request["customer_id"]
-        return Sent((await accounts.open_account(customer_id, reference=effect.id, key=effect.id)).id)
+        account = await accounts.open_account(customer_id, reference=effect.id, key=effect.id)
+        return Sent(account.id, seen=account)
 
     async def find(self, effect: Effect, outside: Outside) -> Sent | None:
         account = await outside.providers.accounts.find_account(effect.id)
-        return Sent(account.id) if account else None
+        return Sent(account.id, seen=account) if account else None
 
     def accepted(self, run: Run, effect: Effect) -> Outcome:  # noqa: ARG002
         return Outcome(result={"deposit_account_id": effect.ref})
