@@ -19,7 +19,7 @@ from app.clock import SystemClock
 from app.money import BTC, USD, Money
 from app.providers.chain_ports import CoinOrder, Paid
 from app.providers.events import WebhookEvent
-from app.providers.outcomes import Declined, OutcomeUnknown, ProviderOutcome, Unavailable
+from app.providers.outcomes import Declined, OutcomeUnknown
 from app.providers.ports import AchOrder, PaymentStatus
 from app.providers.registry import Providers, open_providers
 from app.providers.sumsub.webhooks import read_events as read_sumsub
@@ -192,27 +192,6 @@ async def test_a_pull_that_never_arrived_is_not_found(world: World) -> None:
     assert await world.providers.ach.payment("999999") is None
 
 
-FAULTS: list[tuple[str, type[ProviderOutcome]]] = [
-    ("decline", Declined),
-    ("error", OutcomeUnknown),
-    ("rate_limit", Unavailable),
-]
-
-
-@pytest.mark.parametrize(("fault", "word"), FAULTS)
-async def test_each_fault_of_the_bank_has_its_word(world: World, fault: str, word: type[ProviderOutcome]) -> None:
-    token = await world.processor_token()
-    await world.dial("unit", "create_payment", fault)
-    with pytest.raises(word):
-        await world.providers.ach.create_payment(pull(token), key="key-1")
-
-
-@pytest.mark.parametrize("fault", ["error", "timeout_before"])
-async def test_a_read_survives_one_fault(world: World, fault: str) -> None:
-    await world.dial("unit", "list_payments", fault)
-    assert await world.providers.ach.find_payment("eff_1") is None
-
-
 async def test_a_payment_is_cancelled_once(still_world: World) -> None:
     ach, token = still_world.providers.ach, await still_world.processor_token()
     made = await ach.create_payment(pull(token, back=True), key="key-1")
@@ -267,14 +246,6 @@ async def test_a_send_whose_answer_is_lost_is_found_in_the_queue(still_world: Wo
         await still_world.providers.coins.send(coins(777))
     (found,) = await still_world.providers.coins.pending_sends("bitcoin")
     assert (found.to, found.amount) == (RECEIVER, Money(777, BTC))
-
-
-@pytest.mark.parametrize(("fault", "word"), FAULTS)
-async def test_each_fault_of_the_chain_has_its_word(world: World, fault: str, word: type[ProviderOutcome]) -> None:
-    await world.dial("tatum", "send", fault)
-    with pytest.raises(word):
-        await world.providers.coins.send(coins())
-    assert await world.providers.coins.pending_sends("bitcoin") == ()
 
 
 async def test_unknown_hashes_and_operations_are_none(world: World) -> None:

@@ -1,23 +1,27 @@
-"""Every adapter against every fault of the dial: the right one of three words, one effect, and nothing secret said."""
+"""Every call of every adapter against every fault of the dial: its one of three words, one effect, nothing secret told.
 
+All calls meet a fault together, so that its waiting is waited for once.
+"""
+
+import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from typing import Any
 
 import pytest
 import structlog
-from pydantic import SecretStr
-from pymongo import AsyncMongoClient
 
-from app.ids import new_id
-from app.money import BTC, USD, Money
+from app.providers.circuit import FAILURES_MAX
 from app.providers.outcomes import Declined, OutcomeUnknown, ProviderOutcome, Unavailable
-from tests.providers.test_against_sandbox import RECEIVER, World, _opened, coins, pull
+from app.sandbox.vendor import RETRY_AFTER_S
+from tests.providers.calls import READS, RECEIVERS, Read, Word, calls_of
+from tests.providers.changes import CARD_TOKEN, CHANGES, Again, Begun, Change, all_begun
+from tests.providers.shop import Shop, opened
 from tests.sandbox.world import eventually
 
 FAULTS = ["decline", "error", "rate_limit", "timeout_before", "timeout_after", "late", "slow"]
-WORDS: dict[str, type[ProviderOutcome] | None] = {
+WORDS: dict[str, Word] = {
     "decline": Declined,
     "error": OutcomeUnknown,
     "rate_limit": Unavailable,
@@ -26,176 +30,152 @@ WORDS: dict[str, type[ProviderOutcome] | None] = {
     "late": OutcomeUnknown,
     "slow": None,
 }
-"""Of a call that changes something, once."""
+"""Of a call that changes something."""
 
 DONE = {"timeout_after", "late", "slow"}
 """The faults that let it happen all the same."""
 
-LATE_MS = 50
+ATTEMPTS_MAX = 3
+READS_A_LINE = FAILURES_MAX // ATTEMPTS_MAX - 1
+"""So few that a line's circuit stays closed, and none of them waits for another's slot."""
+
+MANY = 1_000
+"""Of a fault that is there to stay."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shop:
-    """The vendors, with what was prepared before anything went wrong."""
+def lines_of(reads: Mapping[str, Read]) -> dict[str, int]:
+    """Which line each read is made on."""
+    places: Counter[str] = Counter()
+    found = {}
+    for name, read in reads.items():
+        found[name] = places[read.vendor] // READS_A_LINE
+        places[read.vendor] += 1
+    return found
 
-    world: World
-    bank_token: SecretStr
-    access_token: SecretStr
 
-    async def dial(self, vendor: str, operation: str, fault: str, times: int = 1) -> None:
-        body = {"vendor": vendor, "operation": operation, "fault": fault, "times": times, "delay_ms": LATE_MS}
-        (await self.world.desk.post("/control/faults", json=body)).raise_for_status()
-
-    async def book(self, vendor: str, kind: str) -> list[dict[str, Any]]:
-        listed: list[dict[str, Any]] = (await self.world.desk.get(f"/control/{vendor}/book")).json()[kind]
-        return listed
+LINES = lines_of(READS)
 
 
 @pytest.fixture(scope="module")
 async def shop(mongodb_uri: str) -> AsyncIterator[Shop]:
-    name = new_id("faults")
-    async with AsyncMongoClient[dict[str, Any]](mongodb_uri) as connected:
-        async with _opened(mongodb_uri, name, pace_s=3_600) as world:
-            token = await world.processor_token()
-            made = await world.desk.post(
-                "/plaid/sandbox/public_token/create",
-                json={"institution_id": "ins_109508", "initial_products": ["auth"]},
-                headers={"PLAID-CLIENT-ID": "any", "PLAID-SECRET": "any"},
-            )
-            item = await world.providers.banks.exchange(made.json()["public_token"])
-            yield Shop(world, token, item.access_token)
-        await connected.drop_database(name)
+    async with opened(mongodb_uri, max(LINES.values()) + 1) as prepared:
+        yield prepared
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A call that changes something: made under a reference of its own, and counted in the vendor's book."""
-
-    vendor: str
-    operation: str
-    make: Callable[[Shop, str], Awaitable[Any]]
-    count: Callable[[Shop, str], Awaitable[int]]
-    repeats: bool = True
-
-
-def amount_of(reference: str) -> int:
-    """Sends carry no reference of ours, so their amount tells them apart."""
-    return 10_000 + int.from_bytes(reference.encode()[-3:], "big")
-
-
-async def payments(shop: Shop, reference: str) -> int:
-    booked = await shop.book("unit", "payments")
-    return sum(each["tags"].get("opId") == reference and each["status"] != "Rejected" for each in booked)
-
-
-async def intents(shop: Shop, reference: str) -> int:
-    return sum(reference in str(each["metadata"]) for each in await shop.book("stripe", "payment_intents"))
-
-
-async def sends(shop: Shop, reference: str) -> int:
-    queued = await shop.world.providers.coins.pending_sends("bitcoin")
-    return sum((each.to, each.amount) == (RECEIVER, Money(amount_of(reference), BTC)) for each in queued)
-
-
-async def applicants(shop: Shop, reference: str) -> int:
-    return sum(reference in str(each) for each in await shop.book("sumsub", "applicants"))
-
-
-CHANGES = {
-    "unit": Change(
-        "unit",
-        "create_payment",
-        lambda shop, ref: shop.world.providers.ach.create_payment(pull(shop.bank_token, ref), key=ref),
-        payments,
-    ),
-    "stripe": Change(
-        "stripe",
-        "create_payment_intent",
-        lambda shop, ref: shop.world.providers.card_payments.create_payment(Money(1_000, USD), reference=ref, key=ref),
-        intents,
-        repeats=False,  # a 500 is stored under the key, and said again
-    ),
-    "tatum": Change(
-        "tatum",
-        "send",
-        lambda shop, ref: shop.world.providers.coins.send(coins(amount_of(ref))),
-        sends,
-        repeats=False,  # there is no key: a lost send is looked up, never made again
-    ),
-    "sumsub": Change(
-        "sumsub", "create_applicant", lambda shop, ref: shop.world.providers.people.applicant_for(ref), applicants
-    ),
-}
-
-READS: dict[str, tuple[str, str, Callable[[Shop], Awaitable[Any]]]] = {
-    "a payment": ("unit", "get_payment", lambda shop: shop.world.providers.ach.payment("999")),
-    "payments": ("unit", "list_payments", lambda shop: shop.world.providers.ach.find_payment("eff_none")),
-    "a card payment": ("stripe", "get_payment_intent", lambda shop: shop.world.providers.card_payments.payment("pi_9")),
-    "the queue": ("tatum", "kms_pending", lambda shop: shop.world.providers.coins.pending_sends("bitcoin")),
-    "a rate": ("tatum", "rate", lambda shop: shop.world.providers.rates.rate(BTC, USD)),
-    "a chain": (
-        "tatum",
-        "get_transaction",
-        lambda shop: shop.world.providers.coins.transaction("bitcoin", "ab" * 32),
-    ),
-    "a review": ("sumsub", "get_applicant", lambda shop: shop.world.providers.people.review("0" * 24)),
-    "accounts": ("plaid", "get_accounts", lambda shop: shop.world.providers.banks.accounts(shop.access_token)),
-}
-
-
-async def word_of(call: Awaitable[Any]) -> type[ProviderOutcome] | None:
+async def said_of(call: Awaitable[Any]) -> ProviderOutcome | None:
     try:
         await call
     except ProviderOutcome as outcome:
-        return type(outcome)
+        return outcome
     return None
 
 
-def secrets_of(shop: Shop) -> list[str]:
-    settings = shop.world.settings
-    kept = [value.get_secret_value() for name, value in settings if isinstance(value, SecretStr)]
-    return [each for each in (*kept, shop.bank_token.get_secret_value(), "Ada Doe", RECEIVER) if each]
+async def words_of(calls: Mapping[str, Awaitable[Any]]) -> tuple[dict[str, Word], str]:
+    """The word of each call, all made at once, and all that was said."""
+    heard = dict(zip(calls, await asyncio.gather(*map(said_of, calls.values())), strict=True))
+    said = {name: repr(outcome) for name, outcome in heard.items() if outcome is not None}
+    return {name: None if outcome is None else type(outcome) for name, outcome in heard.items()}, str(said)
+
+
+async def turned(shop: Shop, calls: Mapping[str, Read] | Mapping[str, Change], fault: str, times: int = 0) -> None:
+    """Turn the dial on every operation there is, for so many calls, or for one of each."""
+    operations = Counter((call.vendor, call.operation) for call in calls.values())
+    await asyncio.gather(
+        *(shop.dial(vendor, operation, fault, times or count) for (vendor, operation), count in operations.items())
+    )
+
+
+async def asked(shop: Shop) -> tuple[dict[str, Word], str]:
+    return await words_of({name: read.ask(shop, shop.lines[LINES[name]]) for name, read in READS.items()})
+
+
+def test_no_call_is_without_a_line_here(shop: Shop) -> None:
+    assert {name.partition("/")[0] for name in (*READS, *CHANGES)} == calls_of(shop.calm)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("vendor", CHANGES)
 async def test_a_change_has_its_word_and_one_effect_at_most(
-    shop: Shop, vendor: str, fault: str, caplog: pytest.LogCaptureFixture
+    shop: Shop, fault: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    change, reference = CHANGES[vendor], new_id("eff")
-    await shop.dial(vendor, change.operation, fault)
-    with caplog.at_level(logging.DEBUG, logger="httpx2"), structlog.testing.capture_logs() as logged:
-        assert await word_of(change.make(shop, reference)) is WORDS[fault]
-
-    async def happened() -> bool:
-        return await change.count(shop, reference) == 1
-
-    if fault in DONE:
-        await eventually(happened)
-    else:
-        assert await change.count(shop, reference) == 0
-    if change.repeats and fault != "decline":  # a definite no is kept under its key, and said again
-        assert await word_of(change.make(shop, reference)) is None
-        assert await change.count(shop, reference) == 1
-    told = repr(logged) + caplog.text
-    assert "provider call" in told
-    assert not [each for each in secrets_of(shop) if each in told]
+    begun = await all_begun(shop)
+    await turned(shop, CHANGES, fault)
+    with caplog.at_level(logging.INFO), structlog.testing.capture_logs() as logged:
+        words, said = await words_of({name: each.make(shop.calm) for name, each in begun.items()})
+    assert words == {name: expected_word(change, fault) for name, change in CHANGES.items()}
+    await happened(begun, {name: expected_count(change, fault) for name, change in CHANGES.items()})
+    assert "provider call" in repr(logged)
+    assert not canaries_in(shop, repr(logged) + caplog.text + said)
+    if fault != "decline":  # a definite no is kept under its key, and said again
+        await made_again(shop, begun, fault)
 
 
-@pytest.mark.parametrize("fault", [each for each in FAULTS if each not in {"decline", "slow"}])
-@pytest.mark.parametrize("read", READS)
-async def test_a_read_that_fails_for_good_is_unavailable_and_one_that_fails_once_is_not(
-    shop: Shop, read: str, fault: str
+def expected_word(change: Change, fault: str) -> Word:
+    return change.refused if fault == "decline" else WORDS[fault]
+
+
+def expected_count(change: Change, fault: str) -> int:
+    return int(fault in DONE or (fault == "decline" and change.keeps_refusals))
+
+
+async def happened(begun: Mapping[str, Begun], expected: dict[str, int]) -> None:
+    async def counted() -> dict[str, int]:
+        return dict(zip(begun, await asyncio.gather(*(each.count() for each in begun.values())), strict=True))
+
+    async def as_expected() -> bool:
+        return await counted() == expected
+
+    try:
+        await eventually(as_expected)
+    except TimeoutError:
+        assert await counted() == expected
+
+
+async def made_again(shop: Shop, begun: Mapping[str, Begun], fault: str) -> None:
+    """The same calls once more, as a driver of sagas would make them: nothing happens twice."""
+    repeated = {name: change for name, change in CHANGES.items() if change.again is not Again.ANOTHER}
+    words, _ = await words_of({name: begun[name].make(shop.calm) for name in repeated})
+    assert words == {name: word_again(change, fault) for name, change in repeated.items()}
+    counts = {name: int(words[name] is not OutcomeUnknown) for name in repeated}
+    await happened({name: begun[name] for name in repeated}, counts)
+
+
+def word_again(change: Change, fault: str) -> Word:
+    if change.vendor == "stripe" and fault == "error":
+        return OutcomeUnknown  # a 500 is stored under the key, and said again
+    return Declined if change.again is Again.REFUSED and fault in DONE else None
+
+
+def canaries_in(shop: Shop, text: str) -> list[str]:
+    canaries = [*shop.canaries(), *RECEIVERS.values(), CARD_TOKEN.get_secret_value(), "Ada Doe"]
+    return [each for each in canaries if each in text]
+
+
+@pytest.mark.parametrize("fault", [each for each in FAULTS if each != "slow"])
+@pytest.mark.long_when(lambda fault: fault in {"timeout_after", "late"}, "fault")  # to a reader all drops are alike
+async def test_a_read_that_fails_for_good_is_unavailable_and_works_again(
+    shop: Shop, fault: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    vendor, operation, ask = READS[read]
-    await shop.dial(vendor, operation, fault, times=3)
-    assert await word_of(ask(shop)) is Unavailable
-    (await shop.world.desk.delete("/control/faults")).raise_for_status()
-    assert await word_of(ask(shop)) is None
+    await turned(shop, READS, fault, MANY)
+    with caplog.at_level(logging.INFO), structlog.testing.capture_logs() as logged:
+        words, said = await asked(shop)
+    await shop.mend()
+    assert words == {name: read.refused if fault == "decline" else Unavailable for name, read in READS.items()}
+    assert not canaries_in(shop, repr(logged) + caplog.text + said)
+    words, said = await asked(shop)
+    assert words == dict.fromkeys(READS), said
 
 
-@pytest.mark.parametrize("read", READS)
-async def test_a_slow_read_is_waited_for(shop: Shop, read: str) -> None:
-    vendor, operation, ask = READS[read]
-    await shop.dial(vendor, operation, "slow")
-    assert await word_of(ask(shop)) is None
+async def test_a_slow_read_is_waited_for(shop: Shop) -> None:
+    await turned(shop, READS, "slow")
+    words, said = await asked(shop)
+    assert words == dict.fromkeys(READS), said
+
+
+async def test_a_read_that_fails_once_is_made_again_and_not_before_the_vendor_wants_it(shop: Shop) -> None:
+    once = {read.operation: name for name, read in READS.items()}
+    alone = {name: READS[name] for name in once.values()}
+    await turned(shop, alone, "rate_limit")
+    began = asyncio.get_running_loop().time()
+    words, said = await words_of({name: read.ask(shop, shop.lines[LINES[name]]) for name, read in alone.items()})
+    assert words == dict.fromkeys(alone), said
+    assert asyncio.get_running_loop().time() - began >= RETRY_AFTER_S

@@ -55,6 +55,10 @@ def sumsub(simulation: Simulation) -> Vendor:
     applicants = Applicants(simulation)
     transactions = Transactions(simulation, applicants)
     one = "/resources/applicants/{id}"
+
+    async def book() -> dict[str, Any]:
+        return {**await applicants.book(), **await transactions.book()}
+
     return Vendor(
         name="sumsub",
         operations=(
@@ -90,7 +94,7 @@ def sumsub(simulation: Simulation) -> Vendor:
         decline=lambda _call: refusal(400, "The request was declined", errorCode=4000, errorName="declined"),
         authenticate=applicants.authenticate,
         sender=Sender(f"{simulation.config.api_url}/webhooks/sumsub", "application/json", applicants.sign),
-        book=applicants.book,
+        book=book,
         collections={APPLICANTS: ("external_user_id",), SHARE_TOKENS: (), TRANSACTIONS: ("reference",)},
         desk=_desk(simulation, applicants, transactions),
     )

@@ -66,6 +66,16 @@ class Transactions:
         await self._store.put(TRANSACTIONS, decided)
         await self._tell(decided)
 
+    async def book(self) -> dict[str, Any]:
+        """What was submitted, without whose it is."""
+        found = await self._store.find(TRANSACTIONS, {}, sort=(("created_at", 1), ("_id", 1)), limit=100_000)
+        return {
+            "transactions": [
+                {"id": each["_id"], "txnId": each["reference"], "status": each["status"], "answer": each["answer"]}
+                for each in found
+            ]
+        }
+
     async def _tell(self, transaction: Document) -> None:
         event = {"GREEN": "applicantKytTxnApproved", "RED": "applicantKytTxnRejected"}.get(transaction["answer"] or "")
         body = {
