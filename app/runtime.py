@@ -17,9 +17,6 @@ from app.compliance.batching import RecordedBatches
 from app.compliance.case_store import CaseStore
 from app.compliance.desk import Desk, open_desk
 from app.compliance.kyc import Reviews
-from app.compliance.proposal_store import ProposalStore
-from app.compliance.proposals import Proposals
-from app.compliance.reversals import Reversals
 from app.compliance.trail import AuditedDoor, Trail
 from app.compliance.trail_store import TrailStore
 from app.idempotency.claims import Claims
@@ -43,9 +40,11 @@ from app.ledger.store import LedgerStore
 from app.orchestrator import store as saga_store
 from app.orchestrator import sweep_store, treasury_store, watch_store
 from app.orchestrator.account_use import AccountUse
+from app.orchestrator.address_sweeping import AddressSweeping
 from app.orchestrator.approvals import Approvals
+from app.orchestrator.arrivals import Arrivals
 from app.orchestrator.card_prompts import CardPrompts
-from app.orchestrator.chain_news import ChainNews, chain_news
+from app.orchestrator.departures import Departures, first_of
 from app.orchestrator.disabling import Disabling
 from app.orchestrator.driver import Driver
 from app.orchestrator.effects import Policy
@@ -71,6 +70,7 @@ from app.orchestrator.store import SagaStore
 from app.orchestrator.sweep_store import SweepStore
 from app.orchestrator.sweeping import Sweeping
 from app.orchestrator.treasury_store import TreasuryStore
+from app.orchestrator.unblocking import Unblocking
 from app.orchestrator.waking import waking
 from app.orchestrator.watch_store import WatchStore
 from app.outbox import store as outbox_store
@@ -101,7 +101,7 @@ from app.wallets.card_clearing import CardClearing
 from app.wallets.card_issuing import CardIssuing
 from app.wallets.card_store import CardStore
 from app.wallets.card_use import CardUse
-from app.wallets.configured import cooling_of, limits_of, recipients_of, threshold_of
+from app.wallets.configured import cooling_of, limits_of, recipients_of
 from app.wallets.deposit_addresses import DepositAddresses
 from app.wallets.network_fees import NetworkFees
 from app.wallets.offered import Offered
@@ -155,8 +155,6 @@ class Runtime:
     recipients: Recipients
     batches: RecordedBatches
     acts: Acts
-    reversals: Reversals
-    proposals: ProposalStore
     expiry: Expiry
     bank_links: BankLinks
     quotes: Quotes
@@ -171,7 +169,8 @@ class Runtime:
     hearing: Mapping[str, Listener]
     sweeping: Sweeping
     silence: Silence
-    chain_news: ChainNews
+    address_sweeping: AddressSweeping
+    unblocking: Unblocking
     approvals: Approvals
     engine: Engine
     observations: Observations
@@ -245,12 +244,16 @@ async def open_runtime(
         card_records, limits = CardStore(database), limits_of(settings)
         cards = CardIssuing(door, ledger, card_records, users, providers.cards, clock)
         card_use = CardUse(door, card_records, clock, answer_s=settings.card_answer_s, limits=limits)
+        hearing: dict[str, Listener] = {
+            "unit": CardClearing(door, ledger, card_records, providers.cards, cards, card_use).hear,
+            "plaid": bank_links.hear,
+        }
         telling, audit = TellingDoor(measuring, ledger, clock, written.give), TrailStore(database)
         trail = Trail(telling, audit, clock)
-        proposals = Proposals(
-            ProposalStore(database), trail, audit, clock, threshold_of(settings, settings.four_eyes_above)
-        )
         acts = Acts(AuditedDoor(door, trail), ledger, clock, AccountUse(sagas, WatchStore(database)).require_unused)
+        compliance = open_desk(
+            settings, database, door, clock, trail, users, ledger, acts=acts, tell=waking(sagas, clock, hints.give)
+        )
         situations, scribe = Situations(FLOWS, sagas, ledger, clock), Scribe(telling, clock, settings.poll_s)
         reviews = Reviews(providers.people, users)
         network_fees = NetworkFees(providers.rates, providers.network, settings.tatum_wallets)
@@ -262,14 +265,9 @@ async def open_runtime(
         addresses = DepositAddresses(
             AddressStore(database), door, providers.receiving, clock, providers.network, settings.address_sweep_s
         )
-        sweeps, chains = SweepStore(database), tuple(settings.tatum_wallets)
         lookout = Lookout(WatchStore(database), sagas, flows, outside, door, clock, poll_s=settings.poll_s)
-        news = chain_news(flows, lookout, keeping, addresses, sweeps, telling, providers, clock, chains=chains)
-        hearing: dict[str, Listener] = {
-            "unit": CardClearing(door, ledger, card_records, providers.cards, cards, card_use).hear,
-            "plaid": bank_links.hear,
-            "tatum": news.hear,
-        }
+        arrivals = Arrivals(flows, telling, ledger, addresses, providers, clock, lookout.hear)
+        hearing["tatum"] = first_of(arrivals.hear, Departures(sagas, lookout, telling, providers, clock).hear)
         yield Runtime(
             settings=settings,
             clock=clock,
@@ -298,10 +296,8 @@ async def open_runtime(
                 fee_bps=settings.transfer_fee_bps,
                 limits=limits,
             ),
-            batches=RecordedBatches(Batches(door), trail, proposals),
+            batches=RecordedBatches(Batches(door), trail, compliance.proposals),
             acts=acts,
-            reversals=Reversals(acts, ledger, proposals),
-            proposals=ProposalStore(database),
             expiry=Expiry(door, ledger, clock, poll_s=settings.poll_s),
             bank_links=bank_links,
             quotes=quotes,
@@ -328,9 +324,15 @@ async def open_runtime(
             card_use=card_use,
             hearing=hearing,
             sweeping=Sweeping(
-                providers.event_lists, sweeps, Inbox(InboxStore(database), clock), door, clock, every_s=settings.sweep_s
+                providers.event_lists,
+                SweepStore(database),
+                Inbox(InboxStore(database), clock),
+                door,
+                clock,
+                every_s=settings.sweep_s,
             ),
-            chain_news=news,
+            address_sweeping=AddressSweeping(addresses.looks, providers.receiving, arrivals, clock),
+            unblocking=Unblocking(flows, sagas, keeping.treasury, providers.coins, clock, list(settings.tatum_wallets)),
             silence=Silence(SilenceStore(database), clock, measures.observe_silence),
             approvals=Approvals(sagas, door, providers.coins),
             engine=engine,
@@ -367,9 +369,9 @@ async def open_runtime(
             measures=measures,
             figures=MeasuresStore(database, measures.figures),
             audit=audit,
-            desk=open_desk(settings, database, door, clock, trail, users, ledger, waking(sagas, clock, hints.give)),
+            desk=compliance,
             situations=situations,
-            operators=Operators(situations, trail, audit, proposals, hints.give),
+            operators=Operators(situations, trail, audit, compliance.proposals, hints.give),
             replays=Replays(InboxStore(database), sagas, users, trail, clock, hints.give),
         )
 

@@ -53,7 +53,7 @@ async def list_proposals(
 ) -> Page[ProposalView]:
     """What waits for another operator's agreement, newest first."""
     place = place_of(cursor) if cursor else None
-    found = await runtime.proposals.waiting(caller.book, runtime.clock.now(), place, limit + 1)
+    found = await runtime.desk.proposals.waiting(caller.book, place, limit + 1)
     return paged(found, limit, lambda each: ProposalView.of(Proposal.of(each)), _place)
 
 

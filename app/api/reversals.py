@@ -76,7 +76,7 @@ async def reverse_transaction(
 ) -> TransactionView | ProposalView:
     """Post the mirror of a transaction, whole and once; above the limit, propose it or agree to it."""
     answerable = Answerable(caller.user_id, body.reason, key)
-    reversal = await runtime.reversals.reverse(stored_id(caller.book, transaction_id), answerable)
+    reversal = await runtime.desk.reversals.reverse(stored_id(caller.book, transaction_id), answerable)
     if isinstance(reversal, Proposal):
         return proposed(reversal, response)
     return TransactionView.of(reversal, {})
@@ -118,7 +118,7 @@ async def refund_transaction(
     """
     amount = Money.parse(body.amount, asset(body.currency))
     answerable = Answerable(caller.user_id, body.reason, key)
-    refund = await runtime.reversals.refund(stored_id(caller.book, transaction_id), amount, answerable)
+    refund = await runtime.desk.reversals.refund(stored_id(caller.book, transaction_id), amount, answerable)
     if isinstance(refund, Proposal):
         return proposed(refund, response)
     return TransactionView.of(refund, {})

@@ -1,4 +1,4 @@
-"""What officers work with, in one place."""
+"""What officers and operators answer for, in one place."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,10 +11,14 @@ from app.compliance.cases import Cases, Tell
 from app.compliance.customers import Customers
 from app.compliance.monitor_store import MonitorStore
 from app.compliance.monitoring import Monitoring
+from app.compliance.proposal_store import ProposalStore
+from app.compliance.proposals import Proposals
+from app.compliance.reversals import Reversals
 from app.compliance.rules import Rule
 from app.compliance.trail import Trail
 from app.compliance.trail_store import TrailStore
 from app.identity.store import Users
+from app.ledger.acts import Acts
 from app.ledger.changes import Door
 from app.ledger.store import LedgerStore
 from app.money import Money, asset
@@ -27,12 +31,16 @@ COLLECTIONS = (*trail_store.COLLECTIONS, *proposal_store.COLLECTIONS, *monitor_s
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Cases as they are read, working on them, acts on customers, and what looks for patterns by itself."""
+    """Cases as they are read, working on them, acts on customers, and what looks for patterns by itself; what operators
+    propose to one another, and what they take back.
+    """
 
     cases: CaseStore
     deciding: Cases
     customers: Customers
     monitoring: Monitoring
+    proposals: Proposals
+    reversals: Reversals
 
 
 def open_desk(
@@ -43,15 +51,18 @@ def open_desk(
     trail: Trail,
     users: Users,
     ledger: LedgerStore,
+    *,
+    acts: Acts,
     tell: Tell,
 ) -> Desk:
     """The desk over one database; what is decided there is in that trail. ``tell`` wakes what waits for a decision."""
     cases, entries = CaseStore(database), TrailStore(database)
-    four_eyes = FourEyes(threshold_of(settings, settings.four_eyes_above))
+    four_eyes = threshold_of(settings, settings.four_eyes_above)
+    proposals = Proposals(ProposalStore(database), trail, entries, clock, four_eyes)
     customers = Customers(users, ledger, trail, entries, limits_of(settings))
     return Desk(
         cases=cases,
-        deciding=Cases(cases, trail, entries, clock, four_eyes, tell),
+        deciding=Cases(cases, trail, entries, clock, FourEyes(four_eyes), tell),
         customers=customers,
         monitoring=Monitoring(
             MonitorStore(database),
@@ -62,6 +73,8 @@ def open_desk(
             rules_of(settings),
             poll_s=settings.poll_s,
         ),
+        proposals=proposals,
+        reversals=Reversals(acts, ledger, proposals),
     )
 
 

@@ -19,6 +19,7 @@ from app.errors import IdempotencyKeyReused, Overloaded, SecondOperatorNeeded, S
 from app.ids import derived_id, stored_id
 from app.ledger.acts import Answerable
 from app.ledger.changes import ABSENT, Change, Companion, Document
+from app.ledger.feed_store import Place
 from app.ledger.limits import Threshold
 from app.money import Money
 
@@ -106,6 +107,10 @@ class Proposals:
                 continue  # another was faster, or the same request was sent twice
             return None
         raise Overloaded
+
+    async def waiting(self, book: str, before: Place | None, limit: int) -> list[Document]:
+        """A book's proposals that can still be agreed to, the newest first, behind ``before``."""
+        return await self._store.waiting(book, self._clock.now(), before, limit)
 
     async def made(self, book: str, matter: Matter, answerable: Answerable) -> Proposal | None:
         """The proposal that this very request has made before, whatever has become of it. Raises IdempotencyKeyReused.

@@ -1,6 +1,5 @@
 """How far each vendor's list of events has been swept. Reading only: it is written by the door."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -28,20 +27,16 @@ COLLECTIONS = (
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """A vendor's list has been read as it stood at that moment, to its end.
-
-    ``seen``: the lines at its head, where lines do not say when they were written.
-    """
+    """A vendor's list has been read as it stood at that moment, to its end."""
 
     vendor: str
     at: datetime
     version: int = 0
-    seen: tuple[str, ...] = ()
 
-    def moved_to(self, at: datetime, seen: Sequence[str] = ()) -> Companion:
+    def moved_to(self, at: datetime) -> Companion:
         """What makes a later moment true, unless somebody has written since."""
         guard = {"version": self.version} if self.version else ABSENT
-        return Companion(SWEEPS, self.vendor, guard, {"swept_at": at, "version": self.version + 1, "seen": list(seen)})
+        return Companion(SWEEPS, self.vendor, guard, {"swept_at": at, "version": self.version + 1})
 
 
 class SweepStore:
@@ -53,6 +48,4 @@ class SweepStore:
     async def swept(self, vendor: str, first: datetime) -> Swept:
         """How far that vendor's list was swept; to ``first``, before it ever was."""
         found = await self._sweeps.find_one({"_id": vendor})
-        if found is None:
-            return Swept(vendor, first)
-        return Swept(vendor, found["swept_at"], found["version"], tuple(found.get("seen", ())))
+        return Swept(vendor, found["swept_at"], found["version"]) if found else Swept(vendor, first)

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 from app.clock import ManualClock
 from app.compliance.batching import RecordedBatches
+from app.compliance.proposal_store import ProposalStore
 from app.compliance.proposals import LASTS, Matter, Proposals
 from app.compliance.reversals import Reversals
 from app.compliance.trail import Trail
@@ -29,7 +30,8 @@ EVE, SAM = "eve", "sam"
 def proposals_above(tenant: Tenant, limit: str) -> Proposals:
     runtime = tenant.runtime
     trail = Trail(runtime.door, runtime.audit, runtime.clock)
-    return Proposals(runtime.proposals, trail, runtime.audit, runtime.clock, threshold_of(runtime.settings, limit))
+    store = ProposalStore(runtime.database)
+    return Proposals(store, trail, runtime.audit, runtime.clock, threshold_of(runtime.settings, limit))
 
 
 @pytest.fixture
@@ -40,7 +42,7 @@ def two_act(app: FastAPI, tenant: Tenant) -> Tenant:
     tenant.runtime = app.state.runtime = replace(
         runtime,
         operators=Operators(runtime.situations, trail, runtime.audit, proposals, runtime.hints.give),
-        reversals=Reversals(runtime.acts, runtime.ledger, proposals),
+        desk=replace(runtime.desk, proposals=proposals, reversals=Reversals(runtime.acts, runtime.ledger, proposals)),
         batches=RecordedBatches(Batches(runtime.door), trail, proposals),
     )
     return tenant
@@ -178,7 +180,7 @@ async def test_a_proposal_lasts_three_days(tenant: Tenant, clock: ManualClock) -
     assert proposal is not None
     assert proposal.expires_at - proposal.at == LASTS == timedelta(days=3)
     clock.advance(LASTS.total_seconds())
-    assert await tenant.runtime.proposals.waiting(TENANT, clock.now(), None, 10) == []
+    assert await proposals.waiting(TENANT, None, 10) == []
     assert await proposals.ask(TENANT, matter, sam) is not None
     assert await proposals.ask(TENANT, matter, replace(eve, key="later")) is None
 

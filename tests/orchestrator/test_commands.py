@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from app.compliance.proposals import Proposals
 from app.errors import (
     AlreadyOutside,
     DefinitionUnknown,
@@ -36,7 +35,6 @@ from app.orchestrator.lifecycle import PARKED
 from app.orchestrator.operators import Operators, Order, Situations
 from app.orchestrator.outside import Outside
 from app.orchestrator.saga import Failed, Outcome, Progress, Run, Saga, Settled, Step, Way
-from app.wallets.configured import threshold_of
 from tests.orchestrator.test_engine import Nothing, find_it_frozen, note, refuse, started, step
 from tests.worlds import BOOK, World
 
@@ -137,9 +135,7 @@ def operators(world: World, flow: Saga | None) -> Operators:
     flows = {} if flow is None else {("toy", 1): flow}
     trail = runtime.desk.customers._trail
     situations = Situations(flows, runtime.sagas, runtime.ledger, world.clock)
-    one_is_enough = threshold_of(runtime.settings, "")
-    proposals = Proposals(runtime.proposals, trail, runtime.audit, world.clock, one_is_enough)
-    return Operators(situations, trail, runtime.audit, proposals, runtime.hints.give)
+    return Operators(situations, trail, runtime.audit, runtime.desk.proposals, runtime.hints.give)
 
 
 async def give(
