@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+import bson
 from pymongo import IndexModel
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import AutoReconnect, CollectionInvalid, OperationFailure
@@ -41,28 +42,34 @@ def ids_of_book(book: str) -> dict[str, str]:
 
 async def ensure_collections(database: AsyncDatabase[dict[str, Any]], specs: Iterable[CollectionSpec]) -> None:
     """Create what is absent, and bring validators and indexes up to date. Safe to run in several processes at once."""
-    present = set(await database.list_collection_names())
+    present = {each["name"]: each["options"].get("validator", {}) async for each in await database.list_collections()}
     places = asyncio.Semaphore(_AT_ONCE_MAX)
-    await asyncio.gather(*(_ensure(database, spec, places, is_there=spec.name in present) for spec in specs))
+    await asyncio.gather(*(_ensure(database, spec, places, present.get(spec.name)) for spec in specs))
 
 
 async def _ensure(
-    database: AsyncDatabase[dict[str, Any]], spec: CollectionSpec, places: asyncio.Semaphore, *, is_there: bool
+    database: AsyncDatabase[dict[str, Any]],
+    spec: CollectionSpec,
+    places: asyncio.Semaphore,
+    validated_by: Mapping[str, Any] | None,
 ) -> None:
     """A lost connection says nothing of what was done, and doing it again changes nothing."""
     async with places:
         for _ in range(_TRIES_MAX - 1):
             with suppress(AutoReconnect):
-                return await _make_true(database, spec, is_there=is_there)
-        return await _make_true(database, spec, is_there=is_there)
+                return await _make_true(database, spec, validated_by)
+        return await _make_true(database, spec, validated_by)
 
 
-async def _make_true(database: AsyncDatabase[dict[str, Any]], spec: CollectionSpec, *, is_there: bool) -> None:
+async def _make_true(
+    database: AsyncDatabase[dict[str, Any]], spec: CollectionSpec, validated_by: Mapping[str, Any] | None
+) -> None:
+    """``validated_by``: the validator that is there, None where there is no such collection."""
     validator = {"$jsonSchema": spec.schema} if spec.schema else {}
-    if is_there:
-        await database.command("collMod", spec.name, validator=validator)
-    else:
+    if validated_by is None:
         await _create(database, spec.name, {"validator": validator, **(_SMALL_PAGES if spec.small_pages else {})})
+    elif bson.encode(validated_by) != bson.encode(validator):
+        await database.command("collMod", spec.name, validator=validator)
     if spec.indexes:
         await database[spec.name].create_indexes(list(spec.indexes))
 
