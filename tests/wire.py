@@ -23,6 +23,13 @@ class Held:
     released: asyncio.Event = field(default_factory=asyncio.Event)
 
 
+class Nowhere(httpx2.AsyncBaseTransport):
+    """A network without hosts."""
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        raise httpx2.ConnectError("no such host", request=request)
+
+
 class Wire(httpx2.AsyncBaseTransport):
     """Carries requests to the hosts in it. Its servers work in the given group."""
 

@@ -21,6 +21,7 @@ from app.runtime import Runtime, open_runtime
 from app.settings import Settings
 from tests.api.given import Tenant
 from tests.issuer import AUDIENCE, ISSUER, TENANT_CLAIM, Issuer
+from tests.wire import Nowhere
 
 NOW = datetime(2026, 11, 20, 5, 0, tzinfo=UTC)
 
@@ -84,7 +85,7 @@ async def runtime(
             "redis_url": redis_url,
         }
     )
-    async with issuer.client() as http, open_runtime(settings, clock) as runtime:
+    async with issuer.client() as http, open_runtime(settings, clock, Nowhere()) as runtime:
         tokens = access_tokens(settings, http, clock)
         yield replace(runtime, tokens=tokens, people=desk)
 

@@ -9,6 +9,7 @@ from app.clock import ManualClock
 from app.runtime import open_runtime
 from app.settings import Settings
 from tests.outbox.given import House
+from tests.wire import Nowhere
 from tests.world_fixtures import ada, busy_world, calm_world, rich_ada, sandbox_book, timings
 from tests.worlds import NOW
 
@@ -22,5 +23,5 @@ async def house(
     """A house in which nothing has happened yet."""
     given = {"mongodb_uri": mongodb_uri, "mongodb_database": database.name, "redis_url": redis_url}
     settings, clock = Settings.model_validate(given), ManualClock(NOW)
-    async with open_runtime(settings, clock) as runtime:
+    async with open_runtime(settings, clock, Nowhere()) as runtime:
         yield House(runtime, clock, settings)
