@@ -40,11 +40,9 @@ from app.ledger.store import LedgerStore
 from app.orchestrator import store as saga_store
 from app.orchestrator import sweep_store, treasury_store, watch_store
 from app.orchestrator.account_use import AccountUse
-from app.orchestrator.address_sweeping import AddressSweeping
 from app.orchestrator.approvals import Approvals
-from app.orchestrator.arrivals import Arrivals
 from app.orchestrator.card_prompts import CardPrompts
-from app.orchestrator.departures import Departures, first_of
+from app.orchestrator.chain_news import ChainNews, chain_news
 from app.orchestrator.disabling import Disabling
 from app.orchestrator.driver import Driver
 from app.orchestrator.effects import Policy
@@ -70,7 +68,6 @@ from app.orchestrator.store import SagaStore
 from app.orchestrator.sweep_store import SweepStore
 from app.orchestrator.sweeping import Sweeping
 from app.orchestrator.treasury_store import TreasuryStore
-from app.orchestrator.unblocking import Unblocking
 from app.orchestrator.waking import waking
 from app.orchestrator.watch_store import WatchStore
 from app.outbox import store as outbox_store
@@ -169,8 +166,7 @@ class Runtime:
     hearing: Mapping[str, Listener]
     sweeping: Sweeping
     silence: Silence
-    address_sweeping: AddressSweeping
-    unblocking: Unblocking
+    chain_news: ChainNews
     approvals: Approvals
     engine: Engine
     observations: Observations
@@ -244,10 +240,6 @@ async def open_runtime(
         card_records, limits = CardStore(database), limits_of(settings)
         cards = CardIssuing(door, ledger, card_records, users, providers.cards, clock)
         card_use = CardUse(door, card_records, clock, answer_s=settings.card_answer_s, limits=limits)
-        hearing: dict[str, Listener] = {
-            "unit": CardClearing(door, ledger, card_records, providers.cards, cards, card_use).hear,
-            "plaid": bank_links.hear,
-        }
         telling, audit = TellingDoor(measuring, ledger, clock, written.give), TrailStore(database)
         trail = Trail(telling, audit, clock)
         acts = Acts(AuditedDoor(door, trail), ledger, clock, AccountUse(sagas, WatchStore(database)).require_unused)
@@ -265,9 +257,14 @@ async def open_runtime(
         addresses = DepositAddresses(
             AddressStore(database), door, providers.receiving, clock, providers.network, settings.address_sweep_s
         )
+        sweeps, chains = SweepStore(database), tuple(settings.tatum_wallets)
         lookout = Lookout(WatchStore(database), sagas, flows, outside, door, clock, poll_s=settings.poll_s)
-        arrivals = Arrivals(flows, telling, ledger, addresses, providers, clock, lookout.hear)
-        hearing["tatum"] = first_of(arrivals.hear, Departures(sagas, lookout, telling, providers, clock).hear)
+        news = chain_news(flows, lookout, keeping, addresses, sweeps, telling, providers, clock, chains=chains)
+        hearing: dict[str, Listener] = {
+            "unit": CardClearing(door, ledger, card_records, providers.cards, cards, card_use).hear,
+            "plaid": bank_links.hear,
+            "tatum": news.hear,
+        }
         yield Runtime(
             settings=settings,
             clock=clock,
@@ -324,15 +321,9 @@ async def open_runtime(
             card_use=card_use,
             hearing=hearing,
             sweeping=Sweeping(
-                providers.event_lists,
-                SweepStore(database),
-                Inbox(InboxStore(database), clock),
-                door,
-                clock,
-                every_s=settings.sweep_s,
+                providers.event_lists, sweeps, Inbox(InboxStore(database), clock), door, clock, every_s=settings.sweep_s
             ),
-            address_sweeping=AddressSweeping(addresses.looks, providers.receiving, arrivals, clock),
-            unblocking=Unblocking(flows, sagas, keeping.treasury, providers.coins, clock, list(settings.tatum_wallets)),
+            chain_news=news,
             silence=Silence(SilenceStore(database), clock, measures.observe_silence),
             approvals=Approvals(sagas, door, providers.coins),
             engine=engine,

@@ -29,8 +29,11 @@ async def run(runtime: Runtime) -> None:
     async with asyncio.TaskGroup() as group:
         group.create_task(kept_up("sweeping", runtime.sweeping.run), name="sweeping")
         group.create_task(kept_up("silence", runtime.silence.run), name="silence")
-        group.create_task(kept_up("address-sweeping", runtime.address_sweeping.run), name="address-sweeping")
-        group.create_task(kept_up("unblocking", runtime.unblocking.run), name="unblocking")
+        group.create_task(kept_up("address-sweeping", runtime.chain_news.address_sweeping.run), name="address-sweeping")
+        group.create_task(
+            kept_up("treasury-sweeping", runtime.chain_news.treasury_sweeping.run), name="treasury-sweeping"
+        )
+        group.create_task(kept_up("unblocking", runtime.chain_news.unblocking.run), name="unblocking")
         group.create_task(kept_up("sagas", runtime.engine.run), name="sagas")
         group.create_task(kept_up("inbox", runtime.observations.run), name="inbox")
         group.create_task(kept_up("watches", runtime.lookout.run), name="watches")
@@ -65,8 +68,9 @@ def stop(runtime: Runtime) -> None:
     runtime.expiry.close()
     runtime.sweeping.close()
     runtime.silence.close()
-    runtime.address_sweeping.close()
-    runtime.unblocking.close()
+    runtime.chain_news.address_sweeping.close()
+    runtime.chain_news.treasury_sweeping.close()
+    runtime.chain_news.unblocking.close()
     runtime.hints.close()
     runtime.desk.monitoring.close()
     runtime.publication.close()

@@ -80,6 +80,17 @@ class Departures:
             return False
         return await self._account_for(chain, found)
 
+    async def find(self, chain: str, tx_id: str) -> bool:
+        """A transaction in the treasury's history, whether anybody told us of it or not. False: as for ``hear``.
+
+        Raises what reading from the provider raises.
+        """
+        refs = [f"{TATUM}:tx:{tx_id}"]
+        if await self._sagas.books_waiting_for(refs) or await self._lookout.hear(refs):
+            return True
+        found = await self._coins.transaction(chain, tx_id)
+        return found is not None and found.status != "pending" and await self._account_for(chain, found)
+
     async def _chain_of(self, refs: list[str], payload: Mapping[str, Any]) -> str | None:
         """The chain of a transaction: as the event has it, or the operation that it was broadcast for."""
         named = chain_of_id(str(payload.get("chain")), self._network)

@@ -1,5 +1,6 @@
 """How far each vendor's list of events has been swept. Reading only: it is written by the door."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -27,16 +28,20 @@ COLLECTIONS = (
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """A vendor's list has been read as it stood at that moment, to its end."""
+    """A vendor's list has been read as it stood at that moment, to its end.
+
+    ``seen``: the lines at its head, where lines do not say when they were written.
+    """
 
     vendor: str
     at: datetime
     version: int = 0
+    seen: tuple[str, ...] = ()
 
-    def moved_to(self, at: datetime) -> Companion:
+    def moved_to(self, at: datetime, seen: Sequence[str] = ()) -> Companion:
         """What makes a later moment true, unless somebody has written since."""
         guard = {"version": self.version} if self.version else ABSENT
-        return Companion(SWEEPS, self.vendor, guard, {"swept_at": at, "version": self.version + 1})
+        return Companion(SWEEPS, self.vendor, guard, {"swept_at": at, "version": self.version + 1, "seen": list(seen)})
 
 
 class SweepStore:
@@ -48,4 +53,6 @@ class SweepStore:
     async def swept(self, vendor: str, first: datetime) -> Swept:
         """How far that vendor's list was swept; to ``first``, before it ever was."""
         found = await self._sweeps.find_one({"_id": vendor})
-        return Swept(vendor, found["swept_at"], found["version"]) if found else Swept(vendor, first)
+        if found is None:
+            return Swept(vendor, first)
+        return Swept(vendor, found["swept_at"], found["version"], tuple(found.get("seen", ())))

@@ -33,7 +33,7 @@ async def kept(world: World, address: str) -> dict[str, Any]:
 async def swept(world: World, after: timedelta) -> int:
     """The others' addresses have their turn as well; what counts is what was found."""
     world.clock.advance(after.total_seconds())
-    return await world.runtime.address_sweeping.sweep()
+    return await world.runtime.chain_news.address_sweeping.sweep()
 
 
 async def rest(world: World) -> None:
@@ -90,7 +90,7 @@ async def test_a_quiet_address_is_looked_at_ever_more_rarely_until_somebody_asks
     for _ in range(13):
         document = await kept(world, address)
         world.clock.advance((document["look_at"] - world.clock.now()).total_seconds())
-        await world.runtime.address_sweeping.sweep()
+        await world.runtime.chain_news.address_sweeping.sweep()
         pauses.append((await kept(world, address))["look_pause_s"])
     assert pauses[:3] == [120, 240, 480]
     assert pauses[-1] == LONGEST_PAUSE.total_seconds()

@@ -6,13 +6,13 @@ import pytest
 
 from app.identity.principals import DEFAULT_TENANT
 from app.ledger.accounts import suspense
-from app.money import ASSETS, Money
+from app.money import ASSETS, BTC, Money
 from app.orchestrator.effects import EffectStatus
 from app.orchestrator.flows.chart import custody
 from app.orchestrator.progress import order_status
 from app.providers.chain_ports import CoinOrder
 from tests.orchestrator.late import owed, recoveries_of
-from tests.worlds import Customer, World
+from tests.worlds import ADDRESS, Customer, World
 
 ETH = ASSETS["ETH"]
 EVM = "0x81BAE876B70513C9DECc608EEd549977A81AFA1c"
@@ -81,4 +81,41 @@ async def test_a_send_that_was_given_up_and_left_all_the_same_is_its_customers(
     assert (recovery.status, recovery.params["ref"]) == ("completed", f"tatum:tx:{tx_id}")
     assert await world.postings(recovery.id) == ["book.left", "book.fee"]
     assert (await owed(world, recovery.user_id))["ETH"] == str(10**18)
+    await world.audit()
+
+
+@pytest.mark.parametrize("told", [True, False])
+async def test_coins_that_leave_without_a_word_are_found_in_the_treasurys_history_once(
+    calm_world: World, *, told: bool
+) -> None:
+    world, tx_id = calm_world, f"0x{'f' if told else 'a':>064}"
+    sweeping, coins = world.runtime.chain_news.treasury_sweeping, world.runtime.providers.coins
+    uncertain = suspense(DEFAULT_TENANT, ETH).id
+    await sweeping.look()
+    before = await book_balance(world, uncertain)
+    if not told:
+        await world.webhooks_travel("drop")
+    order = CoinOrder("ethereum", EVM, Money.parse("2", ETH), nonce=await coins.next_nonce("ethereum"))
+    await sign_without_asking(world, await coins.send(order), tx_id)
+    await world.settle()
+    for _ in range(2):
+        await sweeping.look()
+    assert await book_balance(world, uncertain) == before - 2 * 10**18
+    await world.audit()
+
+
+@pytest.mark.parametrize(("chain", "to"), [("ethereum", EVM), ("bitcoin", ADDRESS)])
+async def test_what_sagas_have_sent_is_nobodys_departure(calm_world: World, ada: Customer, chain: str, to: str) -> None:
+    world, coin = calm_world, ETH if chain == "ethereum" else BTC
+    sweeping, uncertain = world.runtime.chain_news.treasury_sweeping, suspense(DEFAULT_TENANT, coin).id
+    await sweeping.look()
+    before = await book_balance(world, uncertain)
+    account_id = await world.with_coins(ada, Money.parse("3", coin))
+    saga_id = await world.send_coins(ada, "1", chain=chain, address=to, account_id=account_id)
+    while (await world.saga(saga_id)).status != "completed":
+        assert await world.pass_on()
+        await sweeping.look()
+    await sweeping.look()
+    assert await book_balance(world, uncertain) == before
+    assert await recoveries_of(world, saga_id) == []
     await world.audit()

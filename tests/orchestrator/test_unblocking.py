@@ -56,9 +56,9 @@ async def fills(world: World) -> list[SagaRecord]:
 
 
 async def stand_still(world: World) -> None:
-    await world.runtime.unblocking.look()
+    await world.runtime.chain_news.unblocking.look()
     world.clock.advance(PATIENCE.total_seconds())
-    await world.runtime.unblocking.look()
+    await world.runtime.chain_news.unblocking.look()
 
 
 Accident = Callable[[World, str], Awaitable[None]]
