@@ -5,23 +5,28 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings as hypothesis_settings
-from pymongo import AsyncMongoClient
-from pymongo.asynchronous.database import AsyncDatabase
 from redis.asyncio import Redis
 
-from app.ids import new_id
 from app.plumbing import embedded, mongo
+from app.plumbing.running import settle_collector
 from app.stack import processes
+
+if TYPE_CHECKING:
+    from tests.databases import Databases
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - a file system in memory: journaling stays on, the disk stays out
 _MEMORY_FREE_MIN = 2 * 1024**3
 _FOLDER = "wallet-tests-"
 _HISTORY_S = 5
-"""Every test drops a database of some hundred files; with the default they would stay open for five minutes."""
+"""Tests drop databases of some hundred files; with the default they would stay open for five minutes."""
+
+_TESTS = Path(__file__).parent
+_BEGINNING = ("chaos", "e2e", "stack", "orchestrator")
+"""Whose tests take long one by one: they come first, so that no worker waits for another in the end."""
 
 hypothesis_settings.register_profile("short", max_examples=50, deadline=None)
 hypothesis_settings.register_profile("full", max_examples=1000, deadline=None)
@@ -73,13 +78,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without --full, leave out the rounds whose parameters their test calls long."""
-    if config.getoption("full"):
-        return
-    left_out = [item for item in items if _is_long(item)]
-    if left_out:
-        config.hook.pytest_deselected(items=left_out)
+    """Leave out the long rounds, unless asked for, and keep the tests of a room together, in their random order."""
+    if not config.getoption("full"):
+        left_out = {item for item in items if _is_long(item)}
+        config.hook.pytest_deselected(items=list(left_out))
         items[:] = [item for item in items if item not in left_out]
+    places = {_room(item): number for number, item in reversed([*enumerate(items, len(_BEGINNING))])}
+    places |= {room: number for number, room in enumerate(_BEGINNING)}
+    items.sort(key=lambda item: places[_room(item)])
+
+
+def _room(item: pytest.Item) -> str:
+    return item.path.relative_to(_TESTS).parts[0]
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays: the collector need not go through it again and again."""
+    settle_collector()
 
 
 def _is_long(item: pytest.Item) -> bool:
@@ -145,30 +160,29 @@ def redis_url(_urls: tuple[str, str], _worker: int) -> str:
 
 
 @pytest.fixture(scope="session")
-async def _connected(
-    mongodb_uri: str,
-) -> AsyncIterator[tuple[AsyncMongoClient[dict[str, Any]], AsyncDatabase[dict[str, Any]]]]:
-    """One client per worker, and a database whose concerns every test's own takes over."""
+async def databases(mongodb_uri: str) -> AsyncIterator["Databases"]:
+    """This worker's databases, to be lent, over one client."""
+    from tests.databases import Databases  # noqa: PLC0415 - the process that controls the workers needs no product
+
     client, pattern = mongo.connect(mongodb_uri, "pattern")
     async with client:
-        yield client, pattern
+        opened = Databases(pattern)
+        yield opened
+        await opened.close()
 
 
 @pytest.fixture
-async def database(
-    _connected: tuple[AsyncMongoClient[dict[str, Any]], AsyncDatabase[dict[str, Any]]],
-) -> AsyncIterator[AsyncDatabase[dict[str, Any]]]:
-    """A database that only this test knows, read and written as the product does."""
-    client, pattern = _connected
-    fresh = client.get_database(
-        new_id("test"),
-        codec_options=pattern.codec_options,
-        read_preference=pattern.read_preference,
-        write_concern=pattern.write_concern,
-        read_concern=pattern.read_concern,
-    )
-    yield fresh
-    await client.drop_database(fresh.name)
+async def database(databases: "Databases") -> AsyncIterator[mongo.Database]:
+    """A database without documents, with the product's collections, read and written as the product does."""
+    async with databases.lend() as lent:
+        yield lent
+
+
+@pytest.fixture
+async def bare_database(databases: "Databases") -> AsyncIterator[mongo.Database]:
+    """A database without collections."""
+    async with databases.bare() as bare:
+        yield bare
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from redis.asyncio import Redis
 
 from app.ids import new_id
+from tests.databases import Databases
 from tests.worlds import Customer, World, open_world
 
 
@@ -38,14 +39,14 @@ def timings() -> dict[str, float]:
 
 @pytest.fixture(scope="module")
 async def busy_world(
-    mongodb_uri: str, redis_url: str, sandbox_book: str, timings: dict[str, float]
+    mongodb_uri: str, redis_url: str, databases: Databases, sandbox_book: str, timings: dict[str, float]
 ) -> AsyncIterator[World]:
     """One world for all runs of a module, each with a customer's new accounts; faults that are left over are gone."""
-    name = new_id("test")
-    async with open_world(mongodb_uri, redis_url, name, sandbox_book, **timings) as opened:
+    async with (
+        databases.lend() as database,
+        open_world(mongodb_uri, redis_url, database.name, sandbox_book, **timings) as opened,
+    ):
         yield opened
-    async with AsyncMongoClient[dict[str, Any]](mongodb_uri) as connected:
-        await connected.drop_database(name)
 
 
 @pytest.fixture(scope="module")

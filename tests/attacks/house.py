@@ -124,10 +124,12 @@ class House:
 
 
 @asynccontextmanager
-async def open_house(mongodb_uri: str, redis_url: str, sandbox: str, **settings: Any) -> AsyncIterator[House]:
-    """A furnished house with a database of its own."""
-    name = new_id("test")
-    async with open_world(mongodb_uri, redis_url, name, sandbox, auth_tenant_claim=TENANT_CLAIM, **settings) as world:
+async def open_house(
+    mongodb_uri: str, redis_url: str, database: str, sandbox: str, **settings: Any
+) -> AsyncIterator[House]:
+    """A furnished house over those two databases."""
+    given = {"auth_tenant_claim": TENANT_CLAIM, **settings}
+    async with open_world(mongodb_uri, redis_url, database, sandbox, **given) as world:
         ada, mallory = [
             await world.with_new_accounts(await world.customer(each), "1000.00", "1") for each in ("ada", "mallory")
         ]
@@ -135,7 +137,6 @@ async def open_house(mongodb_uri: str, redis_url: str, sandbox: str, **settings:
         await house.furnish()
         await _welcome_eve(world)
         yield house
-        await world.runtime.database.client.drop_database(name)
 
 
 async def _welcome_eve(world: World) -> None:

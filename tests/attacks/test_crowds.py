@@ -12,6 +12,7 @@ import pytest
 
 from app.ids import new_id
 from app.plumbing import embedded
+from app.plumbing.mongo import Database
 from tests.attacks.house import House, open_house
 
 REQUESTS, KEYS = 500, 50
@@ -26,8 +27,10 @@ def valkey(tmp_path: Path) -> Iterator[embedded.Server]:
 
 
 @pytest.fixture
-async def crowded_house(mongodb_uri: str, sandbox_book: str, valkey: embedded.Server) -> AsyncIterator[House]:
-    async with open_house(mongodb_uri, valkey.url, sandbox_book) as opened:
+async def crowded_house(
+    mongodb_uri: str, database: Database, sandbox_book: str, valkey: embedded.Server
+) -> AsyncIterator[House]:
+    async with open_house(mongodb_uri, valkey.url, database.name, sandbox_book) as opened:
         yield opened
 
 

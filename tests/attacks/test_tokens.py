@@ -9,27 +9,28 @@ import pytest
 
 from app.clock import ManualClock
 from app.identity.configured import access_tokens
-from app.ids import new_id
 from app.main import create_app
 from app.runtime import open_runtime
 from app.settings import Settings
 from tests.attacks.forgeries import FORGERIES, Forgery
+from tests.databases import Databases
 from tests.issuer import AUDIENCE, ISSUER, Issuer
+from tests.wire import Nowhere
 
 NOW = datetime(2026, 11, 20, 5, 0, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-async def door(mongodb_uri: str, redis_url: str) -> AsyncIterator[httpx2.AsyncClient]:
+async def door(mongodb_uri: str, redis_url: str, databases: Databases) -> AsyncIterator[httpx2.AsyncClient]:
     """The application of one process, for all forgeries."""
-    servers = {"mongodb_uri": mongodb_uri, "redis_url": redis_url, "mongodb_database": new_id("test")}
-    settings = Settings.model_validate({"auth_issuer": ISSUER, "auth_audience": AUDIENCE, **servers})
     clock = ManualClock(NOW)
-    async with Issuer(NOW).client() as keys, open_runtime(settings, clock) as runtime:
-        app = create_app(replace(runtime, tokens=access_tokens(settings, keys, clock)))
-        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://wallet") as client:
-            yield client
-        await runtime.database.client.drop_database(runtime.database.name)
+    async with databases.lend() as database, Issuer(NOW).client() as keys:
+        servers = {"mongodb_uri": mongodb_uri, "redis_url": redis_url, "mongodb_database": database.name}
+        settings = Settings.model_validate({"auth_issuer": ISSUER, "auth_audience": AUDIENCE, **servers})
+        async with open_runtime(settings, clock, Nowhere()) as runtime:
+            app = create_app(replace(runtime, tokens=access_tokens(settings, keys, clock)))
+            async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://wallet") as client:
+                yield client
 
 
 async def test_a_genuine_token_opens(door: httpx2.AsyncClient) -> None:

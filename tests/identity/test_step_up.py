@@ -13,6 +13,7 @@ from app.identity.step_up import Authentication, StepUp
 from app.ids import new_id
 from app.money import BTC, USD, Money
 from tests.attacks.house import House, open_house
+from tests.databases import Databases
 from tests.world_fixtures import sandbox_book
 
 __all__ = ["sandbox_book"]
@@ -46,9 +47,14 @@ def test_an_amount_moves_or_asks_for_a_sign_in(amount: str, at_s: int | None, ac
 
 
 @pytest.fixture(scope="module")
-async def strict_house(mongodb_uri: str, redis_url: str, sandbox_book: str) -> AsyncIterator[House]:
+async def strict_house(
+    mongodb_uri: str, redis_url: str, databases: Databases, sandbox_book: str
+) -> AsyncIterator[House]:
     asked = {"amounts": {"USD": "50.00", "BTC": "0.01"}, "acr_values": ["mfa"]}
-    async with open_house(mongodb_uri, redis_url, sandbox_book, step_up=asked) as house:
+    async with (
+        databases.lend() as database,
+        open_house(mongodb_uri, redis_url, database.name, sandbox_book, step_up=asked) as house,
+    ):
         yield house
 
 

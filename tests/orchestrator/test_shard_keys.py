@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 
 from app.clock import rfc3339
 from app.ids import new_id, public_id
+from app.plumbing.mongo import Database
 from app.runtime import COLLECTIONS
 from tests.worlds import BOOK, NOW, World, open_world
 
@@ -149,14 +150,12 @@ def listener() -> Listener:
 
 @pytest.fixture
 async def world(
-    listener: Listener, mongodb_uri: str, redis_url: str, redis: Redis, sandbox_book: str
+    listener: Listener, mongodb_uri: str, redis_url: str, database: Database, redis: Redis, sandbox_book: str
 ) -> AsyncIterator[World]:
-    name = new_id("test")
-    async with open_world(mongodb_uri, redis_url, name, sandbox_book) as opened:
-        listener.database = name
+    async with open_world(mongodb_uri, redis_url, database.name, sandbox_book) as opened:
+        listener.database = database.name
         yield opened
         listener.database = ""
-        await opened.runtime.database.client.drop_database(name)
 
 
 async def live(world: World) -> None:

@@ -13,7 +13,6 @@ import httpx2
 import pytest
 import uvicorn
 from pydantic import SecretStr
-from pymongo.asynchronous.database import AsyncDatabase
 
 from app.clock import SystemClock
 from app.money import BTC, USD, Money
@@ -72,16 +71,16 @@ class World:
 
 
 @pytest.fixture
-async def world(mongodb_uri: str, database: AsyncDatabase[dict[str, Any]]) -> AsyncIterator[World]:
+async def world(mongodb_uri: str, sandbox_book: str) -> AsyncIterator[World]:
     """A world in which everything settles within a tenth of a second."""
-    async with _opened(mongodb_uri, database.name, pace_s=0.1) as opened:
+    async with _opened(mongodb_uri, sandbox_book, pace_s=0.1) as opened:
         yield opened
 
 
 @pytest.fixture
-async def still_world(mongodb_uri: str, database: AsyncDatabase[dict[str, Any]]) -> AsyncIterator[World]:
+async def still_world(mongodb_uri: str, sandbox_book: str) -> AsyncIterator[World]:
     """A world in which nothing settles by itself while a test lasts."""
-    async with _opened(mongodb_uri, database.name, pace_s=3_600) as opened:
+    async with _opened(mongodb_uri, sandbox_book, pace_s=3_600) as opened:
         yield opened
 
 
@@ -105,6 +104,7 @@ async def _opened(mongodb_uri: str, database: str, *, pace_s: float) -> AsyncIte
         wallet = Wallet()
         config = _config(settings, mongodb_uri, database, port, pace_s)
         async with _served(config, wallet, listening), httpx2.AsyncClient(base_url=url, trust_env=False) as desk:
+            (await desk.post("/control/reset")).raise_for_status()
             providers = await open_providers(settings, SystemClock())
             yield World(providers, desk, wallet, settings)
             await providers.aclose()

@@ -99,11 +99,11 @@ def test_a_server_that_cannot_start_says_why_in_one_sentence(tmp_path: Path) -> 
     assert refusal.value.sentence == f"mongod did not start: {said} (log: {tmp_path / 'mongod.log'})"
 
 
-async def test_each_test_has_an_empty_database_with_transactions(database: AsyncDatabase[dict[str, Any]]) -> None:
-    assert await database.list_collection_names() == []
-    async with database.client.start_session() as session, await session.start_transaction():
-        await database.notes.insert_one({"_id": 1}, session=session)
-    assert await database.notes.count_documents({}) == 1
+async def test_each_test_has_an_empty_database_with_transactions(bare_database: AsyncDatabase[dict[str, Any]]) -> None:
+    assert await bare_database.list_collection_names() == []
+    async with bare_database.client.start_session() as session, await session.start_transaction():
+        await bare_database.notes.insert_one({"_id": 1}, session=session)
+    assert await bare_database.notes.count_documents({}) == 1
 
 
 async def test_each_test_has_an_empty_redis(redis: AsyncRedis) -> None:

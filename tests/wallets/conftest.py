@@ -4,8 +4,7 @@ from typing import Any
 import pytest
 from pymongo.asynchronous.database import AsyncDatabase
 
-from app.ids import new_id
-from app.plumbing import mongo
+from tests.databases import Databases
 from tests.wallets.given import Till, open_till
 from tests.world_fixtures import ada, busy_world, calm_world, sandbox_book, timings
 
@@ -19,10 +18,7 @@ async def till(database: AsyncDatabase[dict[str, Any]]) -> AsyncIterator[Till]:
 
 
 @pytest.fixture(scope="module")
-async def lasting_till(mongodb_uri: str) -> AsyncIterator[Till]:
+async def lasting_till(databases: Databases) -> AsyncIterator[Till]:
     """One for all examples of a property."""
-    client, database = mongo.connect(mongodb_uri, new_id("test"))
-    async with client:
-        async with open_till(database) as opened:
-            yield opened
-        await client.drop_database(database.name)
+    async with databases.lend() as database, open_till(database) as opened:
+        yield opened
