@@ -12,8 +12,9 @@ from pydantic import SecretStr
 from app.clock import ManualClock
 from app.errors import Malformed, ProviderUnavailable, TokenInvalid, TokenMissing
 from app.identity.configured import conversation_tokens
+from app.providers import exact_json
 from app.providers.dialogflow.webhooks import Fulfilments
-from app.providers.dialogflow.wire import ANSWER_BYTES_MAX, Answer, Intent, Question, Turn
+from app.providers.dialogflow.wire import ANSWER_BYTES_MAX, Answer, Intent, Question, Turn, question_of
 from app.settings import load
 from tests.issuer import KEYS, Issuer
 from tests.providers.dialogflow_schema import schema_of
@@ -175,6 +176,12 @@ async def test_a_question_needs_an_id_a_tag_and_a_session_and_nothing_else() -> 
 def test_the_vendors_schema_reads_what_we_take_for_a_question() -> None:
     request = schema_of("WebhookRequest").from_json(json.dumps(ASKED))
     assert (request.text, request.fulfillment_info.tag) == (ASKED["text"], "transfer.prepare")
+
+
+def test_a_question_that_the_vendors_schema_has_written_is_read_the_same() -> None:
+    schema = schema_of("WebhookRequest")
+    written = schema.to_json(schema.from_json(json.dumps(ASKED)), use_integers_for_enums=False)
+    assert question_of(exact_json.loads(written)) == question_of(exact_json.loads(json.dumps(ASKED)))
 
 
 def test_the_vendors_schema_reads_every_answer() -> None:
