@@ -1,5 +1,6 @@
 """The sandbox without its loops: its moves and webhooks happen when a test says so."""
 
+import re
 from datetime import datetime
 
 import httpx2
@@ -62,6 +63,16 @@ class ThirdParties:
         """The vendors that have something to do."""
         now = self._simulation.clock.now()
         return {each["vendor"] for each in await self._simulation.store.find(collection, {"due_at": {"$lte": now}})}
+
+    def is_call(self, request: httpx2.Request, vendor: str, operation: str) -> bool:
+        """Whether that is what a request asks a vendor for."""
+        path = request.url.path.removeprefix(f"/{vendor}")
+        return path != request.url.path and any(
+            each.name == operation
+            and each.method == request.method
+            and re.fullmatch(re.sub(r"{\w+}", "[^/]+", each.path), path)
+            for each in self._vendors[vendor].operations
+        )
 
     async def next_due(self) -> datetime | None:
         """When the next move or webhook is due."""

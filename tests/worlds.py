@@ -66,6 +66,7 @@ PACE_S = 1.0
 
 CLAIMABLE = ["running", "waiting", "compensating"]
 _ROUNDS_MAX = 1_000
+_ADDRESS_TURN_S = 600.0
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -187,13 +188,17 @@ class World:
         return Outside(runtime.providers, runtime.bank_links, keeping, reviews, runtime.sealer)
 
     def engine(
-        self, door: Door, flows: Mapping[tuple[str, int], Saga] = FLOWS, store: SagaStore | None = None
+        self,
+        door: Door,
+        flows: Mapping[tuple[str, int], Saga] = FLOWS,
+        store: SagaStore | None = None,
+        drives: type[Driver] = Driver,
     ) -> Engine:
-        """One more worker; its own way to the sagas is ``store``, if given."""
+        """One more worker; its own way to the sagas is ``store``, if given, and ``drives`` what it does with them."""
         runtime, poll_s = self.runtime, self.settings.poll_s
         outside = self.outside()
         scribe = Scribe(door, self.clock, poll_s)
-        driver = Driver(flows, runtime.sagas, scribe, outside, _policies(self.settings), self.clock)
+        driver = drives(flows, runtime.sagas, scribe, outside, _policies(self.settings), self.clock)
         return Engine(store or runtime.sagas, driver, door, self.clock, lease_s=self.settings.lease_s, poll_s=poll_s)
 
     async def expire_leases(self) -> None:
@@ -416,7 +421,9 @@ class World:
             self._arrived[key] = await self.coins_arrive("bitcoin", address, Money.parse(amount, BTC))
         sought = {"_id": ids_of_book(BOOK), "type": "crypto_deposit", "params.tx_id": self._arrived[key]}
         while not (found := await self.runtime.sagas.sagas(sought, 1)):
-            assert await self.pass_on(), "the coins will never be seen"
+            if not await self.pass_on():
+                self.clock.advance(_ADDRESS_TURN_S)
+                assert await self.runtime.chain_news.address_sweeping.sweep(), "the coins will never be seen"
         return found[0].id
 
     async def coins_arrive(self, chain: str, address: str, amount: Money) -> str:
@@ -440,12 +447,16 @@ class World:
         (await self.desk.post("/control/faults", json=body)).raise_for_status()
 
     async def webhooks_travel(self, mode: str, *, delay_ms: int = 3_000) -> None:
-        """How the webhooks of bank and chain travel from now on."""
-        for vendor in ("unit", "tatum", "stripe"):
+        """How the webhooks of the vendors that drive sagas travel from now on."""
+        for vendor in ("unit", "tatum", "stripe", "sumsub"):
             body = {"vendor": vendor, "mode": mode, "delay_ms": delay_ms}
             (await self.desk.post("/control/webhooks", json=body)).raise_for_status()
 
     # What there is to see.
+
+    def is_call(self, request: httpx2.Request, vendor: str, operation: str) -> bool:
+        """Whether that is what a request asks a vendor for."""
+        return self._third_parties.is_call(request, vendor, operation)
 
     async def saga(self, saga_id: str) -> SagaRecord:
         saga = await self.runtime.sagas.saga(saga_id)

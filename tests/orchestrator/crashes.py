@@ -3,6 +3,7 @@
 from collections.abc import Awaitable
 
 from app.ledger.changes import Change, Door, Duplicate, Posted
+from app.orchestrator.journal import EVENTS
 
 
 class Crashed(BaseException):
@@ -25,6 +26,41 @@ class FallingDoor:
         self.commits += 1
         if self.commits < self._dies_at:
             return await self._door.submit(change, deadline_s=deadline_s)
+        self.dead = True
+        if self._committed:
+            await self._door.submit(change, deadline_s=deadline_s)
+        raise Crashed
+
+
+class StumblingDoor:
+    """Kills a worker at every commit that no worker has died at yet, just before it or just after it."""
+
+    def __init__(self, door: Door, *, committed: bool) -> None:
+        self._door = door
+        self._committed = committed
+        self._died_at: set[tuple[str, ...]] = set()
+        self.dead = False
+
+    @property
+    def deaths(self) -> int:
+        """How many workers have died."""
+        return len(self._died_at)
+
+    def let_another_live(self) -> None:
+        """The next worker begins."""
+        self.dead = False
+
+    async def submit(self, change: Change, *, deadline_s: float = 10.0) -> Posted | Duplicate:
+        if self.dead:
+            raise Crashed
+        told = tuple(
+            f"{each.document['type']} {each.document['step']}"
+            for each in change.companions
+            if each.collection == EVENTS
+        )
+        if told in self._died_at:
+            return await self._door.submit(change, deadline_s=deadline_s)
+        self._died_at.add(told)
         self.dead = True
         if self._committed:
             await self._door.submit(change, deadline_s=deadline_s)

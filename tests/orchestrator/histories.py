@@ -1,13 +1,13 @@
 """Golden histories: what each commit of a saga wrote, in words that are the same in every run.
 
 Ids become their kind and a number, in the order of their appearance; what differs from run to run without meaning
-anything (hours, hashes, which of the treasury's inputs were free) becomes a mark. A stored history can be laid over the
-documents of a running saga: then it goes on from what earlier code had written.
+anything (hours, hashes, sealed texts, which of the treasury's inputs were free) becomes a mark. A stored history can be
+laid over the documents of a running saga: then it goes on from what earlier code had written.
 """
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -26,7 +26,7 @@ VOLATILE = frozenset(
     {
         *("version", "fence", "lease_until", "looks", "wake_at", "events", "seq", "created_at", "updated_at", "at"),
         *("fingerprint", "correlation_id", "request_digest", "send_by", "first_sent_at", "until", "look_at"),
-        *("settled_at", "recorded_at", "absent_since", "inputs", "nonce"),
+        *("settled_at", "recorded_at", "absent_since", "expires_at", "inputs", "nonce", "card_token", "client_secret"),
     }
 )
 """Fields of which only the name is kept."""
@@ -35,7 +35,8 @@ _REFS = frozenset(
     {
         *("provider_ref", "approved_ref", "tx_id", "address", "from", "applicant_id", "payment_id", "pending_id"),
         *("refund_payment_id", "customer_id", "application_id", "bank_customer_id", "deposit_account_id"),
-        *("deposit_account_mask", "account_mask", "mask", "ref"),
+        *("deposit_account_mask", "account_mask", "mask", "ref", "payee_id", "card_id", "transfer_id", "payout_id"),
+        *("check_id",),
     }
 )
 """Fields that hold an id of somebody else's."""
@@ -119,10 +120,15 @@ class Historian:
         verdict = await self._door.submit(change, deadline_s=deadline_s)
         if isinstance(verdict, Posted) and self._is_told(change):
             self.commits.append(self._told(change))
-            self.dead = len(self.commits) == self._dies_after
-            if self.dead:
-                raise Crashed
+            if len(self.commits) == self._dies_after:
+                self.dead = True
+        if self.dead:
+            raise Crashed
         return verdict
+
+    def live_on(self, dies_after: int | None) -> None:
+        """Be another process, that writes down what follows."""
+        self.dead, self._dies_after = False, dies_after
 
     def _is_told(self, change: Change) -> bool:
         if self._saga_id is None:
@@ -179,6 +185,19 @@ def store(path: Path, commits: list[Commit]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = (",\n".join(f"  {json.dumps(each, sort_keys=True)}" for each in commit) for commit in commits)
     path.write_text("[\n" + ",\n".join(f" [\n{each}\n ]" for each in lines) + "\n]\n")
+
+
+def events_in(history: list[Commit]) -> Iterator[dict[str, Any]]:
+    """The saga's own events, in order."""
+    return (each["is"] for commit in history for each in commit if each.get("in") == EVENTS)
+
+
+def sends_in(history: list[Commit]) -> Iterator[tuple[int, str]]:
+    """Each commit, by its number, after which a call is made, and which: vendor and operation."""
+    for number, commit in enumerate(history, start=1):
+        if any(event["type"] == "sending" for event in events_in([commit])):
+            effect = next(each["is"] for each in commit if each.get("in") == EFFECTS)
+            yield number, f"{effect['provider']} {effect['operation']}"
 
 
 def laid_over(words: Words, left: Document, present: Document) -> Document:

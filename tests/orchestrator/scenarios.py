@@ -6,7 +6,10 @@ A flow that is registered needs at least one here; the harnesses run whatever th
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
+from app.ids import new_id
+from app.ledger.acts import Answerable
 from app.orchestrator.progress import WORDING, order_status
 from tests.orchestrator.late import recovery_of, returned_deposit
 from tests.orchestrator.nonces import fill_next_nonce
@@ -23,6 +26,7 @@ class Scenario:
     available here.
     ``cards`` counts the payments by card that were made, and the payouts to cards, and ``to`` is a payout's card.
     ``fleeting``: the outside world moves on by itself, so the end depends on when the saga looks.
+    ``version`` is the definition's; ``decision`` what an officer makes of the case that opens.
     """
 
     flow: str
@@ -39,6 +43,16 @@ class Scenario:
     coins: str = "0.01000000"
     fleeting: bool = False
     verdict: str = "GREEN"
+    version: int = 1
+    decision: str = ""
+
+    async def run(self, world: World, customer: Customer, key: str, quote: str = "") -> str:
+        """Order it under that key, and let everybody go on until nothing is left to do; the saga's stored id."""
+        saga_id = await self.order(world, customer, key, quote)
+        if self.decision:
+            await _decide(world, saga_id, self.decision)
+        await world.settle()
+        return saga_id
 
     async def order(self, world: World, customer: Customer, key: str, quote: str = "") -> str:
         """Ask for it, under that key; the saga's stored id."""
@@ -84,11 +98,28 @@ class Scenario:
             await world.dial(self.declined, "decline", times=_AS_OFTEN_AS_ASKED)
 
 
+async def _decide(world: World, saga_id: str, decision: str) -> None:
+    """Once a case is open, an officer decides it; one that is decided stays so."""
+    cases = world.runtime.database["cases"]
+    while (case := await cases.find_one({"saga_id": saga_id})) is None:
+        assert await world.pass_on(), "no case will ever open"
+    if case["status"] != "decided":
+        answerable = Answerable("usr_officer", "looked at", new_id("key"))
+        await world.runtime.desk.deciding.decide(case["_id"], decision, answerable)
+
+
 _AS_OFTEN_AS_ASKED = 1_000
 NO_SEND = "tatum send"
 NO_PULL = NO_PUSH = "unit create_payment"
 NO_CHARGE, NO_TRANSFER, NO_PAYOUT = (f"stripe create_{made}" for made in ("payment_intent", "transfer", "payout"))
 DEBIT, SLOW = "tok_visa_debit", "tok_visa_debit_standard"
+_OTHER_COINS = ("EUR", "GBP", "JPY", "ETH", "POL", "SOL", "TRX", "USDC", "USDT")
+
+SETTINGS: Mapping[str, Any] = {
+    "screening_above": "150.00",
+    "reference_prices": {**dict.fromkeys(_OTHER_COINS, "1"), "BTC": "100000"},
+}
+"""What a world is told whose payments are checked where a scenario has it so."""
 
 SCENARIOS: Mapping[str, Scenario] = {
     "from bank to chain": Scenario("purchase", "100.00", "completed", pulls=1, sends=1),
@@ -132,7 +163,41 @@ SCENARIOS: Mapping[str, Scenario] = {
     "withdrawal": Scenario("withdrawal", "100.00", "completed", refunds=1, dollars="400.00"),
     "withdrawal rejected at birth": Scenario("withdrawal", "100.37", "cancelled"),
     "withdrawal declined": Scenario("withdrawal", "100.00", "cancelled", declined=NO_PUSH),
+    "a nonce that cannot be filled": Scenario("nonce_fill", "0", "compensated", declined=NO_SEND),
+    "from bank to chain, checked": Scenario("purchase", "200.00", "completed", pulls=1, sends=1, version=2),
+    "checked, delivery declined": Scenario(
+        "purchase", "200.00", "refunded", declined=NO_SEND, pulls=1, refunds=1, version=2
+    ),
+    "card payout, checked": Scenario(
+        "card_payout", "200.00", "completed", to=DEBIT, cards=(0, 1), dollars="300.00", version=2
+    ),
+    "withdrawal, checked": Scenario("withdrawal", "200.00", "completed", refunds=1, dollars="300.00", version=2),
+    "coins to an address, checked": Scenario(
+        "crypto_withdrawal", "0.002", "completed", sends=1, coins="0.00798328", version=2
+    ),
+    "coins to an address, rejected": Scenario(
+        "crypto_withdrawal", "0.00666", "cancelled", version=2, decision="reject"
+    ),
 }
+
+
+def the_usual() -> dict[tuple[str, int], str]:
+    """For each definition that there is a scenario of, the name of the first: how it usually goes."""
+    first: dict[tuple[str, int], str] = {}
+    for name, scenario in SCENARIOS.items():
+        first.setdefault((scenario.flow, scenario.version), name)
+    return first
+
+
+SHORT = frozenset(
+    {
+        "delivery declined, bank paid",
+        "coins to an address, declined",
+        "card payout that fails",
+        *(name for (_, version), name in the_usual().items() if version == 1),
+    }
+)
+"""Enough for a short run of what is the same in another version of a flow: each flow, and the ways that unwind most."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,28 +3,38 @@
 That is: money, or coins, or coins plus a receivable.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 
 from app.ids import new_id
 from app.ledger.accounts import AccountStatus
 from app.ledger.changes import Change, Door, Duplicate, Posted
 from app.money import USD, Money
-from app.orchestrator.flows.ach import RETURN_WINDOW
+from app.orchestrator.flows import FLOWS
+from app.orchestrator.flows.ach import RETURN_WINDOW, Pull
 from app.orchestrator.watches import WatchStatus
 from tests.orchestrator.late import give_back, recoveries_of, watches_of
-from tests.orchestrator.scenarios import SCENARIOS, Outside, Scenario
+from tests.orchestrator.scenarios import SCENARIOS, SETTINGS, Outside, Scenario
 from tests.worlds import Customer, World
 
 REST_S = 2 * 86_400.0
-AMOUNT = Money(100_00, USD)
+NOTHING = Money(0, USD)
 _COMMITS_MAX = 60
 _PATIENCE_S = 61.0
 _SHORT = "delivery declined, bank paid"
+PULLING = ("from bank to chain", "from bank to account", _SHORT, "deposit", "from bank to chain, checked")
 
 
 @pytest.fixture(scope="module")
-def timings() -> dict[str, float]:
-    return {"refund_hold_s": REST_S}
+def timings() -> Mapping[str, Any]:
+    return {**SETTINGS, "refund_hold_s": REST_S}
+
+
+def test_every_definition_that_pulls_is_returned_to() -> None:
+    pulling = {key for key, flow in FLOWS.items() if any(isinstance(step.do, Pull) for step in flow.steps)}
+    assert {(SCENARIOS[name].flow, SCENARIOS[name].version) for name in PULLING} == pulling
 
 
 class ReturningDoor:
@@ -57,7 +67,7 @@ async def pulls(world: World) -> list[dict[str, str]]:
     return [each for each in await world.bank_payments() if each["direction"] == "Debit"]
 
 
-async def require_one_place(world: World, customer: Customer, before: int, *, bought: bool) -> None:
+async def require_one_place(world: World, customer: Customer, before: int, *, spent: Money = NOTHING) -> None:
     """What the customer has here, less what they owe, is what the bank has of theirs, less what became coins."""
     query = {"user_id": customer.user_id, "currency": "USD"}
     accounts = world.runtime.database["accounts"].find(query)
@@ -68,12 +78,11 @@ async def require_one_place(world: World, customer: Customer, before: int, *, bo
         for each in payments
         if each["status"] in {"Pending", "Clearing", "Sent"}
     )
-    spent = AMOUNT.minor if bought else 0
-    assert sum(balances.values()) == there - spent, (balances, payments, bought)
+    assert sum(balances.values()) == there - spent.minor, (balances, payments, spent)
     await world.audit()
 
 
-@pytest.mark.parametrize("name", ["from bank to chain", "from bank to account", _SHORT, "deposit"])
+@pytest.mark.parametrize("name", PULLING)
 @pytest.mark.long_when(lambda name: name != _SHORT, "name")
 async def test_a_return_before_any_commit_leaves_money_or_coins_or_coins_plus_a_receivable(
     calm_world: World, name: str
@@ -104,7 +113,7 @@ async def _came_in_time(world: World, scenario: Scenario, customer: Customer, at
     saga = await world.saga(saga_id)
     assert saga.status in {"completed", "compensated"}, saga.reason
     bought = scenario.flow == "purchase" and saga.status == "completed"
-    await require_one_place(world, customer, before, bought=bought)
+    await require_one_place(world, customer, before, spent=Money.parse(scenario.amount, USD) if bought else NOTHING)
     return in_time
 
 
@@ -138,7 +147,7 @@ async def test_a_return_in_the_last_moment_stops_the_coins(calm_world: World, at
     assert (saga.status, saga.reason) == ("compensated", "pull-returned")
     assert (await Outside.of(world)).since(before) == Outside(pulls=1, refunds=0, sends=0)
     assert await world.inventory() == coins
-    await require_one_place(world, customer, payments, bought=False)
+    await require_one_place(world, customer, payments)
 
 
 async def test_returns_on_every_day_of_the_window_over_a_hundred_and_twenty_days(calm_world: World) -> None:
@@ -158,7 +167,7 @@ async def test_returns_on_every_day_of_the_window_over_a_hundred_and_twenty_days
             await world.set_status(customer.dollars_id, AccountStatus.OPEN)
         world.clock.advance(day_s)
     await world.settle()
-    await require_one_place(world, customer, before, bought=False)
+    await require_one_place(world, customer, before)
     assert await world.available(customer.dollars_id) == "0.00"
 
 
@@ -177,4 +186,4 @@ async def test_a_watch_ends_with_its_window_and_a_return_after_it_is_booked_all_
     await give_back(world, watch.object_id)
     await world.settle()
     assert [each.status for each in await recoveries_of(world, saga_id)] == ["completed"]
-    await require_one_place(world, customer, before, bought=False)
+    await require_one_place(world, customer, before)

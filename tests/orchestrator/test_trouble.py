@@ -110,17 +110,3 @@ async def test_a_refund_that_never_gets_through_waits_for_a_person(calm_world: W
         the_pull,
         ("unit create_payment", "rate_limit", 1_000),
     )
-
-
-@pytest.mark.parametrize("mode", ["duplicate", "delay", "reorder", "drop"])
-@pytest.mark.parametrize(
-    "name",
-    ["from bank to chain", "delivery declined, bank paid", "pull returned before it was sent", "deposit", "withdrawal"],
-)
-async def test_webhooks_twice_late_out_of_order_or_never_change_nothing(
-    calm_world: World, rich_ada: Customer, name: str, mode: str
-) -> None:
-    scenario = SCENARIOS[name]
-    await scenario.set_up(calm_world)
-    await calm_world.webhooks_travel(mode)
-    await run(calm_world, scenario, rich_ada)
