@@ -43,6 +43,7 @@ const collections = [
   "card_authorizations",
   "audit",
   "audit_heads",
+  "proposals",
   "movements",
   "monitor_cursors",
   "notifications",
