@@ -5,6 +5,7 @@ Those that are the same on every route are generated from the routes, in the fil
 
 import hmac
 import json
+import re
 from base64 import b64encode
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -13,6 +14,7 @@ import httpx2
 import pytest
 
 from app.ids import new_id
+from tests.attacks.forgeries import FORGERIES
 from tests.attacks.house import House
 from tests.attacks.surface import operations
 
@@ -125,6 +127,11 @@ async def test_an_attack_is_refused_by_name(rule: str, ask: Ask, status: int, co
 
     assert (answer.status_code, answer.json()["code"]) == (status, code), (rule, answer.text)
     assert await house.world.available(house.ada.dollars_id) == before
+
+
+def test_every_row_cites_the_rule_that_it_breaks() -> None:
+    rules = {row[0]: row[1] for row in ATTACKS} | {each.name: each.rule for each in FORGERIES}
+    assert not [name for name, rule in rules.items() if not re.match(r"(ASVS \d+\.\d+\.\d+|API\d+:2023)", rule)]
 
 
 async def test_a_transfer_that_is_none_of_these_succeeds(house: House) -> None:

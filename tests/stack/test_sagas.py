@@ -49,7 +49,11 @@ async def test_a_refund_that_was_refused_is_shown_with_its_calls_and_given_up(
     assert lines[-1].endswith("write-off")
     with pytest.raises(GaveUp, match="unwind-impossible"):
         await commanded(settings, Order(saga_id, Command.COMPENSATE), "take it back", "")
-    after = await commanded(settings, Order(saga_id, Command.WRITE_OFF), "she keeps them here", "once")
+    careful, give_up = settings.model_copy(update={"four_eyes_above": "1.00"}), Order(saga_id, Command.WRITE_OFF)
+    assert (await commanded(careful, give_up, "she keeps them here", "first"))[-1].startswith("proposed    another")
+    with pytest.raises(GaveUp, match="second-operator-needed"):
+        await commanded(careful, give_up, "she keeps them here", "again")
+    after = await commanded(settings, give_up, "she keeps them here", "once")
     assert f"{public}  purchase  cancelled" in after[0]
     assert (await calm_world.audit()).breaks == []
     assert await calm_world.available(await calm_world.passing_account(rich_ada)) != "0.00"
