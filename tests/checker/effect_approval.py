@@ -85,14 +85,17 @@ def approved(effect: Effect, operation: PendingSend) -> Effect | None:
 
 
 def _matches(effect: Effect, query: Mapping[str, Any]) -> bool:
-    """Whether a stored effect is what a query asks for, by equality and ``$in``."""
+    """Whether a stored effect is what a query asks for, by equality, ``$in`` and ``$or``."""
     stored = effect_companion(None, effect).document
-    return all(_fits(_at(stored, path), wanted) for path, wanted in query.items())
+    return all(
+        any(_matches(effect, each) for each in wanted) if path == "$or" else _fits(_at(stored, path), wanted)
+        for path, wanted in query.items()
+    )
 
 
 def _at(document: Any, path: str) -> Any:
     for name in path.split("."):
-        document = document[name]
+        document = document.get(name, {})
     return document
 
 

@@ -11,6 +11,7 @@ from app.providers.card_ports import (
     CardPayout,
     CardPayoutStatus,
     CardTransfer,
+    Payee,
     PayoutCard,
 )
 from app.providers.outcomes import Declined
@@ -70,7 +71,7 @@ class Cards:
 
     # Payees and their cards.
 
-    async def create_payee(self, *, reference: str, key: str) -> str:
+    async def create_payee(self, person: object, *, reference: str, key: str) -> str:
 
         return str((await ask("make", Thing("payee", key, "ready")))[0])
 
@@ -78,8 +79,8 @@ class Cards:
 
         return self._ports.made_by(reference, "payee")
 
-    async def payee_is_ready(self, payee_id: str) -> bool:
-        return self._ports.named(payee_id, "payee") is not None
+    async def payee(self, payee_id: str) -> Payee | None:
+        return Payee(payee_id, is_ready=True) if self._ports.named(payee_id, "payee") else None
 
     async def attach_card(self, payee_id: str, token: object, *, reference: str, key: str) -> PayoutCard:
 

@@ -186,6 +186,9 @@ class _Sealer:
 
 
 class _People:
+    async def applicant_for(self, external_user_id: str) -> SimpleNamespace:
+        return SimpleNamespace(id="applicant")
+
     async def person(self, applicant_id: str) -> SimpleNamespace:
         return SimpleNamespace()
 
