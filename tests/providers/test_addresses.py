@@ -5,6 +5,7 @@ import pytest
 from app.providers.tatum.addresses import canonical_address, checksummed, is_valid_address
 from app.providers.tatum.chains import CHAINS, Network
 from app.providers.tatum.keccak import keccak_256
+from app.providers.tatum.scripts import address_of
 
 VALID: list[tuple[Network, str]] = [
     ("mainnet", "BC1QW508D6QEJXTDG4Y5R3ZARVARY0C5XW7KV8F3T4"),
@@ -144,3 +145,29 @@ def test_an_address_is_kept_in_one_spelling() -> None:
 )
 def test_keccak_is_the_one_before_its_standard(data: bytes, digest: str) -> None:
     assert keccak_256(data).hex() == digest
+
+
+@pytest.mark.parametrize(
+    ("network", "script", "address"),
+    [
+        ("testnet", "0014751e76e8199196d454941c45d1b3a323f1433bd6", "tb1qw508d6qejxtdg4y5r3zarvary0c5xw7kxpjzsx"),
+        (
+            "testnet",
+            "5120000000c4a5cad46221b2a187905e5266362b99d5e91c6ce24d165dab93e86433",
+            "tb1pqqqqp399et2xygdj5xreqhjjvcmzhxw4aywxecjdzew6hylgvsesf3hn0c",
+        ),
+        ("mainnet", "6002751e", "bc1sw50qgdz25j"),
+        ("mainnet", "76a91462e907b15cbf27d5425399ebf6f0fb50ebb88f1888ac", "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa"),
+        ("mainnet", "a914e9c3dd0c07aac76179ebc76a6c78d4d67c6c160a87", "3P14159f73E4gFr7JterCCQh9QjiTjiZrG"),
+    ],
+)
+def test_a_script_pays_the_address_that_everybody_reads_in_it(network: Network, script: str, address: str) -> None:
+    """The vectors of BIP-173 and BIP-350, the first block's receiver, and a well-known script's hash."""
+    assert address_of(bytes.fromhex(script), CHAINS["bitcoin"], network) == address
+    assert is_valid_address("bitcoin", network, address)
+
+
+@pytest.mark.parametrize("script", ["", "6a", "0014", "001475", "4f02751e", "76a9140088ac", "a91400", "00" * 43])
+def test_a_script_of_another_form_pays_nobody(script: str) -> None:
+    with pytest.raises(ValueError, match="no address"):
+        address_of(bytes.fromhex(script), CHAINS["bitcoin"], "mainnet")

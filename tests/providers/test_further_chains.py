@@ -54,7 +54,7 @@ FURTHER = (
         explorer={"mainnet": "https://litecoinspace.org/tx/", "testnet": "https://litecoinspace.org/testnet/tx/"},
         send_bytes=209,
         address_prefixes={"mainnet": "ltc", "testnet": "tltc"},
-        address_versions={"mainnet": frozenset({0x30, 0x32}), "testnet": frozenset({0x6F, 0x3A})},
+        address_versions={"mainnet": (0x30, 0x32), "testnet": (0x6F, 0x3A)},
     ),
 )
 WALLETS = {
@@ -98,7 +98,7 @@ async def test_coins_and_tokens_of_an_evm_chain_are_sent_followed_and_received()
         assert (sent.json["currency"], sent.json["nonce"], sent.json["amount"]) == ("USDC_BASE", 3, "0.000007")
     unsigned = json.dumps({"to": RECEIVER, "value": hex(10**18), "nonce": 4})
     operation = {"id": "op-1", "chain": "BASE", "serializedTransaction": unsigned}
-    found = wire.pending_send(operation, "testnet")
+    found = wire.pending_send(operation, "testnet", {})
     assert (found.chain, found.to, found.amount) == ("base", RECEIVER, Money(10**18, ETH))
     async with tatum(Answer(200, {"id": "sub-1"})) as (vendor, _, receiving):
         await receiving.watch("base", RECEIVER)

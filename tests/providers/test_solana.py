@@ -52,7 +52,7 @@ def opening(account: str = THEIRS, *, data: bytes = b"") -> Call:
 
 def decoded(serialized: str) -> PendingSend:
     operation = {"id": "op-1", "chain": "SOL", "hashes": ["sig-s"], "serializedTransaction": serialized}
-    return wire.pending_send(operation, "testnet")
+    return wire.pending_send(operation, "testnet", {})
 
 
 def test_the_account_for_a_wallets_tokens_is_the_one_that_everybody_derives() -> None:

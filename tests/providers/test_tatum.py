@@ -1,5 +1,6 @@
 """Tatum: exact sends, a decoded queue, transactions as the chain has them."""
 
+import json
 import re
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -25,6 +26,9 @@ from tests.providers.tiny_vendor import Answer, TinyVendor
 
 TREASURY = "tb1qw508d6qejxtdg4y5r3zarvary0c5xw7kxpjzsx"
 RECEIVER = "tb1qqqqqp399et2xygdj5xreqhjjvcmzhxw4aywxecjdzew6hylgvsesrxh6hy"
+TREASURY_SCRIPT = "0014751e76e8199196d454941c45d1b3a323f1433bd6"
+RECEIVER_SCRIPT = "0020000000c4a5cad46221b2a187905e5266362b99d5e91c6ce24d165dab93e86433"
+"""Both pairs are BIP-173's own."""
 ORDER = CoinOrder("bitcoin", RECEIVER, Money(130_001, BTC))
 FEES = Answer(200, {"fast": 30.5, "medium": 20, "slow": 1})
 BITCOIN = CHAINS["bitcoin"]
@@ -34,9 +38,19 @@ def error(status: int, code: str, message: str = "no") -> Answer:
     return Answer(status, {"statusCode": status, "errorCode": code, "message": message})
 
 
-def operation(value: str = "0.00130001", *, id_: str = "op-1", receivers: int = 1, **more: Any) -> dict[str, Any]:
-    to = ",".join([f'{{"address":"{RECEIVER}","value":{value}}}'] * receivers)
-    return {"id": id_, "chain": "BTC", "hashes": [], "serializedTransaction": f'{{"to":[{to}]}}', **more}
+def unsigned(*outputs: dict[str, Any]) -> str:
+    """What bitcore-lib writes of a transaction, with change and one input."""
+    change = {"satoshis": 869_581, "script": TREASURY_SCRIPT}
+    spent = {"prevTxId": "ab" * 32, "outputIndex": 1, "script": "", "output": {"satoshis": 10**6, "script": ""}}
+    return json.dumps({"version": 2, "inputs": [spent], "outputs": [*outputs, change], "nLockTime": 0})
+
+
+PAID = {"satoshis": 130_001, "script": RECEIVER_SCRIPT}
+
+
+def operation(*, id_: str = "op-1", receivers: int = 1, **more: Any) -> dict[str, Any]:
+    serialized = unsigned(*[PAID] * receivers)
+    return {"id": id_, "chain": "BTC", "hashes": [], "serializedTransaction": serialized, **more}
 
 
 @asynccontextmanager
@@ -125,7 +139,8 @@ async def test_a_chain_that_we_do_not_reach_is_declined_before_anything_is_sent(
 async def test_a_pending_send_is_decoded_from_what_will_be_signed() -> None:
     vendor, opened = answering(Answer(200, operation(txId="")), Answer(200, operation(txId="0x7")))
     async with opened as coins:
-        expected = PendingSend("op-1", "bitcoin", RECEIVER, Money(130_001, BTC), None)
+        spent = frozenset({f"{'ab' * 32}:1"})
+        expected = PendingSend("op-1", "bitcoin", RECEIVER, Money(130_001, BTC), None, inputs=spent)
         assert await coins.pending_send("op-1") == expected
         signed = await coins.pending_send("op-1")
         assert signed is not None
@@ -152,9 +167,11 @@ async def test_the_queue_lists_single_sends_only_because_ours_are() -> None:
 
 UNDECODABLE = [
     {"serializedTransaction": "0200000001ab"},
-    {"serializedTransaction": '{"to":{}}'},
-    {"serializedTransaction": f'{{"to":[{{"address":"{RECEIVER}","value":0.000000001}}]}}'},
-    {"serializedTransaction": f'{{"to":[{{"address":"{RECEIVER}","value":-1}}]}}'},
+    {"serializedTransaction": '{"inputs":[],"outputs":{}}'},
+    {"serializedTransaction": unsigned({**PAID, "satoshis": 0.5})},
+    {"serializedTransaction": unsigned({**PAID, "satoshis": -1})},
+    {"serializedTransaction": unsigned({**PAID, "script": "6a"})},
+    {"serializedTransaction": unsigned({**PAID, "script": RECEIVER_SCRIPT[:-2]})},
     {"chain": "DOGE"},
 ]
 

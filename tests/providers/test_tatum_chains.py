@@ -163,7 +163,7 @@ SEPOLIA_USDC = "0x1c7D4B196Cb0C7B01d743Fbc6116a902379C7238"
 def test_an_evm_operation_is_decoded_to_receiver_amount_token_and_nonce(
     unsigned: dict[str, Any], to: str, amount: Money, nonce: int | None
 ) -> None:
-    found = wire.pending_send(queued("ETH", unsigned), "testnet")
+    found = wire.pending_send(queued("ETH", unsigned), "testnet", {})
     assert (found.chain, found.to, found.amount, found.nonce) == ("ethereum", to, amount, nonce)
 
 
@@ -181,7 +181,7 @@ def test_an_evm_operation_is_decoded_to_receiver_amount_token_and_nonce(
 )
 def test_a_call_that_is_no_plain_transfer_cannot_be_read_as_one(unsigned: dict[str, Any]) -> None:
     with pytest.raises((ValueError, TypeError, LookupError)):
-        wire.pending_send(queued("ETH", unsigned), "testnet")
+        wire.pending_send(queued("ETH", unsigned), "testnet", {})
 
 
 def tron_hex(address: str) -> str:
@@ -193,14 +193,14 @@ def tron_hex(address: str) -> str:
 def test_a_tron_operation_is_decoded_from_hexadecimal_addresses_and_sun() -> None:
     value = {"owner_address": tron_hex(TRON), "to_address": tron_hex(TRON_RECEIVER), "amount": 1_000_001}
     contract = {"type": "TransferContract", "parameter": {"value": value}}
-    found = wire.pending_send(queued("TRON", {"raw_data": {"contract": [contract]}}), "testnet")
+    found = wire.pending_send(queued("TRON", {"raw_data": {"contract": [contract]}}), "testnet", {})
     assert (found.to, found.amount) == (TRON_RECEIVER, Money(1_000_001, TRX))
     token = {
         "contract_address": tron_hex("TXYZopYRdj2D9XRtbG411XZZ3kM5VkAeBf"),
         "data": call(tron_hex(TRON_RECEIVER)[2:], 9)[2:],
     }
     contract = {"type": "TriggerSmartContract", "parameter": {"value": token}}
-    found = wire.pending_send(queued("TRON", {"raw_data": {"contract": [contract]}}), "testnet")
+    found = wire.pending_send(queued("TRON", {"raw_data": {"contract": [contract]}}), "testnet", {})
     assert (found.to, found.amount) == (TRON_RECEIVER, Money(9, USDT))
 
 

@@ -6,8 +6,20 @@ import httpx2
 import pytest
 
 from app.sandbox.config import SandboxConfig
-from tests.sandbox.world import TATUM, Wallet, always, bitcoin_send, book, dial, eventually, running, send_bitcoin
+from tests.sandbox.world import (
+    RECEIVER,
+    TATUM,
+    Wallet,
+    always,
+    bitcoin_send,
+    book,
+    dial,
+    eventually,
+    running,
+    send_bitcoin,
+)
 
+RECEIVER_SCRIPT = "00201863143c14c5166804bd19203356da136c985678cd4d27a1b8c6329604903262"
 EVM = "0x81bae876b70513c9decc608eed549977a81afa1c"
 
 
@@ -34,8 +46,8 @@ async def test_a_send_is_approved_broadcast_mined_confirmed_and_told(
     pending_id = await send_bitcoin(client, "0.00100")
     pending = (await client.get(f"/tatum/v3/kms/{pending_id}", headers=TATUM)).json()
     assert pending["chain"] == "BTC"
-    assert '"value":0.00100' in pending["serializedTransaction"]
-    assert json.loads(pending["serializedTransaction"])["fromAddress"][0]["address"] == "tb1qtreasury"
+    (paid,) = json.loads(pending["serializedTransaction"])["outputs"]
+    assert paid == {"satoshis": 100_000, "script": RECEIVER_SCRIPT}
 
     tx_id = await tx_id_of(client, pending_id)
     assert wallet.questions == [pending_id]
@@ -45,7 +57,7 @@ async def test_a_send_is_approved_broadcast_mined_confirmed_and_told(
 
     await eventually(confirmed)
     (line,) = (await book(client, "tatum"))["transactions"]
-    assert (line["hash"], line["to"], line["status"]) == (tx_id, "tb1qreceiver", "confirmed")
+    assert (line["hash"], line["to"], line["status"]) == (tx_id, RECEIVER, "confirmed")
     assert (line["chain"], Decimal(line["amount"])) == ("bitcoin", Decimal("0.001"))
 
     async def both_told() -> bool:

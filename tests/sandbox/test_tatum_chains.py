@@ -6,7 +6,7 @@ import httpx2
 import pytest
 
 from tests.sandbox.test_tatum import EVM, confirmations, tx_id_of
-from tests.sandbox.world import TATUM, Wallet, always, book, eventually
+from tests.sandbox.world import RECEIVER, TATUM, Wallet, always, book, eventually
 
 TREASURY = "tb1qw508d6qejxtdg4y5r3zarvary0c5xw7kxpjzsx"
 HANDLE = "26d3883e-4e17-48b3-a0ee-09a3e484ac83"
@@ -28,7 +28,7 @@ async def spend(client: httpx2.AsyncClient, output: dict[str, Any]) -> httpx2.Re
     source = {"txHash": output["txHash"], "index": output["index"], "signatureId": HANDLE}
     body = {
         "fromUTXO": [source],
-        "to": [{"address": "tb1qreceiver", "value": 0.5}],
+        "to": [{"address": RECEIVER, "value": 0.5}],
         "fee": "0.00001",
         "changeAddress": TREASURY,
     }

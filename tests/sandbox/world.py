@@ -22,6 +22,8 @@ TATUM = {"x-api-key": "any"}
 STRIPE = {"Authorization": "Bearer sk_test_any"}
 PLAID = {"PLAID-CLIENT-ID": "any", "PLAID-SECRET": "any"}
 DEADLINE_S = 10.0
+SENDER = "tb1qqqqqp399et2xygdj5xreqhjjvcmzhxw4aywxecjdzew6hylgvsesrxh6hy"
+RECEIVER = "tb1qrp33g0q5c5txsp9arysrx4k6zdkfs4nce4xj0gdcccefvpysxf3q0sl5k7"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,11 +158,11 @@ async def payment_in(client: httpx2.AsyncClient, payment_id: str, status: str) -
     return await eventually(there)
 
 
-def bitcoin_send(value: str = "0.001", address: str = "tb1qreceiver") -> str:
+def bitcoin_send(value: str = "0.001", address: str = RECEIVER) -> str:
     """The body of a send as it goes over the wire, the value as the digits given."""
     return (
-        '{"fromAddress":[{"address":"tb1qtreasury","signatureId":"sig-1"}],'
-        f'"to":[{{"address":"{address}","value":{value}}}],"fee":"0.00001","changeAddress":"tb1qtreasury"}}'
+        f'{{"fromAddress":[{{"address":"{SENDER}","signatureId":"sig-1"}}],'
+        f'"to":[{{"address":"{address}","value":{value}}}],"fee":"0.00001","changeAddress":"{SENDER}"}}'
     )
 
 

@@ -69,6 +69,7 @@ class TatumAdapter:
         self._transport = transport
         self._network: Network = network
         self._wallets = wallets
+        self._treasuries = {name: wallet.address for name, wallet in wallets.items()}
 
     def treasury(self, chain: str) -> str:
         return self._wallet(chain_named(chain)).address
@@ -119,7 +120,10 @@ class TatumAdapter:
     async def pending_send(self, pending_id: str) -> PendingSend | None:
         path = f"/v3/kms/{segment(PROVIDER, pending_id)}"
         reply = await self._transport.request("kms_get", "GET", path, accept={FORBIDDEN, 404})
-        return None if is_absent(reply) else successful(reply).read(lambda body: wire.pending_send(body, self._network))
+        return None if is_absent(reply) else successful(reply).read(self._decoded)
+
+    def _decoded(self, body: object) -> PendingSend:
+        return wire.pending_send(body, self._network, self._treasuries)
 
     async def pending_sends(self, chain: str) -> tuple[PendingSend, ...]:
         """What waits to be signed with our handle. Raises Unavailable when an entry cannot be decoded."""
@@ -127,7 +131,7 @@ class TatumAdapter:
         body = {"signatureIds": [self._wallet(known).signature_id]}
         path = f"/v3/kms/pending/{known.symbol}"
         reply = await self._transport.request("kms_pending", "POST", path, json=body, safe=True, accept={FORBIDDEN})
-        return successful(reply).read(lambda body: wire.pending_sends(body, known, self._network))
+        return successful(reply).read(lambda body: wire.pending_sends(body, known, self._network, self._treasuries))
 
     async def cancel_send(self, pending_id: str) -> None:
         """Delete the pending operation. One that is gone already is no error, and no proof that it was never signed:

@@ -7,6 +7,7 @@ same on every network: nothing tells them apart.
 """
 
 import re
+from functools import lru_cache
 from typing import assert_never
 
 from app.providers.tatum import base58
@@ -17,6 +18,7 @@ _CHARSET = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 _GENERATOR = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
 _BECH32, _BECH32M = 1, 0x2BC830A3
 _BECH32_CHARACTERS_MAX = 90
+_CHECK_GROUPS = 6
 _VERSIONED_BYTES = 21
 _SOLANA_BYTES = 32
 _EVM = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)
@@ -66,6 +68,15 @@ def checksummed(address: str) -> str:
     )
 
 
+@lru_cache(maxsize=4096)
+def segwit_address(prefix: str, version: int, program: bytes) -> str:
+    """The address of a witness program."""
+    values = [version, *_groups(program)]
+    check = _checksum([*_expanded(prefix), *values, *[0] * _CHECK_GROUPS]) ^ (_BECH32 if version == 0 else _BECH32M)
+    values += [check >> 5 * place & 31 for place in reversed(range(_CHECK_GROUPS))]
+    return f"{prefix}1" + "".join(_CHARSET[value] for value in values)
+
+
 def _is_evm(address: str) -> bool:
     if _EVM.fullmatch(address) is None or address.lower() == _EVM_NOBODY:
         return False
@@ -110,6 +121,13 @@ def _checksum(values: list[int]) -> int:
     return check
 
 
+def _groups(data: bytes) -> list[int]:
+    """Bytes as five-bit groups, the last one filled up with zeros."""
+    count = -(-len(data) * 8 // 5)
+    number = int.from_bytes(data, "big") << count * 5 - len(data) * 8
+    return [number >> 5 * place & 31 for place in reversed(range(count))]
+
+
 def _bytes_of(groups: list[int]) -> bytes | None:
     """Five-bit groups as bytes; None unless the padding is short and zero."""
     bits = len(groups) * 5
@@ -122,6 +140,6 @@ def _bytes_of(groups: list[int]) -> bytes | None:
     return (number >> padding).to_bytes(bits // 8, "big")
 
 
-def _is_base58check(address: str, versions: frozenset[int]) -> bool:
+def _is_base58check(address: str, versions: tuple[int, ...]) -> bool:
     data = base58.checked(address)
     return data is not None and len(data) == _VERSIONED_BYTES and data[0] in versions

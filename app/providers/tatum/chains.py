@@ -35,7 +35,7 @@ class Chain:
     ``depths``: up to that many whole coins that many blocks are enough; the last line is for anything more.
     ``depth_of_tokens``: the same for tokens, whatever the amount. ``block_s``: usual seconds from block to block.
     ``explorer``: where a person can look a transaction up. ``address_prefixes``: what its bech32 addresses begin with,
-    ``address_versions``: the first bytes of those in base58check, where it has such.
+    ``address_versions``: the first bytes of those in base58check, where it has such: of a key's hash, of a script's.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Chain:
     flat_fee: str = "0"
     flat_fee_of_tokens: str = "0"
     address_prefixes: Mapping[Network, str] = field(default_factory=dict)
-    address_versions: Mapping[Network, frozenset[int]] = field(default_factory=dict)
+    address_versions: Mapping[Network, tuple[int, ...]] = field(default_factory=dict)
 
     def offers(self, asset: Asset, network: Network) -> bool:
         """Whether that asset can be moved on this chain and network."""
@@ -110,7 +110,7 @@ CHAINS: dict[str, Chain] = {
             explorer={"mainnet": "https://mempool.space/tx/", "testnet": "https://mempool.space/testnet/tx/"},
             send_bytes=209,  # two native-segwit inputs and two outputs: 2 x 68 + 2 x 31 + 10.5 virtual bytes
             address_prefixes={"mainnet": "bc", "testnet": "tb"},
-            address_versions={"mainnet": frozenset({0x00, 0x05}), "testnet": frozenset({0x6F, 0xC4})},
+            address_versions={"mainnet": (0x00, 0x05), "testnet": (0x6F, 0xC4)},
         ),
         Chain(
             name="ethereum",
@@ -216,7 +216,7 @@ CHAINS: dict[str, Chain] = {
             },
             flat_fee="1.1",  # 0.1 for bandwidth, 1 for a receiver that was never used
             flat_fee_of_tokens="30",
-            address_versions={"mainnet": frozenset({0x41}), "testnet": frozenset({0x41})},
+            address_versions={"mainnet": (0x41,), "testnet": (0x41,)},
             tokens=(
                 Token(
                     USDT,

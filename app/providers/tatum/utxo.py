@@ -1,6 +1,8 @@
 """Bitcoin and its kin on Tatum's wire: amounts differ by endpoint, so they are read by one rule.
 
-A JSON integer counts satoshis; text, and a number with a point, counts whole coins.
+A JSON integer counts satoshis; text, and a number with a point, counts whole coins. The queue holds what the vendor's
+daemon reads: a transaction of bitcore-lib as JSON, its outputs as scripts (github.com/tatumio/tatum-js,
+btc-based.kms.ts; github.com/bitpay/bitcore, ``Transaction.toObject``).
 """
 
 from decimal import ROUND_CEILING, Decimal
@@ -9,8 +11,10 @@ from typing import Any
 from app.money import Money
 from app.providers import exact_json
 from app.providers.chain_ports import ChainTransaction, CoinOrder, Input, Paid, PendingSend
-from app.providers.tatum.chains import Chain
-from app.providers.tatum.fields import block_number, coins, depth, text, whole_coins
+from app.providers.tatum.addresses import canonical_address
+from app.providers.tatum.chains import Chain, Network
+from app.providers.tatum.fields import block_number, coins, depth, quantity, text, whole_coins
+from app.providers.tatum.scripts import address_of
 
 _FEE_PER_BYTE_MAX = Decimal(5_000)
 """Satoshis per byte; five times the dearest day so far, so whatever exceeds it is in another unit."""
@@ -40,25 +44,33 @@ def send_request(
     }
 
 
-def receivers(operation: Any) -> list[Any]:
-    """Who is paid by an operation of the queue."""
-    found = exact_json.loads(operation["serializedTransaction"])["to"]
-    if not isinstance(found, list):
-        raise TypeError("a list of receivers is expected")
-    return found
+def receivers(operation: Any, chain: Chain, network: Network, treasury: str) -> list[tuple[str, Money]]:
+    """Who is paid by an operation of the queue, and how much: what comes back to the treasury is change.
+
+    Unless nobody else is paid: then it is the treasury that is, as its first output says.
+    """
+    outputs = exact_json.loads(operation["serializedTransaction"])["outputs"]
+    if not isinstance(outputs, list):
+        raise TypeError("a list of outputs is expected")
+    paid = [
+        (address_of(bytes.fromhex(text(each["script"])), chain, network), Money(quantity(each["satoshis"]), chain.coin))
+        for each in outputs
+    ]
+    own = canonical_address(chain.name, treasury)
+    return [(to, amount) for to, amount in paid if to != own] or paid[:1]
 
 
-def pending_send(operation: Any, chain: Chain) -> PendingSend:
+def pending_send(operation: Any, chain: Chain, network: Network, treasury: str) -> PendingSend:
     """An operation with one receiver, decoded from what will be signed."""
-    (receiver,) = receivers(operation)
-    spent = exact_json.loads(operation["serializedTransaction"]).get("fromUTXO") or []
+    ((to, amount),) = receivers(operation, chain, network, treasury)
+    spent = exact_json.loads(operation["serializedTransaction"])["inputs"]
     return PendingSend(
         id=text(operation["id"]),
         chain=chain.name,
-        to=text(receiver["address"]),
-        amount=coins(receiver["value"], chain.coin),
+        to=to,
+        amount=amount,
         tx_id=operation.get("txId") or None,
-        inputs=frozenset(f"{text(each['txHash'])}:{block_number(each['index'])}" for each in spent),
+        inputs=frozenset(f"{text(each['prevTxId'])}:{block_number(each['outputIndex'])}" for each in spent),
     )
 
 

@@ -1,5 +1,6 @@
 """Tatum's JSON in our words, whatever the chain: pure translations; each family has a file of its own."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, assert_never
 
@@ -18,12 +19,15 @@ def pending_id(body: Any) -> str:
     return text(body["signatureId"])
 
 
-def pending_send(body: Any, network: Network) -> PendingSend:
-    """An operation of the queue, decoded from what will be signed. Raises as parsers do, also for several receivers."""
+def pending_send(body: Any, network: Network, treasuries: Mapping[str, str]) -> PendingSend:
+    """An operation of the queue, decoded from what will be signed. Raises as parsers do, also for several receivers.
+
+    ``treasuries``: our own address on each chain, which change comes back to.
+    """
     chain = {chain.symbol: chain for chain in CHAINS.values()}[body["chain"]]
     match chain.family:
         case "utxo":
-            return utxo.pending_send(body, chain)
+            return utxo.pending_send(body, chain, network, treasuries[chain.name])
         case "evm":
             return evm.pending_send(body, chain, network)
         case "tron":
@@ -34,15 +38,16 @@ def pending_send(body: Any, network: Network) -> PendingSend:
             assert_never(chain.family)
 
 
-def pending_sends(body: Any, chain: Chain, network: Network) -> tuple[PendingSend, ...]:
+def pending_sends(body: Any, chain: Chain, network: Network, treasuries: Mapping[str, str]) -> tuple[PendingSend, ...]:
     """The queue without sends to several receivers: ours have one each.
 
     One that cannot be decoded at all raises, because nobody could say that it is not ours.
     """
     if not isinstance(body, list):
         raise TypeError("a list is expected")
-    single = (item for item in body if chain.family != "utxo" or len(utxo.receivers(item)) == 1)
-    return tuple(pending_send(item, network) for item in single)
+    if chain.family == "utxo":
+        body = [item for item in body if len(utxo.receivers(item, chain, network, treasuries[chain.name])) == 1]
+    return tuple(pending_send(item, network, treasuries) for item in body)
 
 
 def transaction(body: Any, chain: Chain, network: Network, *, height: int | None) -> ChainTransaction:

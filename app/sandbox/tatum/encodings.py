@@ -1,10 +1,13 @@
 """Base58, and the addresses that a public key has here: derived from its text, valid to whoever checks them."""
 
+from functools import lru_cache
 from hashlib import sha256
 
 from app.sandbox.tatum.chains import Chain
 
 _DIGITS = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+_BECH32_LETTERS = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
+_BECH32_STEPS = ((1, 0x3B6A57B2), (2, 0x26508E6D), (4, 0x1EA119FA), (8, 0x3D4233DD), (16, 0x2A1462B3))
 _FIELD = 2**255 - 19
 _CURVE = -121_665 * pow(121_666, _FIELD - 2, _FIELD) % _FIELD
 _VERSIONS = {"bitcoin": 0x6F, "tron": 0x41}
@@ -55,3 +58,33 @@ def _has_key(data: bytes) -> bool:
     y = int.from_bytes(data, "little") % 2**255
     residue = (y * y - 1) * (_CURVE * y * y + 1) % _FIELD
     return pow(residue, _FIELD // 2, _FIELD) <= 1
+
+
+@lru_cache(maxsize=4096)
+def output_script(address: str) -> str:
+    """The script, in hexadecimal, that pays a testnet's address. Raises ValueError."""
+    if address.lower().startswith("tb1"):
+        version, program = _witness(address.lower())
+        return bytes((version and 0x50 + version, len(program))).hex() + program.hex()
+    data = from_base58(address)
+    if with_check(data[:-4]) != address or len(data) != 25:
+        raise ValueError("no such address")
+    forms = {0x6F: ("76a914", "88ac"), 0xC4: ("a914", "87")}
+    if data[0] not in forms:
+        raise ValueError("an address of another network")
+    return data[1:21].hex().join(forms[data[0]])
+
+
+def _witness(address: str) -> tuple[int, bytes]:
+    """The version and the program of a bech32 address. Raises ValueError."""
+    letters = [_BECH32_LETTERS.index(letter) for letter in address[3:]]
+    remainder = 1
+    for value in (*(ord(letter) >> 5 for letter in "tb"), 0, *(ord(letter) & 31 for letter in "tb"), *letters):
+        top = remainder >> 25
+        remainder = (remainder & 0x1FFFFFF) << 5 ^ value
+        for bit, step in _BECH32_STEPS:
+            remainder ^= step if top & bit else 0
+    if len(letters) < 10 or remainder != (0x2BC830A3 if letters[0] else 1):
+        raise ValueError("a typing error")
+    bits = "".join(f"{value:05b}" for value in letters[1:-6])
+    return letters[0], bytes(int(bits[start : start + 8], 2) for start in range(0, len(bits) - 7, 8))

@@ -20,6 +20,7 @@ from app.sandbox.tatum.chains import CHAINS, Chain, restored
 from app.sandbox.tatum.notices import Notices
 from app.sandbox.tatum.refusals import body_of, chain_of, invalid, refusal
 from app.sandbox.tatum.sends import Sending, account_sending, bitcoin_sending, is_of_tokens, receiver_of
+from app.sandbox.tatum.unsigned import bitcoin_transaction
 from app.sandbox.vendor import Answer, Call
 
 PENDING = "tatum_kms"
@@ -63,7 +64,7 @@ class Kms:
             raise refusal(403, "bitcoin.utxo.missing", "An UTXO is spent already, or was never there.")
         found = [each for each in inputs if each is not None]
         if not found:
-            return sending
+            return replace(sending, serialized=bitcoin_transaction(_paid_by(sending), []))
         worth = sum((restored(each) for each in found[1:]), start=restored(found[0]))
         needed = sending.total + (sending.fee or Money(0, worth.asset))
         if worth < needed:
@@ -71,7 +72,9 @@ class Kms:
         change = None
         if sending.change_address and needed < worth:
             change = output_document(sending.change_address, worth - needed)
-        return replace(sending, sender=found[0]["address"], change=change)
+        outputs = [*_paid_by(sending), *([change] if change else [])]
+        serialized = bitcoin_transaction(outputs, found)
+        return replace(sending, sender=found[0]["address"], change=change, serialized=serialized)
 
     async def list_pending(self, call: Call) -> Answer:
         """What waits for a signature on a chain, for all signature ids or for the posted ones."""
@@ -181,7 +184,7 @@ class Kms:
             "_id": pending_id,
             "chain": sending.chain.name,
             "sender": sending.sender,
-            "outputs": [output_document(output.address, output.amount) for output in sending.outputs],
+            "outputs": _paid_by(sending),
             "signature_ids": list(sending.signature_ids),
             "spends": list(sending.spends),
             "serialized": sending.serialized,
@@ -195,6 +198,10 @@ class Kms:
             "tx_id": None,
             "created_at": self._simulation.clock.now(),
         }
+
+
+def _paid_by(sending: Sending) -> list[Document]:
+    return [output_document(output.address, output.amount) for output in sending.outputs]
 
 
 def _shown(pending: Document) -> dict[str, Any]:

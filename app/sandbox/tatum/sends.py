@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.money import ASSETS, Money
-from app.sandbox import exact_json
 from app.sandbox.store import Document
 from app.sandbox.tatum.chains import CONTRACTS, Chain, asset_named, money
-from app.sandbox.tatum.encodings import from_base58
+from app.sandbox.tatum.encodings import from_base58, output_script
 from app.sandbox.tatum.refusals import body_of, invalid, refusal
 from app.sandbox.tatum.unsigned import solana_transaction, tron_transaction, web3_transaction
 from app.sandbox.tatum.wallets import address_of
@@ -60,14 +59,13 @@ def bitcoin_sending(call: Call, chain: Chain) -> Sending:
     if ("fee" in body) != ("changeAddress" in body):
         raise invalid("fee", body.get("fee"), "fee and changeAddress must be given together")
     outputs = _outputs(body.get("to"), chain)
-    signed = {name: body[name] for name in ("to", "fromAddress", "fromUTXO", "fee", "changeAddress") if name in body}
     return Sending(
         chain=chain,
         sender=str(sources[0].get("address", "tb1qutxo")),
         outputs=outputs,
         signature_ids=tuple(_signature_id(source.get("signatureId")) for source in sources),
         spends=tuple(f"{source['txHash']}:{source.get('index')}" for source in sources if "txHash" in source),
-        serialized=exact_json.write(signed),
+        serialized="",  # written once it is known what it spends
         fee=_amount(body["fee"], chain, chain.coin.code) if "fee" in body else None,
         change_address=str(body.get("changeAddress", "")),
     )
@@ -148,6 +146,10 @@ def _outputs(given: Any, chain: Chain) -> tuple[Output, ...]:
             raise invalid("to.address", None, "address must be a text")
         if isinstance(output.get("value"), str):
             raise invalid("to.value", output["value"], "value must be a number")
+        try:
+            output_script(output["address"])
+        except ValueError:
+            raise invalid("to.address", output["address"], "address must be one of the chain") from None
         outputs.append(Output(output["address"], _amount(output.get("value"), chain, chain.coin.code)))
     return tuple(outputs)
 

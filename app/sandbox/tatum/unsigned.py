@@ -6,11 +6,13 @@ from typing import Any
 
 from app.money import Money
 from app.sandbox import exact_json
+from app.sandbox.store import Document
 from app.sandbox.tatum.chains import CONTRACTS, Chain
-from app.sandbox.tatum.encodings import from_base58, token_account
+from app.sandbox.tatum.encodings import from_base58, output_script, token_account
 from app.sandbox.tatum.refusals import invalid
 
 _ERC20_TRANSFER = "a9059cbb"
+_FINAL = 0xFFFFFFFF
 _SYSTEM = bytes(32)
 _TOKENS, _RENT, _OPENING = map(
     from_base58,
@@ -21,6 +23,27 @@ _TOKENS, _RENT, _OPENING = map(
     ),
 )
 """Solana's programs, and where it keeps the price of an account."""
+
+
+def bitcoin_transaction(outputs: list[Document], inputs: list[Document]) -> str:
+    """bitcore-lib's form: outputs as scripts, in satoshi; without inputs it is not said what will be spent."""
+    return exact_json.write(
+        {
+            "version": 2,
+            "inputs": [
+                {
+                    "prevTxId": each["tx_hash"],
+                    "outputIndex": each["place"],
+                    "sequenceNumber": _FINAL,
+                    "script": "",
+                    "output": {"satoshis": int(each["minor"]), "script": output_script(each["address"])},
+                }
+                for each in inputs
+            ],
+            "outputs": [{"satoshis": int(each["minor"]), "script": output_script(each["address"])} for each in outputs],
+            "nLockTime": 0,
+        }
+    )
 
 
 def web3_transaction(chain: Chain, to: str, amount: Money, nonce: int | None, fee: dict[str, Any]) -> str:
