@@ -21,6 +21,7 @@ from tests.api.given import Tenant
 from tests.api.test_streams import serving
 from tests.issuer import AUDIENCE, ISSUER, TENANT_CLAIM, Issuer
 from tests.ledger.proxy import Fate, Proxy, proxied
+from tests.wire import Nowhere
 
 KEY = "once"
 PATIENCE_S = 10.0
@@ -112,7 +113,7 @@ async def bank(
             }
         )
         keys = await stack.enter_async_context(issuer.client())
-        runtime = await stack.enter_async_context(open_runtime(settings, clock))
+        runtime = await stack.enter_async_context(open_runtime(settings, clock, Nowhere()))
         app = create_app(replace(runtime, tokens=access_tokens(settings, keys, clock)), request_s=request_s)
         _, client = await stack.enter_async_context(serving(app, runtime, hinted=False))
         tenant = Tenant(runtime, client, issuer)

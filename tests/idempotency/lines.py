@@ -35,9 +35,11 @@ class Line:
         """Let that happen to the next such command about an idempotency key."""
         self._befalls[command] = befalls
 
-    def leads_to(self, server: Server) -> None:
-        """Lead whoever connects from now on to that server; connections stay where they are."""
+    def leads_to(self, server: Server, *, cut: bool = True) -> None:
+        """Lead whoever connects from now on to that server; connections are cut, or stay where they are."""
         self.proxy.upstream = server.url
+        if cut:
+            self.proxy.cut_all()
 
     async def _rule(self, command: str, message: bytes) -> Fate:
         if b"idem:" not in message or command not in self._befalls:

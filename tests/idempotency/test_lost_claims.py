@@ -12,11 +12,11 @@ from typing import Any
 
 import httpx2
 import pytest
-from pymongo import AsyncMongoClient
 from redis.asyncio import Redis
 
 from app.ids import new_id, stored_id
 from app.plumbing import embedded
+from tests.databases import Databases
 from tests.idempotency.lines import Befalls, Line, opened
 from tests.ledger.proxy import Fate
 from tests.world_fixtures import sandbox_book
@@ -84,19 +84,23 @@ def valkeys(folders: tuple[Path, Path]) -> Iterator[dict[str, embedded.Server]]:
 
 
 @pytest.fixture(scope="module")
-async def opened_bank(mongodb_uri: str, sandbox_book: str, valkeys: dict[str, embedded.Server]) -> AsyncIterator[Bank]:
-    name = new_id("test")
-    async with opened(Line(valkeys["here"])) as line, open_world(mongodb_uri, line.url, name, sandbox_book) as world:
+async def opened_bank(
+    mongodb_uri: str, databases: Databases, sandbox_book: str, valkeys: dict[str, embedded.Server]
+) -> AsyncIterator[Bank]:
+    async with (
+        databases.lend() as database,
+        opened(Line(valkeys["here"])) as line,
+        open_world(mongodb_uri, line.url, database.name, sandbox_book) as world,
+    ):
         ada, bob = [await world.customer(each) for each in ("ada", "bob")]
         yield Bank(world, line, ada, bob, await world.signed_in("ada"))
-    async with AsyncMongoClient[dict[str, Any]](mongodb_uri) as connected:
-        await connected.drop_database(name)
 
 
 @pytest.fixture
 async def bank(opened_bank: Bank, valkeys: dict[str, embedded.Server]) -> Bank:
-    """The bank with ten dollars of the payer's that only this test knows, and nothing wrong with the line."""
+    """The bank with ten dollars of the payer's that only this test knows, and a line that leads to the primary."""
     opened_bank.line.leads_to(valkeys["here"])
+    await opened_bank.world.api.get("/v1/me", headers=opened_bank.token)  # hears that its connections were cut
     opened_bank.a_second_passes()
     return replace(opened_bank, payer=await opened_bank.world.with_new_accounts(opened_bank.payer, "10.00"))
 
@@ -216,7 +220,7 @@ async def test_after_a_failover_the_new_primary_is_found(
     keys = [new_id("key") for _ in range(2)]
     before = await bank.pay(keys[0])
     await valkey.replicaof("127.0.0.1", "1")
-    bank.line.leads_to(valkeys["there"])
+    bank.line.leads_to(valkeys["there"], cut=False)
     during = await bank.pay(keys[1])
     bank.a_second_passes()
     again = [[await bank.pay(each) for each in keys] for _ in range(2)]
