@@ -51,6 +51,7 @@ FIELDS = frozenset(
         "timestamp",
         "transaction_id",
         "user_id",
+        "vendor_request_id",
         "version",
     }
 )

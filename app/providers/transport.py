@@ -23,6 +23,11 @@ from app.providers.replies import Reply
 
 RESPONSE_BYTES_MAX = 2 * 1024 * 1024
 
+READ_S_MAX = 10.0
+"""A call that may be made again is given up sooner than one that may not: twice what Unit recommends for most calls.
+Somebody waits for many of them, and whoever drives a saga asks again.
+"""
+
 _CONNECT_S_MAX = 5.0
 _KEEPALIVE_S = 2.0
 """Shorter than servers keep idle connections (uvicorn: 5 s), or a POST meets one that is just being closed."""
@@ -31,6 +36,7 @@ _PAUSES_S = (0.05, 0.2)
 _SEGMENT_CHARACTERS_MAX = 255
 _TROUBLED = 500
 """Statuses from here on are failures of the vendor's own."""
+_NAME_HEADER = "request-id"
 _SAFE_METHODS = frozenset({"GET"})
 _LASTING = frozenset({"unauthorized", "circuit-open"})
 """Why a call is unavailable that the next attempt would hear again."""
@@ -69,12 +75,14 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         sign: Callable[[httpx2.Request], Mapping[str, str]] | None = None,
         concurrency: int = 32,
+        read_s_max: float = READ_S_MAX,
         circuit: Circuit | None = None,
         transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
         self.provider = provider
         self._circuit = circuit
         self._timeout_s = timeout_s
+        self._read_s = min(timeout_s, read_s_max)
         self._error_code = error_code
         self._sign = sign
         self._slots = asyncio.Semaphore(concurrency)
@@ -108,14 +116,14 @@ class Transport:
 
         ``operation`` names the call in logs. ``content`` is a body other than JSON, its type in ``headers``. ``safe``
         (default: whether it is a GET) says that repeating it does no harm: it is then tried up to three times while it
-        is unavailable and time is left. ``deadline`` (default: a timeout from now) is shared by the calls of an
-        operation that needs several.
+        is unavailable and time is left. ``deadline`` (default: a timeout from now, for a safe call ``read_s_max`` at
+        most) is shared by the calls of an operation that needs several.
         Raises Declined, Unavailable or OutcomeUnknown.
         """
         safe = method in _SAFE_METHODS if safe is None else safe
         content = content if json is None else exact_json.dumps(json).encode()
         call = _Call(operation, method, path, params, content, _call_headers(headers, content), safe)
-        deadline = self.deadline() if deadline is None else deadline
+        deadline = self._ends_in(self._read_s if safe else self._timeout_s) if deadline is None else deadline
         await self._take_slot(deadline)
         try:
             return await self._attempt(call, deadline, accept)
@@ -127,8 +135,11 @@ class Transport:
         return self._circuit is not None and self._circuit.is_open
 
     def deadline(self) -> float:
-        """When a call that begins now has to be over, on the event loop's clock."""
-        return asyncio.get_running_loop().time() + self._timeout_s
+        """When an operation that begins now has to be over, on the event loop's clock."""
+        return self._ends_in(self._timeout_s)
+
+    def _ends_in(self, duration_s: float) -> float:
+        return asyncio.get_running_loop().time() + duration_s
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -168,7 +179,7 @@ class Transport:
             outcome = self._outcome_of(failure, safe=call.safe)
             self._note(call, None, started, outcome.reason)
             raise outcome from None  # the cause repeats the URL
-        self._note(call, reply.status, started, reply.code)
+        self._note(call, reply, started, reply.code)
         if reply.succeeded or reply.status in accept:
             return reply
         raise reply.refusal()
@@ -204,7 +215,8 @@ class Transport:
         reason = failure.reason if isinstance(failure, _Unintelligible) else "no-answer"
         return lost(self.provider, reason, safe=safe)
 
-    def _note(self, call: _Call, status: int | None, started: float, reason: str | None) -> None:
+    def _note(self, call: _Call, reply: Reply | None, started: float, reason: str | None) -> None:
+        status = None if reply is None else reply.status
         if self._circuit is not None:
             self._circuit.heard(well=status is not None and status < _TROUBLED)
         _log.info(
@@ -215,6 +227,7 @@ class Transport:
             status=status,
             reason=reason,
             duration_ms=round((perf_counter() - started) * 1000, 1),
+            **_named(reply),
         )
 
 
@@ -224,6 +237,12 @@ class _Unintelligible(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+def _named(reply: Reply | None) -> dict[str, str]:
+    """The vendor's own name for an exchange, where it gives one: it is what its support asks for."""
+    name = "" if reply is None else code_of(reply.headers.get(_NAME_HEADER), "")
+    return {"vendor_request_id": name} if name else {}
 
 
 def segment(provider: str, text: str) -> str:

@@ -15,7 +15,7 @@ import structlog
 
 from app.plumbing.correlation import correlation_id
 from app.providers.outcomes import Declined, OutcomeUnknown, ProviderOutcome, Unavailable
-from app.providers.transport import RESPONSE_BYTES_MAX, Transport, segment
+from app.providers.transport import READ_S_MAX, RESPONSE_BYTES_MAX, Transport, segment
 from tests.providers.tiny_vendor import Answer, TinyVendor, misbehaving
 
 SECRET = "canary-4f1d"
@@ -26,11 +26,14 @@ def code_in(body: Any) -> object:
 
 
 @asynccontextmanager
-async def line(base_url: str, *, timeout_s: float = 0.5, vendor: TinyVendor | None = None) -> AsyncIterator[Transport]:
+async def line(
+    base_url: str, *, timeout_s: float = 0.5, read_s_max: float = READ_S_MAX, vendor: TinyVendor | None = None
+) -> AsyncIterator[Transport]:
     transport = Transport(
         "acme",
         base_url=base_url,
         timeout_s=timeout_s,
+        read_s_max=read_s_max,
         error_code=code_in,
         headers={"Authorization": f"Bearer {SECRET}"},
         concurrency=2,
@@ -196,6 +199,46 @@ async def test_more_calls_than_slots_wait_and_then_are_definitely_not_done() -> 
     assert len(heads) == 2
 
 
+async def test_a_call_that_may_be_made_again_is_given_up_sooner_than_one_that_may_not() -> None:
+    async with misbehaving(keep_silent) as (url, _), line(url, timeout_s=0.6, read_s_max=0.1) as transport:
+        loop, took = asyncio.get_running_loop(), {}
+        for method in ("GET", "POST"):
+            began = loop.time()
+            with pytest.raises(ProviderOutcome):
+                await transport.request("ask", method, "/things")
+            took[method] = loop.time() - began
+    assert took["GET"] < 0.5 < took["POST"]
+
+
+async def test_a_vendor_whose_slots_are_taken_holds_up_nobody_elses() -> None:
+    taken = asyncio.Barrier(3)
+
+    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await taken.wait()
+        await keep_silent(reader, writer)
+
+    vendor, opened = line_to(Answer(200, {}))
+    async with (
+        misbehaving(take) as (url, _),
+        line(url, timeout_s=30) as silent,
+        opened as other,
+        asyncio.TaskGroup() as at,
+    ):
+        calls = [at.create_task(silent.request("pay", "POST", "/payments")) for _ in range(3)]
+        await taken.wait()
+        await other.request("pay", "POST", "/payments")
+        for call in calls:
+            call.cancel()
+    assert len(vendor.asked) == 1
+
+
+async def test_what_the_vendor_calls_an_exchange_is_logged(logged: list[Any]) -> None:
+    _, opened = line_to(Answer(200, {}, (("request-id", "req_4711"),)))
+    async with opened as transport:
+        await transport.request("pay", "POST", "/payments")
+    assert logged[0]["vendor_request_id"] == "req_4711"
+
+
 async def test_an_operation_out_of_time_sends_nothing_more() -> None:
     vendor, opened = line_to(Answer(200, {}))
     async with opened as transport:
@@ -227,12 +270,12 @@ async def test_the_correlation_id_travels_and_numbers_stay_exact() -> None:
 
 
 async def test_nothing_secret_is_logged_or_raised(logged: list[Any], caplog: pytest.LogCaptureFixture) -> None:
-    told = {"code": f"no {SECRET}", "name": SECRET}
+    told, headers = {"code": f"no {SECRET}", "name": SECRET}, (("x-secret", SECRET), ("request-id", f"req {SECRET}"))
     with caplog.at_level(logging.DEBUG):
         async with misbehaving(drop) as (url, _), line(url) as transport:
             with pytest.raises(OutcomeUnknown) as lost:
                 await transport.request("pay", "POST", f"/p/{SECRET}", params={"q": SECRET}, json={"card": SECRET})
-        _, opened = line_to(Answer(400, told, (("x-secret", SECRET),)))
+        _, opened = line_to(Answer(400, told, headers))
         async with opened as transport:
             with pytest.raises(Declined) as declined:
                 await transport.request("pay", "POST", f"/p/{SECRET}", params={"q": SECRET}, json={"card": SECRET})
