@@ -29,7 +29,7 @@ _CONTROLS = (
     ("POST /control/tatum/incoming", "{chain, address, amount, currency}: told when the address is subscribed to"),
     ("POST /control/tatum/drop | replace | fail", "{hash}: a transaction that is broadcast and not in a block yet"),
     ("POST /control/tatum/reorg", "{hash, lost?}: its block is gone; it is mined again, unless lost"),
-    ("POST /control/tatum/again", "{hash}: a transaction that was dropped, or lost, is told to the pool once more"),
+    ("POST /control/tatum/again", "{hash, amount?}: one that was dropped, or lost, is told to the pool once more"),
     ("POST /control/sumsub/review", "{applicant_id, reviewAnswer: GREEN | RED, reviewRejectType?}"),
     (
         "POST /control/sumsub/person",

@@ -137,6 +137,27 @@ async def test_a_chain_that_wavers_is_followed_for_as_long_as_it_does(calm_world
     await world.audit()
 
 
+async def test_a_deposit_that_comes_back_as_another_amount_is_put_before_a_person(
+    calm_world: World, cleo: Customer
+) -> None:
+    world = calm_world
+    tx_id, account_id = await arrived(world, cleo, Money(25_000_000, USDC))
+    while not await deposits_of(world, tx_id):
+        assert await world.pass_on()
+    await desk(world, "reorg", hash=tx_id, lost=True)
+    await world.settle()
+    await desk(world, "again", hash=tx_id, amount="26")
+    await world.settle()
+    (saga,) = await deposits_of(world, tx_id)
+    assert order_status(saga) == "reorganised"
+    assert await world.available(account_id) == "0.000001"
+    case = await world.runtime.database["cases"].find_one({"ref": f"tatum:tx:{tx_id}"})
+    assert case is not None
+    assert (case["kind"], case["asset"], case["status"]) == ("unclaimed-coins", "USDC", "open")
+    told = await world.runtime.database["inbox"].find({"refs": f"tatum:tx:{tx_id}"}).to_list()
+    assert {each["status"] for each in told} == {"done"}
+
+
 async def test_a_send_that_was_replaced_and_is_mined_after_all_is_owed(calm_world: World, cleo: Customer) -> None:
     world = calm_world
     account_id = await world.with_coins(cleo, Money.parse("3", ETH))

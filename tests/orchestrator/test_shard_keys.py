@@ -28,6 +28,8 @@ EXCEPTIONS = {
     # who asks: why it may ask every shard
     "claim": "a worker serves all books; it asks when it is hinted, and once a poll",
     "wake": "a vendor's event names its object, and not our book",
+    "books_waiting_for": "the same",
+    "effects_behind": "the same",
     "watches_about": "the same",
     "watches_due": "a worker looks after the watches of all books, rarely",
     "unpublished": "a worker publishes for all books, when it is hinted, and once a poll",

@@ -14,16 +14,19 @@ from app.money import Money
 from app.sandbox.simulation import Simulation
 from app.sandbox.store import Document
 from app.sandbox.tatum.chain_book import SPENT, TRANSACTIONS, ChainBook, output_document
-from app.sandbox.tatum.chains import CHAINS, Chain
+from app.sandbox.tatum.chains import CHAINS, Chain, restored
 
 
 class DisturbanceRequest(BaseModel):
-    """Which transaction. ``lost``: a reorganised one does not come back."""
+    """Which transaction. ``lost``: a reorganised one does not come back. ``amount``: one that was dropped pays that
+    when it does, as a contract may that is run in another block.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     hash: str = Field(min_length=1, max_length=200)
     lost: bool = False
+    amount: str | None = Field(None, pattern=r"^\d{1,30}(\.\d{1,18})?$")
 
 
 class Disturbances:
@@ -81,7 +84,7 @@ class Disturbances:
         else:
             await self._book.schedule(tx_hash, self._simulation.config.pace_s)
 
-    async def broadcast_again(self, tx_hash: str) -> None:
+    async def broadcast_again(self, tx_hash: str, amount: str | None) -> None:
         """The pool has it again, and a block will."""
         transaction = await self._of(tx_hash, "dropped", "replaced")
         for spent in transaction["spends"]:
@@ -90,8 +93,13 @@ class Disturbances:
         for spent in transaction["spends"]:
             await self._store.put(SPENT, {"_id": spent, "hash": tx_hash})
         await self._book.outputs.spend(transaction["spends"], tx_hash)
-        await self._store.put(TRANSACTIONS, {**transaction, "status": "broadcast"})
-        await self._book.take_again(_chain(transaction), transaction)
+        again = {**transaction, "status": "broadcast"}
+        if amount is not None:
+            again["to"] = [
+                output_document(each["address"], Money.parse(amount, restored(each).asset)) for each in again["to"]
+            ]
+        await self._store.put(TRANSACTIONS, again)
+        await self._book.take_again(_chain(again), again)
         await self._book.schedule(tx_hash, self._simulation.config.pace_s)
 
     async def _free(self, transaction: Document) -> None:
@@ -129,7 +137,7 @@ def add_disturbances(desk: APIRouter, disturbances: Disturbances, simulation: Si
 
     @desk.post("/again")
     async def again(body: DisturbanceRequest) -> dict[str, str]:
-        await simulation.store.atomically(lambda: disturbances.broadcast_again(body.hash))
+        await simulation.store.atomically(lambda: disturbances.broadcast_again(body.hash, body.amount))
         return {"hash": body.hash}
 
 
