@@ -30,7 +30,7 @@ PRODUCT = ("api", *WORKERS)
 MORTALS = ("mongod", "valkey", "sandbox", *PRODUCT)
 FRONT = "front"
 _PROJECT = Path(__file__).parents[2]
-_SWEEP_S = 2.0
+_SWEEP_S = 1.0
 _LATEST_PACES = 5
 """How many paces after the last step of a payment a vendor may yet take it back."""
 _TOPUP_LIFETIME_S = 6.0
@@ -94,6 +94,8 @@ class Stack:
     def kill(self, name: str) -> None:
         """End a process as a power cut would; it is started again at once."""
         self._signal(name, signal.SIGKILL)
+        if name in self.wires:
+            self.wires[name].silent = True
 
     def freeze(self, name: str) -> None:
         self._signal(name, signal.SIGSTOP)

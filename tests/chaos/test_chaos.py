@@ -13,7 +13,7 @@ SEED = "short"
 
 @pytest.mark.timeout(240)
 async def test_nothing_is_lost_doubled_or_left_lying_about_in_a_storm(tmp_path: Path) -> None:
-    storm = ("--seed", SEED, "--minutes", "0.2", "--pace", "0.3", "--data", str(tmp_path / "stack"))
+    storm = ("--seed", SEED, "--minutes", "0.1", "--pace", "0.2", "--data", str(tmp_path / "stack"))
     command = (sys.executable, "-m", "tests.chaos", *storm)
     process = await asyncio.create_subprocess_exec(
         *command, cwd=PROJECT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT

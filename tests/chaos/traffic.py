@@ -32,7 +32,7 @@ _TOLD_WITHIN_S = 60.0
 
 
 class Traffic:
-    """Customers asking. ``in_flight`` is what was last counted in the database, past every wire."""
+    """Customers asking. They keep ``target`` in flight; ``in_flight`` was last counted in the database, past every wire."""
 
     def __init__(
         self,
@@ -55,6 +55,7 @@ class Traffic:
         self._database = database
         self._random = Random(f"{seed}/traffic")
         self._asking = 0
+        self.target = 0
         self.in_flight = 0
         self.asked: Counter[str] = Counter()
 
@@ -64,6 +65,7 @@ class Traffic:
 
     async def flow(self, target: int, group: asyncio.TaskGroup) -> None:
         """Ask for more whenever fewer than ``target`` are in flight; until cancelled."""
+        self.target = target
         while True:
             self.in_flight = await self._count()
             while self._wanted:

@@ -18,6 +18,8 @@ from tests.chaos.traffic import Traffic
 from tests.chaos.waiting import within
 
 IN_FLIGHT_MIN = 20
+_TOO_MANY = 3
+"""With so many times what customers keep in flight everybody is busy with what was left, and little comes to an end."""
 _ENOUGH_WITHIN_S = 15.0
 _MOMENT_WITHIN_S = 5.0
 _ARMED = 24
@@ -147,10 +149,13 @@ class Weather:
                 await self._stack.control("POST", "webhooks", blow.dial)
 
     async def _enough_in_flight(self) -> int:
-        async def enough() -> bool:
-            return self._traffic.in_flight >= IN_FLIGHT_MIN
+        """How much is, once that is enough, and everybody who was killed is at work again."""
 
-        await within(_ENOUGH_WITHIN_S, enough)
+        async def ready() -> bool:
+            recovered = not any(self._stack.wires[name].silent for name in PRODUCT)
+            return recovered and IN_FLIGHT_MIN <= self._traffic.in_flight <= _TOO_MANY * self._traffic.target
+
+        await within(_ENOUGH_WITHIN_S, ready)
         return self._traffic.in_flight
 
     @property

@@ -22,7 +22,8 @@ _LOSSES = (Fate.IS_LOST, Fate.IS_CUT_OFF, Fate.GOES_UNANSWERED)
 class Wires:
     """``kill`` ends the process at once; ``loss`` is the share of messages that cut their wire.
 
-    ``armed``: at the first of these moments that it comes to, the process is killed.
+    ``armed``: at the first of these moments that it comes to, the process is killed. ``silent``: it was killed, and has
+    not said anything since.
     """
 
     process: str
@@ -30,6 +31,7 @@ class Wires:
     kill: Callable[[], None]
     loss: float = 0.0
     armed: Sequence[Moment] = ()
+    silent: bool = False
     died_at: Counter[Moment] = field(default_factory=Counter)
     lost: Counter[str] = field(default_factory=Counter)
     addresses: dict[str, str] = field(default_factory=dict)
@@ -61,6 +63,7 @@ class Wires:
         self._proxies[name].cut_all()
 
     async def _command(self, command: str, message: bytes) -> Fate:
+        self.silent = False
         self._transactions.note(command, message)
         if command == "commitTransaction":
             return self._judge("mongod", self._transactions.committed_by(message), message)
