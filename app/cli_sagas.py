@@ -30,7 +30,7 @@ def list_sagas(
     kind: Annotated[str, typer.Option("--type", help="Only those: purchase, deposit, ...")] = "",
     data: Data = DATA_DEFAULT,
 ) -> None:
-    """The sagas that moved last."""
+    """The newest sagas."""
     settings = settings_of(data)
     from app.stack.sagas import listed
 

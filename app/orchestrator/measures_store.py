@@ -10,8 +10,9 @@ from pymongo import ASCENDING
 from app.ledger.changes import Document
 from app.money import Money, asset
 from app.orchestrator.journal import EFFECTS, SAGAS
+from app.orchestrator.lifecycle import PARKED
 from app.orchestrator.measures import Figures
-from app.orchestrator.store import CLAIMABLE, DOUBTFUL, NOT_ENDED, OPEN_SAGAS
+from app.orchestrator.store import BY_STATUS, CLAIMABLE, DOUBTFUL, OPEN_EFFECTS
 from app.plumbing.decimals import from_decimal128
 from app.plumbing.mongo import Database
 
@@ -39,13 +40,14 @@ class MeasuresStore:
     async def _sagas(self, now: datetime) -> None:
         sagas, figures = self._database[SAGAS], self._figures
         pipeline: list[Mapping[str, Any]] = [
-            {"$match": {"status": {"$in": NOT_ENDED}}},
+            {"$match": {"status": {"$in": [*CLAIMABLE, PARKED]}}},
             {"$group": {"_id": {"type": "$type", "status": "$status"}, "count": {"$sum": 1}}},
         ]
         figures.open_sagas.clear()
-        async for group in await sagas.aggregate(pipeline, hint=OPEN_SAGAS, maxTimeMS=_MS_MAX):
+        async for group in await sagas.aggregate(pipeline, hint=BY_STATUS, maxTimeMS=_MS_MAX):
             figures.open_sagas.labels(group["_id"]["type"], group["_id"]["status"]).set(group["count"])
-        parked = await sagas.find_one({"status": "parked"}, {"updated_at": 1}, sort=[("updated_at", ASCENDING)])
+        stopped, first = {"status": PARKED}, [("updated_at", ASCENDING)]
+        parked = await sagas.find_one(stopped, {"updated_at": 1}, sort=first, max_time_ms=_MS_MAX)
         figures.parked_oldest.set(_age_s(parked["updated_at"], now) if parked else 0)
         due = {"wake_at": {"$type": "date", "$lte": now}, "status": {"$in": CLAIMABLE}}
         unclaimed = {**due, "$expr": {"$lt": ["$lease_until", "$$NOW"]}}
@@ -64,9 +66,11 @@ class MeasuresStore:
     async def _doubtful(self, now: datetime) -> None:
         counts: defaultdict[str, int] = defaultdict(int)
         minutes: defaultdict[tuple[str, str], int] = defaultdict(int)
-        query = {"status": {"$in": DOUBTFUL}}
+        query = {"status": {"$in": OPEN_EFFECTS}}  # as the index has it: it serves no part of its list
         found = self._database[EFFECTS].find(query).sort("first_sent_at", ASCENDING).limit(_EFFECTS_MAX)
         async for effect in found.max_time_ms(_MS_MAX):
+            if effect["status"] not in DOUBTFUL:
+                continue
             counts[effect["provider"]] += 1
             amount = _amount(effect["request"])
             if amount is not None:

@@ -41,7 +41,7 @@ async def _stores(settings: Settings) -> AsyncIterator[tuple[SagaStore, Situatio
 
 
 async def listed(settings: Settings, **wanted: str) -> list[str]:
-    """The sagas moved last, a line each; of one status or type where that is not empty."""
+    """The newest sagas, a line each; of one status or type where that is not empty."""
     async with _stores(settings) as (sagas, _):
         found = await sagas.sagas({name: value for name, value in wanted.items() if value}, _SAGAS_MAX)
         return [_line(saga) for saga in found] or ["There are none."]
