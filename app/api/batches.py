@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
-from app.api.bodies import AccountId, AmountText, Body, CurrencyCode, Metadata
+from app.api.bodies import AccountId, Body, CurrencyCode, ItemAmountText, Metadata
 from app.api.deps import CurrentRuntime, IdempotencyKey, Operator
 from app.api.problems import problems
 from app.api.proposals import PROPOSED, ProposalView, proposed
@@ -44,7 +44,7 @@ class ItemRequest(Body):
 
     source_account_id: AccountId
     destination_account_id: AccountId
-    amount: AmountText
+    amount: ItemAmountText
     currency: CurrencyCode
     metadata: Metadata = Field(default_factory=dict)
 

@@ -52,6 +52,9 @@ AmountText = Annotated[
 ]
 """An amount in major units; ``Money.parse`` reads it once the currency is known."""
 
+ItemAmountText = Annotated[str, BeforeValidator(_amount_text), Field(max_length=80, examples=["12.34"])]
+"""The same in one of many items, whose verdict is its own: no shape is asked of it before."""
+
 _CODES: dict[str, JsonValue] = {"enum": [*ASSETS]}
 CurrencyCode = Annotated[
     str, AfterValidator(_currency), Field(max_length=12, examples=["USD"], json_schema_extra=_CODES)

@@ -31,8 +31,8 @@ _EXAMPLES = 6
 _EXAMPLES_FULL = 300
 _CONFIG = {
     "checks": {
-        # What is well-formed may still be refused for what it asks: with a code of its own, see below.
-        "positive_data_acceptance": {"expected-statuses": ["2xx", "400", "401", "403", "404", "409", "422"]},
+        # What is well-formed may still be refused for what it asks (with a code of its own, see below) or how often.
+        "positive_data_acceptance": {"expected-statuses": ["2xx", "400", "401", "403", "404", "409", "422", "429"]},
         "missing_required_header": {"expected-statuses": ["400", "401", "403", "404", "422"]},
     },
     "generation": {"with-security-parameters": False},
