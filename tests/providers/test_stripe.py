@@ -168,38 +168,6 @@ async def test_payees_and_cards_are_found_by_whose_they_are(still_world: World) 
     assert await payouts.card(payee, "card_unknown") is None
 
 
-FAULTS = {
-    "decline": Declined,
-    "error": OutcomeUnknown,
-    "rate_limit": Unavailable,
-    "timeout_before": OutcomeUnknown,
-    "timeout_after": OutcomeUnknown,
-    "late": OutcomeUnknown,
-}
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-async def test_every_fault_of_a_payment_has_its_word_and_the_same_key_makes_one(still_world: World, fault: str) -> None:
-    cards = still_world.providers.card_payments
-    await still_world.dial("stripe", "create_payment_intent", fault)
-    with pytest.raises(FAULTS[fault]):
-        await cards.create_payment(TEN, reference="eff_1", key="eff_1")
-    if fault == "error":
-        with pytest.raises(OutcomeUnknown):  # the vendor has kept its 500 under the key
-            await cards.create_payment(TEN, reference="eff_1", key="eff_1")
-        assert await cards.find_payment("eff_1", LONG_AGO) is None
-        return
-    await cards.create_payment(TEN, reference="eff_1", key="eff_1")
-    assert len(await book(still_world, "payment_intents")) == 1
-
-
-@pytest.mark.parametrize("fault", ["error", "rate_limit", "timeout_before"])
-async def test_what_only_reads_is_unavailable_and_never_unknown(still_world: World, fault: str) -> None:
-    await still_world.dial("stripe", "get_payment_intent", fault, times=5)
-    with pytest.raises(Unavailable):
-        await still_world.providers.card_payments.payment("pi_1")
-
-
 def error(kind: str, code: str | None = None) -> dict[str, Any]:
     return {"error": {"type": kind, "code": code, "message": "free text"}}
 

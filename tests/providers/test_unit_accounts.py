@@ -15,7 +15,7 @@ from app.providers.bank_ports import (
     DepositAccount,
     DepositAccountStatus,
 )
-from app.providers.outcomes import Declined, OutcomeUnknown, Unavailable
+from app.providers.outcomes import Declined, OutcomeUnknown
 from app.providers.ports import Person
 from tests.providers.test_against_sandbox import World, still_world, world
 
@@ -204,24 +204,6 @@ async def test_the_list_of_events_says_what_the_webhooks_said(still_world: World
     ]
     assert listed[0].refs == listed[2].refs != ()
     assert listed[1].refs == listed[3].refs == ()
-
-
-@pytest.mark.parametrize(
-    ("fault", "outcome"), [("error", OutcomeUnknown), ("rate_limit", Unavailable), ("timeout_before", OutcomeUnknown)]
-)
-async def test_each_fault_is_one_of_the_three_words(still_world: World, fault: str, outcome: type[Exception]) -> None:
-    account = await opened(still_world)
-    for operation in ("create_application", "create_account", "create_card", "freeze_card"):
-        await still_world.dial("unit", operation, fault)
-    accounts, cards = still_world.providers.accounts, still_world.providers.cards
-    with pytest.raises(outcome):
-        await accounts.apply(ADA, reference="eff_9", key="eff_9")
-    with pytest.raises(outcome):
-        await accounts.open_account(account.customer_id, reference="eff_9", key="eff_9")
-    with pytest.raises(outcome):
-        await cards.issue_card(account.id, reference="eff_9", key="eff_9")
-    with pytest.raises(outcome):
-        await cards.freeze_card("1")
 
 
 async def test_the_desk_makes_an_applicant_somebody_else(still_world: World) -> None:

@@ -191,6 +191,9 @@ async def test_the_unsigned_ethereum_transaction_has_its_gas_price_in_wei(
         ("bitcoin", bitcoin_send("NaN")),
         ("ethereum", '{"to":"' + EVM + '","amount":"1","currency":"ETH","fromPrivateKey":"k"}'),
         ("ethereum", '{"to":"' + EVM + '","amount":"1e5x","currency":"ETH","signatureId":"s"}'),
+        ("bitcoin", bitcoin_send(address=RECEIVER[:-1] + "8")),
+        ("bitcoin", bitcoin_send(address="1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa")),
+        ("solana", '{"from":"x","to":"' + EVM + '","amount":"1","signatureId":"s"}'),
         ("dogecoin", "{}"),
     ],
 )
@@ -198,6 +201,13 @@ async def test_a_send_the_vendor_would_refuse_is_refused(client: httpx2.AsyncCli
     answer = await client.post(f"/tatum/v3/{path}/transaction", content=body, headers=TATUM)
     assert (answer.status_code, answer.json()["errorCode"]) == (400, "validation.failed")
     assert (await client.get("/tatum/v3/kms/pending/BTC", headers=TATUM)).json() == []
+
+
+async def test_a_gas_price_that_was_told_in_wei_is_more_than_a_node_pays(client: httpx2.AsyncClient) -> None:
+    fee = {"gasPrice": "20000000000", "gasLimit": "21000"}
+    body = {"to": EVM, "amount": "1", "currency": "ETH", "signatureId": "s", "fee": fee}
+    answer = await client.post("/tatum/v3/ethereum/transaction", json=body, headers=TATUM)
+    assert (answer.status_code, answer.json()["errorCode"]) == (403, "ethereum.broadcast.failed")
 
 
 async def test_a_declined_send_is_a_403_with_a_business_code(client: httpx2.AsyncClient) -> None:

@@ -133,6 +133,45 @@ async def test_a_key_finds_the_first_payment_for_48_hours_and_is_then_recycled(
         assert len((await book(client, "unit"))["payments"]) == 2
 
 
+PERSON = {
+    "ssn": "912345678",
+    "fullName": {"first": "Ada", "last": "Doe"},
+    "dateOfBirth": "1990-12-10",
+    "address": {"street": "20 Ingram", "city": "Forest Hills", "state": "NY", "postalCode": "11375", "country": "US"},
+    "email": "ada@example.com",
+    "phone": {"countryCode": "1", "number": "5555550123"},
+}
+
+
+async def test_a_key_of_anything_else_is_recycled_too_and_is_no_other_kinds(
+    config: SandboxConfig, wallet: Wallet
+) -> None:
+    async def made(client: httpx2.AsyncClient, path: str, kind: str, related: dict[str, str], **given: Any) -> str:
+        relationships = {name: {"data": {"type": name, "id": key}} for name, key in related.items()}
+        attributes = {**given, "idempotencyKey": "key-1"}
+        body = {"data": {"type": kind, "attributes": attributes, "relationships": relationships}}
+        answer = await client.post(f"/unit{path}", json=body, headers=UNIT)
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["data"]["id"])
+
+    async def everything(client: httpx2.AsyncClient) -> list[str]:
+        application = await made(client, "/applications", "individualApplication", {}, **PERSON)
+        shown = (await client.get(f"/unit/applications/{application}", headers=UNIT)).json()["data"]
+        customer = {"customer": shown["relationships"]["customer"]["data"]["id"]}
+        account = await made(client, "/accounts", "depositAccount", customer, depositProduct="checking")
+        card = await made(client, "/cards", "individualVirtualDebitCard", {"account": account})
+        both = {"account": "10", "counterpartyAccount": account}
+        moved = await made(client, "/payments", "bookPayment", both, amount=100, description="moved")
+        return [application, account, card, moved]
+
+    async with running(config, wallet, ManualClock(SystemClock().now())) as client:
+        first = await everything(client)
+        assert await everything(client) == first
+        assert len(set(first)) == len(first)
+        await client.post("/control/clock", json={"advance_s": 48 * 3_600})
+        assert set(await everything(client)).isdisjoint(first)
+
+
 @pytest.mark.parametrize(
     "query",
     [

@@ -9,10 +9,12 @@ from app.sandbox import exact_json
 from app.sandbox.store import Document
 from app.sandbox.tatum.chains import CONTRACTS, Chain
 from app.sandbox.tatum.encodings import from_base58, output_script, token_account
-from app.sandbox.tatum.refusals import invalid
+from app.sandbox.tatum.refusals import invalid, refusal
 
 _ERC20_TRANSFER = "a9059cbb"
 _FINAL = 0xFFFFFFFF
+_FEE_WEI_MAX = 10**18
+"""What nodes pay at most (geth's ``rpc.txfeecap``): a price in another unit costs more."""
 _SYSTEM = bytes(32)
 _TOKENS, _RENT, _OPENING = map(
     from_base58,
@@ -56,6 +58,8 @@ def web3_transaction(chain: Chain, to: str, amount: Money, nonce: int | None, fe
         fields["nonce"] = nonce
     if "gasPrice" in fee:
         fields["gasPrice"] = hex(_gwei(fee["gasPrice"]))
+        if _gwei(fee["gasPrice"]) * _whole(fee.get("gasLimit", 0)) > _FEE_WEI_MAX:
+            raise refusal(403, "ethereum.broadcast.failed", "The fee exceeds the node's cap of one coin.")
     if "gasLimit" in fee:
         fields["gas"] = str(fee["gasLimit"])
     return exact_json.write(fields)
@@ -106,6 +110,13 @@ def _call(receiver: str, amount: Money) -> str:
 
 def _tron_hex(address: str) -> str:
     return from_base58(address)[:21].hex()
+
+
+def _whole(text: Any) -> int:
+    try:
+        return int(str(text))
+    except ValueError:
+        raise invalid("fee.gasLimit", None, "gasLimit must be a number") from None
 
 
 def _gwei(text: Any) -> int:
