@@ -32,7 +32,7 @@ _TOLD_WITHIN_S = 60.0
 
 
 class Traffic:
-    """Customers asking. They keep ``target`` in flight; ``in_flight`` was last counted in the database, past every wire."""
+    """Customers asking, so that ``target`` are in flight; ``in_flight`` is what was last counted, past every wire."""
 
     def __init__(
         self,
