@@ -8,6 +8,7 @@ another name at the same address.
 import asyncio
 import ssl
 from collections.abc import Mapping
+from functools import cache
 from time import perf_counter
 
 import httpx2
@@ -22,6 +23,12 @@ ANSWER_BYTES_MAX = 64 * 1024
 _AGENT = "wallet-notifications/1"
 
 
+@cache
+def _trusted_by_the_machine() -> ssl.SSLContext:
+    """Read once: it is a file of some hundred certificates."""
+    return ssl.create_default_context()
+
+
 class Sender:
     """Posts to endpoints. ``resolve`` is asked anew for every delivery."""
 
@@ -32,7 +39,7 @@ class Sender:
         self._resolve = resolve
         self._timeout_s = timeout_s
         self._client = httpx2.AsyncClient(
-            verify=verify or ssl.create_default_context(),
+            verify=verify or _trusted_by_the_machine(),
             timeout=timeout_s,
             limits=httpx2.Limits(max_connections=None, max_keepalive_connections=0),
             follow_redirects=False,
