@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import structlog
 from hypothesis import settings as hypothesis_settings
 from redis.asyncio import Redis
 
@@ -27,6 +28,9 @@ _HISTORY_S = 5
 _TESTS = Path(__file__).parent
 _BEGINNING = ("chaos", "e2e", "stack", "orchestrator")
 """Whose tests take long one by one: they come first, so that no worker waits for another in the end."""
+
+_LOG = (structlog.processors.add_log_level, structlog.processors.format_exc_info, structlog.processors.LogfmtRenderer())
+"""Everything on a plain line: the colourful default draws an exception with all it knows, which takes seconds."""
 
 hypothesis_settings.register_profile("short", max_examples=50, deadline=None)
 hypothesis_settings.register_profile("full", max_examples=1000, deadline=None)
@@ -110,6 +114,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers", "long_when(condition, *parameters): a round for --full, where that holds of them"
     )
     hypothesis_settings.load_profile("full" if config.getoption("full") else "short")
+    structlog.configure(processors=[*_LOG])
     if not hasattr(config, "workerinput"):
         config.stash[_SERVERS] = Servers()
 

@@ -1,4 +1,6 @@
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 import structlog
@@ -7,16 +9,25 @@ from app.plumbing.correlation import correlation_id
 from app.plumbing.logging import configure_logging
 
 
+@contextmanager
+def set_up() -> Iterator[None]:
+    """Logging as in a process of the product."""
+    before = structlog.get_config()
+    configure_logging()
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
+
+
 def test_an_exception_is_named_with_where_it_came_from_and_without_its_message(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    configure_logging()
-    try:
-        int("4111 1111 1111 1111")
-    except ValueError:
-        structlog.get_logger().exception("saga-step-failed", saga_id="sag_one")
-    finally:
-        structlog.reset_defaults()
+    with set_up():
+        try:
+            int("4111 1111 1111 1111")
+        except ValueError:
+            structlog.get_logger().exception("saga-step-failed", saga_id="sag_one")
 
     [line] = capsys.readouterr().out.splitlines()
     entry = json.loads(line)
@@ -27,12 +38,9 @@ def test_an_exception_is_named_with_where_it_came_from_and_without_its_message(
 
 def test_a_line_is_one_json_object_with_listed_fields_only(capsys: pytest.CaptureFixture[str]) -> None:
     token = correlation_id.set("cor_12345678")
-    configure_logging()
-    try:
+    with set_up():
         structlog.get_logger().info("request", status=200, access_token="secret", amount="10.00")
-    finally:
-        structlog.reset_defaults()
-        correlation_id.reset(token)
+    correlation_id.reset(token)
 
     [line] = capsys.readouterr().out.splitlines()
     entry = json.loads(line)
