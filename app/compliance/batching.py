@@ -34,10 +34,12 @@ class RecordedBatches:
         item that has one; Overloaded.
         """
         asked = {"items": len(items), "atomic": atomic}
-        matter = Matter("transfers.batch", derived_id("bat", book, _content(items)), totals(items), asked)
-        proposal = await self._proposals.ask(book, matter, answerable)
-        if proposal is not None:
-            return proposal
+        moved = totals(items)
+        if self._proposals.are_needed(moved):
+            matter = Matter("transfers.batch", derived_id("bat", book, _content(items)), moved, asked)
+            proposal = await self._proposals.ask(book, matter, answerable)
+            if proposal is not None:
+                return proposal
         subject = derived_id("bat", book, answerable.by, answerable.key)
         deed = Deed.of(answerable, "transfers.batch", subject).changing({}, asked)
         await self._trail.record(book, deed)

@@ -8,6 +8,7 @@ for the one request that gave it: that request does the act, in the name of whoe
 each in its own commit and before the act, and asking again under the same key changes nothing.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Self
@@ -81,12 +82,16 @@ class Proposals:
         self._clock = clock
         self._threshold = threshold
 
+    def are_needed(self, amounts: Iterable[Money]) -> bool:
+        """Whether what is about these amounts takes two."""
+        return any(map(self._threshold.is_passed_by, amounts))
+
     async def ask(self, book: str, matter: Matter, answerable: Answerable) -> Proposal | None:
         """The proposal that another one must agree to; None: it may be done.
 
         Raises IdempotencyKeyReused, SecondOperatorNeeded (the proposal is the asker's own), Overloaded.
         """
-        if not any(map(self._threshold.is_passed_by, matter.amounts)):
+        if not self.are_needed(matter.amounts):
             return None
         for _ in range(_TRIES_MAX):
             if await self._has_agreed(book, matter, answerable):
