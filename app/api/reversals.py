@@ -117,6 +117,7 @@ async def refund_transaction(
     All refunds together never exceed the original.
     """
     amount = Money.parse(body.amount, asset(body.currency))
+    runtime.step_up.require(caller.authentication, [amount])
     answerable = Answerable(caller.user_id, body.reason, key)
     refund = await runtime.desk.reversals.refund(stored_id(caller.book, transaction_id), amount, answerable)
     if isinstance(refund, Proposal):

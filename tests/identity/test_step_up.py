@@ -125,3 +125,20 @@ async def test_a_batch_counts_altogether(strict_house: House) -> None:
 
     assert (refused.status_code, refused.json()["code"]) == (401, "insufficient-user-authentication")
     assert [answer.json()["posted"] for answer in (small, moved)] == [1, 2]
+
+
+async def test_a_refund_of_much_asks_for_a_fresh_sign_in_too(strict_house: House) -> None:
+    house = strict_house
+    signed_in_now = {"auth_time": int(house.world.clock.now().timestamp()), "acr": "mfa"}
+    fresh = {"Authorization": f"Bearer {await house.token('ada', claims=signed_in_now)}"}
+    between = {"source_account_id": house.ada.dollars_id, "destination_account_id": house.mallory.dollars_id}
+    paid = await house.ask(
+        "POST", "/v1/transfers", json={**between, "amount": "60.00", "currency": "USD"}, headers=fresh
+    )
+    path, asked = f"/v1/admin/transactions/{paid.json()['id']}/refunds", {"currency": "USD", "reason": "asked for"}
+    answers = [
+        await house.ask("POST", path, json={**asked, "amount": amount}, headers=headers)
+        for amount, headers in (("50.00", {}), ("10.00", {}), ("50.00", fresh))
+    ]
+
+    assert [answer.status_code for answer in answers] == [401, 201, 201]
