@@ -29,7 +29,9 @@ from app.ledger.verify import Audit
 from app.main import create_app
 from app.money import BTC, USD, Asset, Money
 from app.orchestrator.approvals import Approvals
+from app.orchestrator.arrivals import Arrivals
 from app.orchestrator.audit import audit_books
+from app.orchestrator.departures import first_of
 from app.orchestrator.driver import Driver
 from app.orchestrator.engine import Engine
 from app.orchestrator.flows import FLOWS
@@ -144,6 +146,9 @@ class World:
         outside, starting = self.outside(), Flows(runtime.sagas, door, self.clock, runtime.hints.give)
         watches, poll_s = WatchStore(runtime.database), self.settings.poll_s
         lookout = Lookout(watches, runtime.sagas, starting, outside, door, self.clock, poll_s=poll_s)
+        arrivals = Arrivals(
+            starting, door, runtime.ledger, runtime.addresses, runtime.providers, self.clock, lookout.hear
+        )
         self.runtime = replace(
             runtime,
             engine=self.engine(door, flows),
@@ -173,7 +178,7 @@ class World:
                 self.clock,
                 lambda: None,
                 lookout,
-                hearing=runtime.hearing,
+                hearing={**runtime.hearing, "tatum": first_of(arrivals.hear, runtime.hearing["tatum"])},
                 poll_s=poll_s,
             ),
         )
