@@ -28,7 +28,7 @@ from app.orchestrator.lookout import OPERATION, Lookout
 from app.orchestrator.observations import Listener
 from app.orchestrator.store import SagaStore
 from app.orchestrator.unclaimed import LEFT, case_of_coins
-from app.orchestrator.weighing import Bearing, bearing_on, most_concerned
+from app.orchestrator.weighing import Bearing, bearing_on
 from app.providers.chain_ports import ChainTransaction
 from app.providers.registry import Providers
 from app.providers.tatum.chains import chain_of_id
@@ -101,16 +101,21 @@ class Departures:
         return pending.chain if pending else None
 
     async def _account_for(self, chain: str, found: ChainTransaction) -> bool:
-        made = most_concerned(await self._fitting(chain, found), found.tx_id)
-        if made is None:
-            await self._book(chain, found)
-            return True
-        if bearing_on(made, found.tx_id) is Bearing.AWAITED or await self._goes_on(made):
+        """Whose it is: a send's that has yet to learn of it, or has ended well, or was given up; or nobody's.
+
+        A nonce that was given back may be another send's by now, so those that were given up come last.
+        """
+        fitting = await self._fitting(chain, found)
+        if any([bearing_on(each, found.tx_id) is Bearing.AWAITED or await self._goes_on(each) for each in fitting]):
             return False
-        if made.status is not EffectStatus.CONFIRMED:
-            await self._lookout.recover(made, found.tx_id)
-        elif not is_one_of_a_kind(made.request):
-            await self._book(chain, found)  # the same again: the send's own transaction is watched
+        confirmed = [each for each in fitting if each.status is EffectStatus.CONFIRMED]
+        in_vain = [each for each in fitting if each not in confirmed]
+        if any(is_one_of_a_kind(each.request) for each in confirmed):
+            return True
+        if in_vain:
+            await self._lookout.recover(in_vain[0], found.tx_id)
+        else:  # where a chain can do it again, the send's own transaction is watched, and this is another
+            await self._book(chain, found)
         return True
 
     async def _goes_on(self, made: Effect) -> bool:

@@ -63,9 +63,9 @@ class Keeping:
         """Whether anybody watches it, or did."""
         return bool(await self.watches.watches_about([ref]))
 
-    async def numbering(self, address_id: str) -> tuple[Document | None, Document | None]:
+    async def numbering(self, address_id: str, mined: int) -> tuple[Document | None, Document | None]:
         """How far a treasury address has counted, and the lowest nonce that was given back to it."""
-        return await self.treasury.numbering(address_id)
+        return await self.treasury.numbering(address_id, mined)
 
     async def inputs_in_use(self, chain: str) -> list[Document]:
         """The treasury's inputs on that chain that sends have taken, and not spent for good."""

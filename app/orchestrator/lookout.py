@@ -14,7 +14,7 @@ from app.clock import Clock
 from app.errors import StaleGuard
 from app.ids import book_of
 from app.ledger.changes import Change, Door
-from app.orchestrator.effects import Effect, EffectStatus
+from app.orchestrator.effects import Effect
 from app.orchestrator.flows.chain import TATUM, asks_for
 from app.orchestrator.flows.late import Recovery
 from app.orchestrator.flows.recovery import KINDS, RECOVERY, needs_recovery, recovery_from_effect
@@ -23,7 +23,14 @@ from app.orchestrator.starting import Asked, Flows
 from app.orchestrator.store import SagaStore
 from app.orchestrator.watch_store import WatchStore
 from app.orchestrator.watches import WatchRecord, WatchStatus, looked
-from app.orchestrator.weighing import Bearing, bearing_on, most_concerned, recovery_of_effect, recovery_of_watch
+from app.orchestrator.weighing import (
+    Bearing,
+    bearing_on,
+    misses,
+    most_concerned,
+    recovery_of_effect,
+    recovery_of_watch,
+)
 from app.providers.card_ports import CardPayment, CardTransfer
 from app.providers.outcomes import Declined, ProviderOutcome
 from app.providers.ports import AchPayment
@@ -94,6 +101,11 @@ class Lookout:
             await self._look_at(watch)
         return bool(watches)
 
+    async def watches(self, refs: Sequence[str]) -> bool:
+        """Whether any of these objects is watched, by whoever takes it to be there: that it is, is no news to them."""
+        found = await self._watches.watches_about(refs)
+        return bool(found) and not any(misses(watch) for watch in found)
+
     async def is_late(self, refs: Sequence[str]) -> bool:
         """An object that nobody knows: whether it belongs to an effect of ours that had ended, and so is dealt with.
 
@@ -104,16 +116,6 @@ class Lookout:
             if effect is not None and await self.weigh(effect, ref.rpartition(":")[2]):
                 return True
         return False
-
-    async def reconsider(self, effects: Sequence[Effect], refs: Sequence[str]) -> None:
-        """What an operation of the key daemon's has become whose effect had ended: broadcast all the same, it has moved
-        coins. Raises what reading from the provider raises.
-        """
-        named = {ref.rpartition(":")[2] for ref in refs if ref.startswith(OPERATION)}
-        for effect in effects:
-            if effect.status in {EffectStatus.REJECTED, EffectStatus.CANCELLED}:
-                for object_id in named & {effect.provider_ref, effect.approved_ref}:
-                    await self.weigh(effect, object_id)
 
     async def _made_by(self, ref: str) -> Effect | None:
         """The effect that made an object: by our reference in it, or, where it has none, by what it is to do."""

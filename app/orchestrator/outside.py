@@ -46,8 +46,8 @@ class Kept(Protocol):
         """Whether a saga has left a watch on that object."""
         ...
 
-    async def numbering(self, address_id: str) -> tuple[Document | None, Document | None]:
-        """How far a treasury address has counted, and the lowest nonce that was given back to it."""
+    async def numbering(self, address_id: str, mined: int) -> tuple[Document | None, Document | None]:
+        """How far a treasury address has counted, and the lowest nonce from ``mined`` on that was given back to it."""
         ...
 
     async def inputs_in_use(self, chain: str) -> list[Document]:

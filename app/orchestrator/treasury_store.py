@@ -30,9 +30,13 @@ class TreasuryStore:
     def __init__(self, database: AsyncDatabase[Document]) -> None:
         self._database = database
 
-    async def numbering(self, address_id: str) -> tuple[Document | None, Document | None]:
-        """The allocator of an address, and the lowest nonce that was given back to it."""
-        returned = {"address": address_id, "free": 1, "_id": {"$gt": f"{address_id}#", "$lt": f"{address_id}$"}}
+    async def numbering(self, address_id: str, mined: int) -> tuple[Document | None, Document | None]:
+        """The allocator of an address, and the lowest nonce that was given back to it and is not mined with already.
+
+        ``mined`` is the chain's own count: a number below it was used by somebody else meanwhile, and hides no other.
+        """
+        within = {"_id": {"$gt": f"{address_id}#", "$lt": f"{address_id}$"}}
+        returned = {"address": address_id, "free": 1, "nonce": {"$gte": mined}, **within}
         return (
             await self._database[NONCES].find_one({"_id": address_id}),
             await self._database[RETURNED_NONCES].find_one(returned, sort=[("nonce", ASCENDING)]),

@@ -77,8 +77,8 @@ class Unblocking:
                 log.warning("sweep-cut-short", provider=outcome.provider, reason=outcome.reason)
 
     async def _look(self, chain: str) -> None:
-        numbering, _ = await self._treasury.numbering(address_id(chain, self._coins.treasury(chain)))
         mined, now = await self._coins.next_nonce(chain), self._clock.now()
+        numbering, _ = await self._treasury.numbering(address_id(chain, self._coins.treasury(chain)), mined)
         if numbering is None or mined >= numbering["next"]:
             self._stood.pop(chain, None)
             return

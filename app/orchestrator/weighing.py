@@ -8,6 +8,8 @@ from enum import Enum, auto
 from typing import Any
 
 from app.orchestrator.effects import Effect, EffectStatus
+from app.orchestrator.flows.chain import MISSING_SEND
+from app.orchestrator.flows.crypto_deposit import MISSING_DEPOSIT
 from app.orchestrator.flows.late import Recovery
 from app.orchestrator.flows.recovery import KINDS, recovery_from_effect, recovery_from_watch
 from app.orchestrator.watches import WatchRecord, WatchStatus
@@ -54,6 +56,11 @@ def recovery_of_effect(effect: Effect, object_id: str, seen: Any) -> Recovery | 
     supposed = recovery_from_effect(effect, object_id, "landed")
     happened = KINDS[supposed.kind].happened(seen)
     return None if happened is None else supposed.model_copy(update={"happened": happened})
+
+
+def misses(watch: WatchRecord) -> bool:
+    """Whether a watch is on what is taken to be gone, so that it is there is what it is for."""
+    return watch.kind in {MISSING_SEND, MISSING_DEPOSIT} and watch.status is not WatchStatus.TRIPPED
 
 
 def recovery_of_watch(watch: WatchRecord, seen: Any) -> Recovery | None:

@@ -102,7 +102,7 @@ class Ports:
         document = self.documents.get((WATCHES, watch_id))
         return watch_from({"_id": watch_id, **document}) if document else None
 
-    async def numbering(self, address_id: str) -> tuple[None, None]:
+    async def numbering(self, address_id: str, mined: int) -> tuple[None, None]:
         return None, None
 
     async def inputs_in_use(self, chain: str) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """Coins that leave by a transaction that no saga knows are recognised by what it does, or booked as nobody's."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -82,6 +83,29 @@ async def test_a_send_that_was_given_up_and_left_all_the_same_is_its_customers(
     assert await world.postings(recovery.id) == ["book.left", "book.fee"]
     assert (await owed(world, recovery.user_id))["ETH"] == str(10**18)
     await world.audit()
+
+
+async def test_a_send_with_the_nonce_of_one_that_was_given_up_is_itself(calm_world: World, ada: Customer) -> None:
+    world, sweeping = calm_world, calm_world.runtime.chain_news.treasury_sweeping
+    account_id = await world.with_coins(ada, Money.parse("3", ETH))
+    await world.dial("tatum send", "timeout_before", times=1_000)
+    first = await world.send_coins(ada, "1", chain="ethereum", address=EVM, account_id=account_id)
+    await world.settle()
+    await world.calm_down()
+    await sweeping.look()
+    again = await world.send_coins(ada, "1", chain="ethereum", address=EVM, account_id=account_id)
+    await world.webhooks_travel("drop")
+    for _ in range(60):
+        if (await world.saga(again)).status == "completed":
+            break
+        await world.third_parties_act(until=world.clock.now() + timedelta(seconds=5))
+        await sweeping.look()
+        assert await world.pass_on()
+    assert (await world.saga(again)).status == "completed"
+    nonces = {(await world.saga(each)).results["deliver"]["nonce"] for each in (first, again)}
+    assert len(nonces) == 1
+    assert await recoveries_of(world, first) == []
+    assert (await world.available(account_id)).startswith("1.99")
 
 
 @pytest.mark.parametrize("told", [True, False])

@@ -90,7 +90,7 @@ class Fill(Send):
         fill: NonceFill = run.params
         taken: tuple[Companion, ...] = ()
         if fill.returned_id:
-            _, returned = await outside.kept.numbering(treasury.address_id(fill.chain, fill.address))
+            _, returned = await outside.kept.numbering(treasury.address_id(fill.chain, fill.address), fill.nonce)
             if returned is None or returned["_id"] != fill.returned_id:
                 return Failed("nonce-taken")
             taken = (treasury.take_returned(fill.returned_id),)

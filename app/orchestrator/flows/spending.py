@@ -43,7 +43,7 @@ class Spending:
         coins = outside.providers.coins
         address = treasury.address_id(chain, coins.treasury(chain))
         mined = await coins.next_nonce(chain)
-        numbering = treasury.numbering_from(*await outside.kept.numbering(address), mined)
+        numbering = treasury.numbering_from(*await outside.kept.numbering(address, mined), mined)
         nonce, companion = treasury.take_nonce(address, numbering)
         return Ready({"nonce": nonce}, (companion,))
 
