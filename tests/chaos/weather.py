@@ -18,7 +18,7 @@ from tests.chaos.traffic import Traffic
 from tests.chaos.waiting import within
 
 IN_FLIGHT_MIN = 20
-_TOO_MANY = 3
+_MANY, _TOO_MANY = 1.5, 2.5
 """With so many times what customers keep in flight everybody is busy with what was left, and little comes to an end."""
 _ENOUGH_WITHIN_S = 15.0
 _MOMENT_WITHIN_S = 5.0
@@ -184,7 +184,9 @@ class Weather:
             wires.armed = ()
 
     def _provoke(self, wanted: Sequence[Moment]) -> None:
-        """Have done what leads to some of them, what was done least often first."""
+        """Have done what leads to some of them, what was done least often first; not while there is a lot to do."""
+        if self._traffic.in_flight > _MANY * self._traffic.target:
+            return
         ways = dict.fromkeys(provocation_of(moment.what) for moment in wanted)
         rarest = sorted(ways, key=self._provoked.__getitem__)[:_PROVOKED]
         self._provoked.update(rarest)
