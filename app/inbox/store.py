@@ -87,3 +87,11 @@ class InboxStore:
         """The events not yet applied that concern any of these objects, the earliest first."""
         query = {"refs": {"$in": list(refs)}, "status": "received"}
         return await self._inbox.find(query).sort("received_at", ASCENDING).limit(limit).to_list()
+
+    async def named_together(self, refs: Collection[str]) -> dict[str, list[str]]:
+        """By each of these references, all that the events about it name: itself, and others with it."""
+        found: dict[str, list[str]] = {ref: [] for ref in refs}
+        async for document in self._inbox.find({"refs": {"$in": list(refs)}}, {"refs": 1}):
+            for ref in found.keys() & set(document["refs"]):
+                found[ref] += document["refs"]
+        return found

@@ -42,6 +42,9 @@ _ON_ITS_WAY = _MAY_BE_STOPPED | {"payment.clearing"}
 waits for it looks.
 """
 
+_ARRIVED = frozenset({"payment.sent", "KMS_COMPLETED_TX", "OUTGOING_NATIVE_TX", "OUTGOING_FUNGIBLE_TX"})
+"""Events that something has gone well: whoever waits for it looks, and whoever watches it knew."""
+
 Listener = Callable[[str, list[str], Mapping[str, Any]], Awaitable[bool | None]]
 """Hears an event's type, refs and payload. None: not its business; False: not understood yet.
 
@@ -82,6 +85,7 @@ class Observations:
         self._arrived = asyncio.Event()
         self._waking: Gathered[bool] = Gathered(self._wake_those)
         self._behind: Gathered[list[Effect]] = Gathered(self._effects_behind)
+        self._beside: Gathered[list[str]] = Gathered(inbox.named_together)
 
     def close(self) -> None:
         """Take up nothing more."""
@@ -94,7 +98,7 @@ class Observations:
 
     async def run(self) -> None:
         """Work off what is due, until closed."""
-        gathering = (self._waking, self._behind)
+        gathering = (self._waking, self._behind, self._beside)
         async with asyncio.TaskGroup() as group:
             for each in gathering:
                 group.create_task(each.run())
@@ -145,6 +149,28 @@ class Observations:
             return understood
         if not refs:
             return True
+        seen = await self._glance(document["type"], refs, is_news=not document["attempts"])
+        return await self._look_into(document) if seen is None else seen
+
+    async def _glance(self, type_: str, refs: list[str], *, is_news: bool) -> bool | None:
+        """Whether the event is accounted for, as far as nothing has to be fetched to say so; None: that is too far.
+
+        Who waits for an operation of the key daemon's waits for the transaction that another event has named with it.
+        What nobody knows when it is news has most likely overtaken the answer to the call that made it.
+        """
+        if type_ not in _ON_ITS_WAY | _ARRIVED:
+            return None
+        if type_ in _ARRIVED:
+            named = [each for ref in refs for each in await self._beside.get(ref) or ()]
+            return True if await self._wake(named) or await self._lookout.watches(refs) else None
+        if not await self._are_followed(refs):
+            return False if is_news else None
+        if type_ in _MAY_BE_STOPPED:
+            await self._wake(refs)
+        return True
+
+    async def _look_into(self, document: Document) -> bool:
+        refs = document["refs"]
         try:
             heard = await self._tell(document)
             if heard is not None:
@@ -152,7 +178,7 @@ class Observations:
                 return heard
             if document["type"] == LATE_ANSWER:
                 return await self._weigh(document["payload"])
-            return await self._look_round(document["type"], refs, is_news=not document["attempts"])
+            return await self._look_round(refs, takes_back=document["type"] in _TAKES_BACK)
         except ProviderOutcome:
             return False
 
@@ -160,16 +186,8 @@ class Observations:
         listener = self._hearing.get(document["provider"])
         return await listener(document["type"], document["refs"], document["payload"]) if listener else None
 
-    async def _look_round(self, type_: str, refs: list[str], *, is_news: bool) -> bool:
-        """Wake who waits and look at what is watched; says whether the event is accounted for.
-
-        What nobody knows when it is news has most likely overtaken the answer to the call that made it.
-        """
-        if type_ in _ON_ITS_WAY and await self._are_followed(refs):
-            if type_ in _MAY_BE_STOPPED:
-                await self._wake(refs)
-            return True
-        takes_back = type_ in _TAKES_BACK
+    async def _look_round(self, refs: list[str], *, takes_back: bool) -> bool:
+        """Wake who waits and look at what is watched; says whether the event is accounted for."""
         woken = await self._wake(refs)
         if await self._lookout.hear(refs):
             return True
@@ -177,7 +195,7 @@ class Observations:
             return True
         known = await self._sagas.effects_behind(refs)
         if not known:
-            return not is_news and await self._lookout.is_late(refs)
+            return await self._lookout.is_late(refs)
         return not takes_back or all(effect.status is EffectStatus.CANCELLED for effect in known)
 
     async def _are_followed(self, refs: list[str]) -> bool:

@@ -96,3 +96,14 @@ def test_the_next_form_leaves_the_present_one_as_it_was() -> None:
     assert postponed(document, NOON)["due_at"] == NOON + timedelta(seconds=0.2)
     assert finished(document, NOON)["settled_at"] == NOON
     assert document == received(event("1"), NOON)
+
+
+async def test_what_another_event_names_with_an_object_is_known_of_it(store: InboxStore) -> None:
+    await store.insert(received(event("1", "tatum:kms:7", "tatum:tx:ab", provider="tatum"), NOON))
+    await store.insert(received(event("2", "tatum:tx:ab", provider="tatum"), NOON))
+    await store.insert(received(event("3", "tatum:tx:cd", provider="tatum"), NOON))
+    named = await store.named_together(["tatum:tx:ab", "tatum:tx:ef"])
+    assert {ref: set(beside) for ref, beside in named.items()} == {
+        "tatum:tx:ab": {"tatum:kms:7", "tatum:tx:ab"},
+        "tatum:tx:ef": set(),
+    }
