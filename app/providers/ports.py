@@ -210,6 +210,10 @@ class LinksBanks(Protocol):
         """Spend the dialogue's public token, once; if the answer is lost the customer links again."""
         ...
 
+    async def remove(self, access_token: SecretStr) -> None:
+        """Give a login back, so that nobody reaches it any more; one that is gone already is no error."""
+        ...
+
     async def accounts(self, access_token: SecretStr) -> tuple[BankAccount, ...]: ...
 
     async def processor_token(self, access_token: SecretStr, account_id: str) -> SecretStr:

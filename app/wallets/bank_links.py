@@ -1,6 +1,7 @@
 """Linked bank accounts: their tokens sealed at rest, never logged, never returned; the account shows its mask only."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -83,12 +84,17 @@ class BankLinks:
     async def link(self, book: str, user_id: str, public_token: str, vendor_account_id: str) -> BankLink:
         """Exchange the dialogue's public token, which works once, and keep what it gives, sealed.
 
-        Raises BankLinkRefused, ProviderUnavailable.
+        A login of which no link comes is given back. Raises BankLinkRefused, ProviderUnavailable.
         """
         try:
             item = await self._banks.exchange(public_token)
-            account = _chosen(await self._banks.accounts(item.access_token), vendor_account_id)
-            processor_token = await self._banks.processor_token(item.access_token, vendor_account_id)
+            try:
+                account = _chosen(await self._banks.accounts(item.access_token), vendor_account_id)
+                processor_token = await self._banks.processor_token(item.access_token, vendor_account_id)
+            except (BankLinkRefused, ProviderOutcome):
+                with suppress(ProviderOutcome):  # what matters is why there is no link
+                    await self._banks.remove(item.access_token)
+                raise
         except Declined as declined:
             raise BankLinkRefused(declined.reason.lower()) from declined
         except ProviderOutcome as outcome:

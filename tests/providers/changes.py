@@ -254,12 +254,21 @@ async def _screening(shop: Shop, ref: str) -> Begun:
 
 
 async def _exchanged(shop: Shop, _ref: str) -> Begun:
-    token, before = await shop.public_token(), len(await shop.book("plaid", "items"))
+    token, before = await shop.public_token(), {each["id"] for each in await shop.book("plaid", "items")}
 
     async def linked() -> int:
-        return len(await shop.book("plaid", "items")) - before
+        return len({each["id"] for each in await shop.book("plaid", "items")} - before)
 
     return Begun(lambda to: to.banks.exchange(token), linked)
+
+
+async def _removed(shop: Shop, _ref: str) -> Begun:
+    login = shop.logins.pop()
+
+    async def gone() -> int:
+        return int(all(each["id"] != login.item_id for each in await shop.book("plaid", "items")))
+
+    return Begun(lambda to: to.banks.remove(login.access_token), gone)
 
 
 def _sent(chain: str) -> Callable[[Shop, str], Awaitable[Begun]]:
@@ -315,6 +324,7 @@ CHANGES = {
     "SumsubAdapter.reuse": Change("sumsub", "reuse_identity", _reused),
     "SumsubScreening.screen": Change("sumsub", "submit_transaction", _screening),
     "PlaidAdapter.exchange": Change("plaid", "exchange_public_token", _exchanged, Again.REFUSED),
+    "PlaidAdapter.remove": Change("plaid", "remove_item", _removed),
     "TatumAdapter.cancel_send": Change("tatum", "kms_delete", _cancelled_send, refused=Unavailable),
     **{f"TatumAdapter.send/{chain}": Change("tatum", "send", _sent(chain), Again.ANOTHER) for chain in CHAINS},
 }

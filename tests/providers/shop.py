@@ -13,8 +13,9 @@ from pymongo import AsyncMongoClient
 
 from app.clock import SystemClock
 from app.ids import new_id
-from app.providers.ports import Person
+from app.providers.ports import BankItem, Person
 from app.providers.registry import Providers, open_providers
+from app.sandbox.faults import KINDS
 from tests.providers.test_against_sandbox import World, _opened
 from tests.sandbox.world import PLAID, UNIT, eventually
 
@@ -40,6 +41,8 @@ class Shop:
     applicant_id: str
     person: Person
     customer_id: str
+    logins: list[BankItem]
+    """Linked before anything went wrong, to be given back."""
 
     async def dial(self, vendor: str, operation: str, fault: str, times: int = 1) -> None:
         body = {"vendor": vendor, "operation": operation, "fault": fault, "times": times, "delay_ms": LATE_MS}
@@ -60,10 +63,7 @@ class Shop:
         return int(listed["meta"]["pagination"]["total"])
 
     async def public_token(self) -> str:
-        """What the dialogue in a customer's app ends with."""
-        body = {"institution_id": "ins_109508", "initial_products": ["auth"]}
-        made = await self.world.desk.post("/plaid/sandbox/public_token/create", json=body, headers=PLAID)
-        return str(made.json()["public_token"])
+        return await _public_token(self.world)
 
     async def share_token(self, donor: str) -> str:
         made = await self.world.desk.post("/control/sumsub/share-token", json={"external_user_id": donor})
@@ -95,9 +95,7 @@ async def opened(mongodb_uri: str, lines: int) -> AsyncIterator[Shop]:
 
 async def _prepared(world: World, calm: Providers, lines: tuple[Providers, ...]) -> Shop:
     bank_token = await world.processor_token()
-    body = {"institution_id": "ins_109508", "initial_products": ["auth"]}
-    made = await world.desk.post("/plaid/sandbox/public_token/create", json=body, headers=PLAID)
-    item = await calm.banks.exchange(made.json()["public_token"])
+    item, *logins = [await calm.banks.exchange(await _public_token(world)) for _ in range(1 + len(KINDS))]
     applicant = await calm.people.applicant_for("usr_1")
     person = await calm.people.person(applicant.id)
     application = await calm.accounts.apply(person, reference="eff_person", key="eff_person")
@@ -112,7 +110,15 @@ async def _prepared(world: World, calm: Providers, lines: tuple[Providers, ...])
         applicant_id=applicant.id,
         person=person,
         customer_id=application.customer_id,
+        logins=logins,
     )
+
+
+async def _public_token(world: World) -> str:
+    """What the dialogue in a customer's app ends with."""
+    body = {"institution_id": "ins_109508", "initial_products": ["auth"]}
+    made = await world.desk.post("/plaid/sandbox/public_token/create", json=body, headers=PLAID)
+    return str(made.json()["public_token"])
 
 
 async def _webhook_key_id(world: World, access_token: SecretStr) -> str:

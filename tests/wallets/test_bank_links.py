@@ -74,12 +74,25 @@ async def test_a_public_token_works_once(world: World, ada: Customer) -> None:
     assert public_id((await links.all_of(BOOK, ada.user_id))[-1].id) != ada.bank_link_id
 
 
-async def test_an_account_that_the_login_does_not_have_is_refused(world: World, ada: Customer) -> None:
+async def logins(world: World) -> list[dict[str, Any]]:
+    """What the vendor may reach."""
+    listed: list[dict[str, Any]] = (await world.desk.get("/control/plaid/book")).json()["items"]
+    return listed
+
+
+async def test_an_account_that_the_login_does_not_have_is_refused_and_the_login_given_back(
+    world: World, ada: Customer
+) -> None:
     login, links = await world.bank_login(), world.runtime.bank_links
-    before = await links.all_of(BOOK, ada.user_id)
+    before, reached = await links.all_of(BOOK, ada.user_id), await logins(world)
     with pytest.raises(BankLinkRefused, match="no such account"):
         await links.link(BOOK, ada.user_id, login["public_token"], "acc-of-somebody-else")
     assert await links.all_of(BOOK, ada.user_id) == before
+    assert await logins(world) == reached
+    other = await world.bank_login()
+    await world.dial("plaid remove_item", "error")
+    with pytest.raises(BankLinkRefused, match="no such account"):
+        await links.link(BOOK, ada.user_id, other["public_token"], "acc-of-somebody-else")
 
 
 @pytest.mark.parametrize("call", ["exchange_public_token", "get_accounts", "create_processor_token"])

@@ -1,7 +1,7 @@
 """Plaid as the one who links banks: translate, call, translate.
 
 Every call is a POST. Those that create nothing of value (a token more does no harm) count as safe; only the exchange
-spends something.
+spends something, and the removal ends something.
 """
 
 from datetime import datetime, timedelta
@@ -28,6 +28,7 @@ CAPABILITIES = Capabilities(
     differs={
         "exchange_public_token": "a public token works once: when the answer is lost, the customer links again",
         "create_processor_token": "may be asked for again; the older one stays good",
+        "remove_item": "asked again, it is found gone",
     },
 )
 
@@ -76,6 +77,14 @@ class PlaidAdapter:
         body = {"public_token": public_token}
         reply = await self._ask("exchange_public_token", "/item/public_token/exchange", body, safe=False)
         return reply.read(wire.item)
+
+    async def remove(self, access_token: SecretStr) -> None:
+        body = {"access_token": access_token.get_secret_value()}
+        try:
+            await self._ask("remove_item", "/item/remove", body, safe=False)
+        except Declined as declined:
+            if wire.LOGIN_ERRORS.get(declined.reason) is not Login.GONE:
+                raise
 
     async def accounts(self, access_token: SecretStr) -> tuple[BankAccount, ...]:
         body = {"access_token": access_token.get_secret_value()}
