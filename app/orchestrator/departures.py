@@ -105,6 +105,8 @@ class Departures:
 
         A nonce that was given back may be another send's by now, so those that were given up come last.
         """
+        if found.status == "reverted" and found.nonce is None:
+            return True  # nothing has left but a fee, and nothing says whose it is
         fitting = await self._fitting(chain, found)
         if any([bearing_on(each, found.tx_id) is Bearing.AWAITED or await self._goes_on(each) for each in fitting]):
             return False
@@ -124,16 +126,12 @@ class Departures:
         return saga is not None and made.status is EffectStatus.CONFIRMED and saga.state not in ENDS
 
     async def _fitting(self, chain: str, found: ChainTransaction) -> Sequence[Effect]:
-        """The sends of ours that it may be."""
-        paid = [each.to for each in found.paid]
-        query = {
-            "provider": TATUM,
-            "operation": "send",
-            "request.chain": chain,
-            "$or": [{"request.to": {"$in": paid}}, {"request.paid_at": {"$in": paid}}],
-        }
+        """The sends of ours that it may be. One that was reverted has paid nobody, and has its nonce alone."""
+        is_void = found.status == "reverted"
+        told = {"request.nonce": found.nonce} if is_void else {"request.to": {"$in": [each.to for each in found.paid]}}
+        query = {"provider": TATUM, "operation": "send", "request.chain": chain, **told}
         candidates = await self._sagas.effects_where(query, _CANDIDATES_MAX)
-        return [each for each in candidates if carried_out_by(each.request, found)]
+        return [each for each in candidates if is_void or carried_out_by(each.request, found)]
 
     async def _book(self, chain: str, found: ChainTransaction) -> None:
         """Nobody's send: out of custody, onto suspense; what comes back to the treasury itself has not left."""

@@ -7,7 +7,7 @@ import pytest
 
 from app.identity.principals import DEFAULT_TENANT
 from app.ledger.accounts import suspense
-from app.money import ASSETS, BTC, Money
+from app.money import ASSETS, BTC, Asset, Money
 from app.orchestrator.effects import EffectStatus
 from app.orchestrator.flows.chart import custody
 from app.orchestrator.progress import order_status
@@ -128,18 +128,53 @@ async def test_coins_that_leave_without_a_word_are_found_in_the_treasurys_histor
     await world.audit()
 
 
-@pytest.mark.parametrize(("chain", "to"), [("ethereum", EVM), ("bitcoin", ADDRESS)])
-async def test_what_sagas_have_sent_is_nobodys_departure(calm_world: World, ada: Customer, chain: str, to: str) -> None:
-    world, coin = calm_world, ETH if chain == "ethereum" else BTC
-    sweeping, uncertain = world.runtime.chain_news.treasury_sweeping, suspense(DEFAULT_TENANT, coin).id
+@pytest.mark.parametrize(
+    ("chain", "coin", "to"),
+    [
+        ("ethereum", ETH, EVM),
+        ("polygon", ASSETS["USDC"], EVM),
+        ("bitcoin", BTC, ADDRESS),
+        ("tron", ASSETS["USDT"], "TMoA5QSM8XFt9y31sQE2A341ULr3VkRGRD"),
+        ("solana", ASSETS["SOL"], "9jQtwHhZT1H2TYSMt74msmBmy8UPen4GUysNynPUVkkv"),
+        ("solana", ASSETS["USDC"], "9jQtwHhZT1H2TYSMt74msmBmy8UPen4GUysNynPUVkkv"),
+    ],
+)
+async def test_what_sagas_have_sent_is_nobodys_departure(
+    calm_world: World, ada: Customer, chain: str, coin: Asset, to: str
+) -> None:
+    """Not even in the moment in which the chain knows the transaction, and its saga does not."""
+    world, sweeping = calm_world, calm_world.runtime.chain_news.treasury_sweeping
     await sweeping.look()
-    before = await book_balance(world, uncertain)
-    account_id = await world.with_coins(ada, Money.parse("3", coin))
-    saga_id = await world.send_coins(ada, "1", chain=chain, address=to, account_id=account_id)
-    while (await world.saga(saga_id)).status != "completed":
-        assert await world.pass_on()
+    account_id = await world.with_coins(ada, Money.parse("50", coin))
+    saga_id = await world.send_coins(ada, "10", chain=chain, address=to, account_id=account_id)
+    await world.webhooks_travel("drop")
+    for _ in range(60):
+        await world.third_parties_act(until=world.clock.now() + timedelta(seconds=5))
         await sweeping.look()
+        if (await world.saga(saga_id)).status == "completed" or not await world.pass_on():
+            break
+    saga = await world.saga(saga_id)
+    tx_id = saga.results["deliver"]["tx_id"]
+    assert (saga.status, await recoveries_of(world, saga_id)) == ("completed", [])
+    assert await world.runtime.database["cases"].find_one({"ref": f"tatum:tx:{tx_id}"}) is None
+    await world.audit()
+
+
+async def test_a_send_that_was_reverted_is_nobodys_departure(calm_world: World, ada: Customer) -> None:
+    world, sweeping = calm_world, calm_world.runtime.chain_news.treasury_sweeping
     await sweeping.look()
-    assert await book_balance(world, uncertain) == before
-    assert await recoveries_of(world, saga_id) == []
+    account_id = await world.with_coins(ada, Money.parse("50", ASSETS["USDC"]))
+    saga_id = await world.send_coins(ada, "10", chain="ethereum", address=EVM, account_id=account_id)
+    while "tx_id" not in (await world.saga(saga_id)).results.get("deliver", {}):
+        assert await world.pass_on()
+    tx_id = (await world.saga(saga_id)).results["deliver"]["tx_id"]
+    (await world.desk.post("/control/tatum/fail", json={"hash": tx_id})).raise_for_status()
+    forgotten = {"$set": {"waits": [], "wake_at": world.clock.now() + timedelta(hours=1)}}
+    await world.runtime.database["sagas"].update_one({"_id": saga_id}, forgotten)
+    await world.third_parties_act(until=world.clock.now() + timedelta(minutes=30))
+    await sweeping.look()
+    await world.settle()
+    assert order_status(await world.saga(saga_id)) == "cancelled"
+    assert await world.runtime.database["cases"].find_one({"ref": f"tatum:tx:{tx_id}"}) is None
+    assert await world.available(account_id) == "50.000000"
     await world.audit()

@@ -142,7 +142,7 @@ def absent_for_now(run: Run, ref: str, patience: timedelta) -> Waiting | None:
 def carried_out_by(request: Mapping[str, Any], found: ChainTransaction) -> bool:
     """Whether a transaction is what a send asked for: whom it pays, how much, and with which nonce or inputs."""
     chain, amount = request["chain"], Money.parse(request["amount"], asset(request["currency"]))
-    to = canonical_address(chain, request.get("paid_at", request["to"]))
+    to = canonical_address(chain, request["to"])
     if not any((canonical_address(chain, paid.to), paid.amount) == (to, amount) for paid in found.paid):
         return False
     if "nonce" in request and found.nonce != request["nonce"]:
