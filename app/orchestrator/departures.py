@@ -31,6 +31,7 @@ from app.orchestrator.unclaimed import LEFT, case_of_coins
 from app.orchestrator.weighing import Bearing, bearing_on
 from app.providers.chain_ports import ChainTransaction
 from app.providers.registry import Providers
+from app.providers.tatum.addresses import canonical_address
 from app.providers.tatum.chains import chain_of_id
 
 _DEPARTING = ("OUTGOING_", "KMS_COMPLETED_TX")
@@ -135,8 +136,9 @@ class Departures:
 
     async def _book(self, chain: str, found: ChainTransaction) -> None:
         """Nobody's send: out of custody, onto suspense; what comes back to the treasury itself has not left."""
-        treasury = self._coins.treasury(chain)
-        gone = [(suspense, each.amount) for each in found.paid if each.to != treasury and each.amount]
+        treasury = canonical_address(chain, self._coins.treasury(chain))
+        others = [each for each in found.paid if canonical_address(chain, each.to) != treasury]
+        gone = [(suspense, each.amount) for each in others if each.amount]
         burnt = [(chart.network_fees_paid, found.fee)] if found.fee else []
         legs = [
             leg for account, amount in (*gone, *burnt) for leg in _out(account(DEFAULT_TENANT, amount.asset), amount)
