@@ -45,6 +45,8 @@ waits for it looks.
 _ARRIVED = frozenset({"payment.sent", "KMS_COMPLETED_TX", "OUTGOING_NATIVE_TX", "OUTGOING_FUNGIBLE_TX"})
 """Events that something has gone well: whoever waits for it looks, and whoever watches it knew."""
 
+_UNDER_WAY = {EffectStatus.SENDING, EffectStatus.UNKNOWN, EffectStatus.CONFIRMED}
+
 Listener = Callable[[str, list[str], Mapping[str, Any]], Awaitable[bool | None]]
 """Hears an event's type, refs and payload. None: not its business; False: not understood yet.
 
@@ -162,8 +164,10 @@ class Observations:
             return None
         if type_ in _ARRIVED:
             named = [each for ref in refs for each in await self._beside.get(ref) or ()]
-            return True if await self._wake(named) or await self._lookout.watches(refs) else None
-        if not await self._are_followed(refs):
+            if await self._wake(named) or await self._lookout.watches(refs):
+                return True
+            return False if is_news and await self._statuses_behind(named) & _UNDER_WAY else None
+        if EffectStatus.CONFIRMED not in await self._statuses_behind(refs):
             return False if is_news else None
         if type_ in _MAY_BE_STOPPED:
             await self._wake(refs)
@@ -198,10 +202,8 @@ class Observations:
             return await self._lookout.is_late(refs)
         return not takes_back or all(effect.status is EffectStatus.CANCELLED for effect in known)
 
-    async def _are_followed(self, refs: list[str]) -> bool:
-        """Whether what these are about was accepted for an effect of ours, which goes on to its end."""
-        known = [effect for ref in refs for effect in await self._behind.get(ref) or ()]
-        return any(effect.status is EffectStatus.CONFIRMED for effect in known)
+    async def _statuses_behind(self, refs: list[str]) -> set[EffectStatus]:
+        return {effect.status for ref in refs for effect in await self._behind.get(ref) or ()}
 
     async def _effects_behind(self, refs: list[str]) -> Mapping[str, list[Effect]]:
         found: dict[str, list[Effect]] = {ref: [] for ref in refs}
