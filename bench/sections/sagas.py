@@ -31,8 +31,6 @@ DUE_SAGAS = 10_000
 WAKE_UPS = 200
 _WINDOW_QUICK_S = 2.0
 _POLL_S = 0.5
-_BRISK_POLL_S = 0.02
-"""For sagas whose provider has settled when it is first looked at."""
 _INSERTED_AT_ONCE = 2_000
 _SAMPLES = 7
 
@@ -46,17 +44,17 @@ def measure(bench: Bench) -> list[Row]:
     """The rows of this section."""
     found: defaultdict[str, list[Sample]] = defaultdict(list)
     for _ in bench.rounds:
-        for way, poll_s in (("inner", _POLL_S), ("outside", _BRISK_POLL_S)):
+        for way in ("inner", "outside"):
             with _database(bench) as database:
-                found[way].append(_take(bench, database, way, CALLERS, poll_s))
+                found[way].append(_take(bench, database, way, CALLERS))
         with _database(bench) as database:
             bench.within(database, partial(_make_due, DUE_SAGAS))
-            found["start"].append(_take(bench, database, "start", 0, _POLL_S))
+            found["start"].append(_take(bench, database, "start", 0))
         with _database(bench) as database:
             waiting = WAITING_SAGAS_QUICK if bench.plan.window_s < _WINDOW_QUICK_S else WAITING_SAGAS
             bench.within(database, partial(_make_waiting, waiting))
             for way, callers in (("idle", 0), ("webhook", WAKE_UPS), ("hint", WAKE_UPS), ("poll", WAKE_UPS)):
-                found[way].append(_take(bench, database, way, callers, _POLL_S))
+                found[way].append(_take(bench, database, way, callers))
     return _rows(found)
 
 
@@ -67,7 +65,13 @@ def _database(bench: Bench) -> Iterator[str]:
         yield name
 
 
-def _take(bench: Bench, database: str, way: str, callers: int, poll_s: float) -> Sample:
+def profile(bench: Bench, file: str) -> None:
+    """Where the CPU time of a worker goes whose steps are a posting each."""
+    with _database(bench) as database:
+        _take(bench, database, "inner", CALLERS, file)
+
+
+def _take(bench: Bench, database: str, way: str, callers: int, profile: str = "") -> Sample:
     job = SagaJob(
         uri=bench.servers.mongod.url,
         database=database,
@@ -75,10 +79,11 @@ def _take(bench: Bench, database: str, way: str, callers: int, poll_s: float) ->
         way=way,
         callers=callers,
         customers=CUSTOMERS,
-        poll_s=poll_s,
+        poll_s=_POLL_S,
         warmup_s=bench.plan.warmup_s,
         window_s=bench.plan.window_s,
         pids={"mongod": bench.servers.mongod.pid},
+        profile=profile,
     )
     return bench.take(f"sagas, {way}", saga_load.__name__, [job])[0]
 
