@@ -18,6 +18,7 @@ from app.ledger.transactions import Transaction
 from app.orchestrator.journal import EFFECTS, EVENTS, SAGAS
 from app.orchestrator.watches import WATCHES
 from tests.orchestrator.crashes import Crashed
+from tests.orchestrator.scenarios import SCENARIOS
 
 FOLDER = Path(__file__).parent / "golden"
 KEPT = (SAGAS, EFFECTS, EVENTS, WATCHES)
@@ -187,9 +188,20 @@ def store(path: Path, commits: list[Commit]) -> None:
     path.write_text("[\n" + ",\n".join(f" [\n{each}\n ]" for each in lines) + "\n]\n")
 
 
+def history_of(name: str) -> list[Commit]:
+    """What is stored of a scenario; nothing before ./scripts/golden has stored it."""
+    path = path_of(SCENARIOS[name].flow, SCENARIOS[name].version, name)
+    return stored(path) if path.exists() else []
+
+
 def events_in(history: list[Commit]) -> Iterator[dict[str, Any]]:
     """The saga's own events, in order."""
     return (each["is"] for commit in history for each in commit if each.get("in") == EVENTS)
+
+
+def postings_in(history: list[Commit]) -> Iterator[str]:
+    """The kinds of what was posted, in order."""
+    return (each["posted"] for commit in history for each in commit if "posted" in each)
 
 
 def sends_in(history: list[Commit]) -> Iterator[tuple[int, str]]:

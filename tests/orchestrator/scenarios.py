@@ -181,6 +181,10 @@ SCENARIOS: Mapping[str, Scenario] = {
 }
 
 
+STEADY = tuple(name for name, scenario in SCENARIOS.items() if not scenario.fleeting)
+"""Those that go the same way whenever anybody looks."""
+
+
 def the_usual() -> dict[tuple[str, int], str]:
     """For each definition that there is a scenario of, the name of the first: how it usually goes."""
     first: dict[tuple[str, int], str] = {}

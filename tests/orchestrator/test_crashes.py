@@ -7,13 +7,12 @@ from typing import Any
 import pytest
 
 from tests.orchestrator.crashes import FallingDoor, StumblingDoor, outlive
-from tests.orchestrator.scenarios import SCENARIOS, SETTINGS, SHORT, Outside, Scenario, require_end
+from tests.orchestrator.scenarios import SCENARIOS, SETTINGS, SHORT, STEADY, Outside, Scenario, require_end
 from tests.worlds import Customer, World
 
 _ONE_BY_ONE = {("from account to chain", True)}
 _COMMITS_MAX = 60
 _WHEN = {"before the commit": False, "after the commit": True}
-_STEADY = [name for name, scenario in SCENARIOS.items() if not scenario.fleeting]
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +21,7 @@ def timings() -> Mapping[str, Any]:
 
 
 @pytest.mark.parametrize("committed", _WHEN.values(), ids=_WHEN)
-@pytest.mark.parametrize("name", _STEADY)
+@pytest.mark.parametrize("name", STEADY)
 @pytest.mark.long_when(lambda name: name not in SHORT, "name")
 async def test_workers_that_die_one_after_another_come_to_the_same_end(
     calm_world: World, rich_ada: Customer, name: str, *, committed: bool
@@ -44,7 +43,7 @@ async def test_workers_that_die_one_after_another_come_to_the_same_end(
 
 
 @pytest.mark.parametrize("committed", _WHEN.values(), ids=_WHEN)
-@pytest.mark.parametrize("name", _STEADY)
+@pytest.mark.parametrize("name", STEADY)
 @pytest.mark.long_when(lambda name, committed: (name, committed) not in _ONE_BY_ONE, "name", "committed")
 async def test_a_crash_at_any_commit_changes_nothing_in_the_end(
     calm_world: World, ada: Customer, name: str, *, committed: bool, full: bool

@@ -19,25 +19,22 @@ from app.orchestrator.journal import SAGAS, SagaRecord
 from app.orchestrator.lifecycle import COMPENSATED, PARKED, may
 from app.orchestrator.outside import Outside as Reachable
 from app.orchestrator.saga import Action, Failed, Look, Outcome, Progress, Run, Saga, Step
-from tests.orchestrator.histories import events_in, path_of, stored
-from tests.orchestrator.scenarios import SCENARIOS, SETTINGS, SHORT, Outside, require_end, the_usual
+from tests.orchestrator.histories import events_in, history_of
+from tests.orchestrator.scenarios import SCENARIOS, SETTINGS, SHORT, STEADY, Outside, require_end, the_usual
 from tests.worlds import Customer, World
 
 
 def scenario_with(flow: str, version: int, step: str) -> str | None:
     """The first scenario of that definition in which that step is done."""
     for name, scenario in SCENARIOS.items():
-        path = path_of(flow, version, name)
-        is_told = (scenario.flow, scenario.version) == (flow, version) and path.exists()
-        events = events_in(stored(path)) if is_told else iter(())
-        if any((event["type"], event["step"]) == ("done", step) for event in events):
+        done = {event["step"] for event in events_in(history_of(name)) if event["type"] == "done"}
+        if (scenario.flow, scenario.version) == (flow, version) and step in done:
             return name
     return None
 
 
 JPY = ASSETS["JPY"]
 MODES = ("duplicate", "delay", "reorder", "drop")
-_STEADY = [name for name, each in SCENARIOS.items() if not each.fleeting]
 _LATER_STEPS = [
     (*definition, step.name)
     for definition, flow in FLOWS.items()
@@ -130,7 +127,7 @@ class Twice(Driver):
         return after
 
 
-@pytest.mark.parametrize("name", _STEADY)
+@pytest.mark.parametrize("name", STEADY)
 @pytest.mark.long_when(lambda name: name not in SHORT, "name")
 async def test_what_is_done_twice_is_done_once(calm_world: World, rich_ada: Customer, name: str) -> None:
     world, scenario = calm_world, SCENARIOS[name]
@@ -145,9 +142,9 @@ async def test_what_is_done_twice_is_done_once(calm_world: World, rich_ada: Cust
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("name", _STEADY)
+@pytest.mark.parametrize("name", STEADY)
 @pytest.mark.long_when(
-    lambda name, mode: name not in SHORT or MODES[_STEADY.index(name) % len(MODES)] != mode, "name", "mode"
+    lambda name, mode: name not in SHORT or MODES[STEADY.index(name) % len(MODES)] != mode, "name", "mode"
 )
 async def test_webhooks_twice_late_out_of_order_or_never_change_nothing(
     calm_world: World, rich_ada: Customer, name: str, mode: str

@@ -7,24 +7,18 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.orchestrator.histories import path_of, sends_in, stored
-from tests.orchestrator.scenarios import SCENARIOS, SETTINGS, Outside, require_end
+from tests.orchestrator.histories import history_of, sends_in
+from tests.orchestrator.scenarios import SCENARIOS, SETTINGS, STEADY, Outside, require_end
 from tests.wire import Held
 from tests.worlds import Customer, World
 
 
 def calls_of(name: str) -> list[str]:
     """The vendors' operations that a scenario calls, in order."""
-    path = path_of(SCENARIOS[name].flow, SCENARIOS[name].version, name)
-    return [call for _, call in sends_in(stored(path))] if path.exists() else []
+    return [call for _, call in sends_in(history_of(name))]
 
 
-CALLS = [
-    (name, number)
-    for name, scenario in SCENARIOS.items()
-    if not scenario.fleeting
-    for number in range(len(calls_of(name)))
-]
+CALLS = [(name, number) for name in STEADY for number in range(len(calls_of(name)))]
 FIRST = {calls_of(name)[number]: (name, number) for name, number in reversed(CALLS)}
 """By operation, the first scenario that calls it."""
 

@@ -10,23 +10,25 @@ from typing import Any
 
 import pytest
 
+from app.ledger.verify import TRANSIT_ROLES
 from app.orchestrator.flows import FLOWS
+from app.orchestrator.progress import sentence, steps_of
 from tests.orchestrator.crashes import outlive
 from tests.orchestrator.histories import (
     FOLDER,
     Commit,
     Historian,
     events_in,
+    history_of,
     laid_over,
     path_of,
     sends_in,
     store,
     stored,
 )
-from tests.orchestrator.scenarios import SCENARIOS, SETTINGS, SHORT, Outside, require_end
+from tests.orchestrator.scenarios import SCENARIOS, SETTINGS, SHORT, STEADY, Outside, require_end
 from tests.worlds import Customer, World
 
-STEADY = [name for name, each in SCENARIOS.items() if not each.fleeting]
 _A_WHILE = timedelta(hours=1)
 _BYTES_MAX = 1_500_000
 
@@ -36,28 +38,43 @@ def timings() -> Mapping[str, Any]:
     return SETTINGS
 
 
-def history_of(name: str) -> list[Commit]:
-    """What is stored of a scenario; nothing before ./scripts/golden has stored it."""
-    path = path_of(SCENARIOS[name].flow, SCENARIOS[name].version, name)
-    return stored(path) if path.exists() else []
-
-
 @pytest.mark.parametrize("name", STEADY)
-async def test_todays_code_writes_the_stored_history(
+async def test_todays_code_writes_the_stored_history_to_its_end_and_can_tell_it(
     calm_world: World, rich_ada: Customer, name: str, request: pytest.FixtureRequest
 ) -> None:
-    world, scenario = calm_world, SCENARIOS[name]
+    world, scenario, before = calm_world, SCENARIOS[name], await Outside.of(calm_world)
     await scenario.set_up(world)
     quote = await scenario.quote(world, rich_ada)
     historian = Historian(world.runtime.door, scenario.flow)
     world.work_through(historian)
-    await scenario.run(world, rich_ada, rich_ada.dollars_id, quote)
+    saga_id = await scenario.run(world, rich_ada, rich_ada.dollars_id, quote)
     assert historian.version == scenario.version
     path = path_of(scenario.flow, historian.version, name)
     if request.config.getoption("golden") and not path.exists():
         store(path, historian.commits)
     assert path.exists(), "write it with ./scripts/golden"
     assert historian.commits == stored(path)
+    await require_end(world, scenario, saga_id, before, rich_ada)
+    assert await _in_transit(world) == {}
+    await _require_sentences(world, saga_id)
+
+
+async def _in_transit(world: World) -> dict[str, str]:
+    """What lies on accounts that are empty when nothing is under way."""
+    accounts = world.runtime.database["accounts"].find({"role": {"$regex": f"^({'|'.join(TRANSIT_ROLES)})"}})
+    return {each["_id"]: str(each["balance"]) async for each in accounts if str(each["balance"]) != "0"}
+
+
+async def _require_sentences(world: World, saga_id: str) -> None:
+    saga = await world.saga(saga_id)
+    flow, ended = FLOWS[saga.type, saga.def_version], {"done", "failed", "undone", "skipped", "parked", "pending"}
+    events = await world.runtime.sagas.events(saga_id, 0, 1_000)
+    for event in events:
+        told = sentence(flow, saga.params, event)
+        assert told.endswith(".")
+        assert not set("{}") & set(told)
+    assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+    assert {step.status for step in steps_of(flow, saga)} <= ended
 
 
 @pytest.mark.parametrize("name", STEADY)
