@@ -4,7 +4,7 @@ Any edit of a stored transaction changes its leaf, so its block's root; any edit
 next block's predecessor, up to the head. Whoever rewrites all of a stream is found by a head that was kept outside.
 """
 
-from collections.abc import AsyncIterable, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from app.ids import public_id
@@ -14,6 +14,8 @@ from app.ledger.documents import block_from
 
 Fetch = Callable[[list[str]], Awaitable[dict[str, Document]]]
 """Transactions by id."""
+
+_BLOCKS_AT_ONCE = 64
 
 
 @dataclass(slots=True)
@@ -33,19 +35,21 @@ class ChainAudit:
         """Check blocks in order of their ids; ``anchors`` are hashes by block id that were kept outside."""
         left = dict(anchors)
         noted = {block_id(stream["_id"], stream["n"]) for stream in streams}
-        async for document in documents:
-            try:
-                block = block_from(document)
-            except (KeyError, TypeError, AttributeError) as damage:
-                self.breaks.append(f"block {document['_id']} is damaged: {damage}")
-                continue
-            self._check_place(block, document)
-            await self._check_root(block, fetch)
-            if left.pop(block.id, block.hash) != block.hash:
-                self.breaks.append(f"block {block.id} is not the one that was anchored")
-            self.heads[block.stream] = block
-            if block.id in noted:
-                self.hashes[block.id] = block.hash
+        async for run in _runs(documents):
+            parsed = [_parsed(document) for document in run]
+            sound = [block for block in parsed if isinstance(block, Block)]
+            found = await fetch([each for block in sound for each in block.transaction_ids])
+            for document, block in zip(run, parsed, strict=True):
+                if isinstance(block, str):
+                    self.breaks.append(f"block {document['_id']} is damaged: {block}")
+                    continue
+                self._check_place(block, document)
+                self._check_root(block, found)
+                if left.pop(block.id, block.hash) != block.hash:
+                    self.breaks.append(f"block {block.id} is not the one that was anchored")
+                self.heads[block.stream] = block
+                if block.id in noted:
+                    self.hashes[block.id] = block.hash
         self.check_heads(streams)
         self.breaks.extend(f"block {lost} was anchored and is missing" for lost in sorted(left))
 
@@ -73,8 +77,7 @@ class ChainAudit:
         if document["hash"] != block.hash:
             self.breaks.append(f"block {block.id} has been edited: its hash is another")
 
-    async def _check_root(self, block: Block, fetch: Fetch) -> None:
-        found = await fetch(list(block.transaction_ids))
+    def _check_root(self, block: Block, found: Mapping[str, Document]) -> None:
         self.transactions += len(block.transaction_ids)
         missing = [each for each in block.transaction_ids if each not in found]
         if missing:
@@ -86,3 +89,23 @@ class ChainAudit:
             root = "damaged"
         if root != block.root:
             self.breaks.append(f"block {block.id}: a transaction in it has been edited")
+
+
+async def _runs(documents: AsyncIterable[Document]) -> AsyncIterator[list[Document]]:
+    """So many at once, because most blocks hold one transaction and each look for some is a round trip."""
+    run: list[Document] = []
+    async for document in documents:
+        run.append(document)
+        if len(run) == _BLOCKS_AT_ONCE:
+            yield run
+            run = []
+    if run:
+        yield run
+
+
+def _parsed(document: Document) -> Block | str:
+    """The block, or what is wrong with it."""
+    try:
+        return block_from(document)
+    except (KeyError, TypeError, AttributeError) as damage:
+        return str(damage)

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from app.ledger import verbs
 from app.ledger.blocks import GENESIS, leaf, merkle_path, merkle_root, root_along
+from app.ledger.chain import _BLOCKS_AT_ONCE
 from app.ledger.committer import Committer
 from app.ledger.receipts import ReceiptInvalid, check, receipt
 from app.ledger.store import LedgerStore
@@ -141,6 +142,17 @@ async def test_any_edit_of_what_is_chained_is_named(
     audit = await store.audit()
     assert any(said in each for each in audit.chain.breaks), audit.chain.breaks
     assert audit.line().endswith("chain broken")
+
+
+async def test_a_chain_that_is_not_read_at_once_is_followed_to_its_end(
+    database: Database, store: LedgerStore, door: Committer
+) -> None:
+    for n in range(2 * _BLOCKS_AT_ONCE + 1):
+        await verbs.post(door, transfer(f"t{n}", BANK, ALICE, 1))
+    assert (await store.audit()).line().endswith("0 breaks, chain intact")
+    await edit("transactions", txn(f"t{2 * _BLOCKS_AT_ONCE}"), kind="other")(database)
+    said = f"block {block(2 * _BLOCKS_AT_ONCE + 1)}: a transaction in it has been edited"
+    assert (await store.audit()).chain.breaks == [said]
 
 
 async def test_a_stream_cut_short_is_found_by_what_its_owner_noted(
