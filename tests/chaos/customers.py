@@ -16,6 +16,8 @@ from tests.chaos.waiting import within
 
 _PAUSE_S = (0.1, 0.5)
 _TIMEOUT_S = 6.0
+_ONE_CALL_EACH = httpx2.Limits(max_keepalive_connections=0)
+"""A long storm has a thousand customers: their idle connections would use up what a process may have open."""
 _VERIFIED_WITHIN_S = 60.0
 _NOT_YET = {"idempotency-in-progress"}
 T = TypeVar("T")
@@ -96,6 +98,7 @@ class Crowd:
             base_url=self._front_url,
             headers={"Authorization": f"Bearer {token.value}"},
             timeout=_TIMEOUT_S,
+            limits=_ONE_CALL_EACH,
             trust_env=False,
         )
         http = await self._opened.enter_async_context(client)
