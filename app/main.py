@@ -77,6 +77,7 @@ from app.settings import Settings
 
 ROUTERS = (
     transfers.router,  # first, because the framework asks them in this order and nothing else is called so often
+    webhooks.router,
     accounts.router,
     transactions.router,
     home.router,
@@ -111,7 +112,6 @@ ROUTERS = (
     admin_audit.router,
     events.router,
     notification_endpoints.router,
-    webhooks.router,
 )
 
 _NO_TELEMETRY: TelemetryConfig = {
