@@ -22,6 +22,8 @@ _ADDRESS = "tb1qw508d6qejxtdg4y5r3zarvary0c5xw7kxpjzsx"
 _UNFINISHED = ["running", "waiting", "compensating"]
 _LOOK_S = 0.05
 _TIMEOUT_S = 15.0
+_KEEPALIVE_S = 2.0
+"""Shorter than the API keeps idle connections, or an order meets one that is just being closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,8 @@ async def load_purchases(job: PurchaseJob, ready: Callable[[], Awaitable[None]])
 
 def _client(job: PurchaseJob, token: str) -> httpx2.AsyncClient:
     headers = {"Authorization": f"Bearer {token}"}
-    return httpx2.AsyncClient(base_url=job.api_url, headers=headers, timeout=_TIMEOUT_S, trust_env=False)
+    limits = httpx2.Limits(keepalive_expiry=_KEEPALIVE_S)
+    return httpx2.AsyncClient(base_url=job.api_url, headers=headers, timeout=_TIMEOUT_S, limits=limits, trust_env=False)
 
 
 async def _keep_buying(
