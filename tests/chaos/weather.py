@@ -62,7 +62,7 @@ def forecast(seed: str) -> Iterator[Blow]:
     random = Random(f"{seed}/weather")
     while True:
         pause_s = random.uniform(*_PAUSE_S)
-        kind = random.choices(("crash", "kill", "freeze", "cut", "fault", "webhooks"), (18, 3, 3, 2, 4, 2))[0]
+        kind = random.choices(("crash", "kill", "freeze", "cut", "fault", "webhooks"), (24, 3, 3, 2, 4, 2))[0]
         match kind:
             case "crash":
                 yield Blow(kind, pause_s)
