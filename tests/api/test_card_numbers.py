@@ -17,6 +17,9 @@ from app.clock import rfc3339
 from app.ids import derived_id, new_id
 from tests.api.given import Tenant
 
+MANY = 8 * settings().max_examples
+"""One word of each kind is soon seen; with --full they are thousands."""
+
 VISA = "4111111111111111"
 NUMBERS = {
     "Visa": VISA,
@@ -110,7 +113,7 @@ def test_a_card_number_is_seen_in_its_groups_and_among_words(number: str) -> Non
             assert holds_card_number({"reason": text}), text
 
 
-@settings(max_examples=2_000, deadline=None)
+@settings(max_examples=MANY)
 @given(OF_ONE_WORD)
 def test_no_id_token_address_or_time_is_taken_for_one(text: str) -> None:
     assert not holds_card_number({"id": text, "metadata": {"note": f"see {text}, {text}."}, text: text})
@@ -120,7 +123,7 @@ def test_no_fresh_id_is_taken_for_one() -> None:
     assert not any(holds_card_number({"account_id": new_id("acc")}) for _ in range(5_000))
 
 
-@settings(max_examples=2_000, deadline=None)
+@settings(max_examples=MANY)
 @given(AMOUNTS)
 def test_no_amount_is_taken_for_one(text: str) -> None:
     assert not holds_card_number({"amount": text, "items": [{"amount": text}]})
