@@ -102,7 +102,9 @@ def _views(router: APIRouter, simulation: Simulation, vendors: Mapping[str, Vend
 
     @router.get("/{vendor}/book")
     async def show_book(vendor: VendorName) -> dict[str, Any]:
-        return dict(await _vendor(vendors, vendor).book())
+        book = await _vendor(vendors, vendor).book()
+        await simulation.store.settled()
+        return dict(book)
 
 
 def _vendor(vendors: Mapping[str, Vendor], name: str) -> Vendor:
