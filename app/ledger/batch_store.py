@@ -157,17 +157,25 @@ class BatchStore:
 
     async def _write_all(self, batch: Batch, session: AsyncClientSession) -> None:
         judged = batch.judged
-        await self._update("accounts", [_account_update(*pair) for pair in judged.changed_accounts], session)
+        accounts, holds = list(judged.changed_accounts), list(judged.changed_holds)
+        await self._insert("accounts", [account_document(after) for before, after in accounts if not before], session)
+        await self._update(
+            "accounts", [_account_update(before, after) for before, after in accounts if before], session
+        )
         await self._insert("blocks", [block_document(batch.block)], session)
         await self._insert("transactions", judged.transactions, session)
         await self._insert("ledger_entries", judged.entries, session)
-        await self._update("holds", [_hold_update(*pair) for pair in judged.changed_holds], session)
+        await self._insert("holds", [hold_document(after) for before, after in holds if not before], session)
+        await self._update("holds", [_hold_update(before, after) for before, after in holds if before], session)
         await self._insert("cases", judged.cases, session)
         by_collection: defaultdict[str, list[Companion]] = defaultdict(list)
         for companion in judged.companions:
             by_collection[companion.collection].append(companion)
         for collection, companions in by_collection.items():
-            await self._update(collection, [_companion_update(companion) for companion in companions], session)
+            born = [{"_id": each.id, **each.document} for each in companions if each.guard == ABSENT]
+            await self._insert(collection, born, session)
+            guarded = [_companion_update(each) for each in companions if each.guard != ABSENT]
+            await self._update(collection, guarded, session)
 
     async def _insert(self, collection: str, documents: Sequence[Document], session: AsyncClientSession) -> None:
         if documents:
@@ -194,7 +202,7 @@ class BatchStore:
         The server finds a document by its id alone in half the time. Whoever writes one of them after the snapshot
         makes the transaction fail, so what was read stays true until it commits. Raises BatchStale.
         """
-        guards = {update["q"]["_id"]: update["q"] for update in updates if "upsert" not in update}
+        guards = {update["q"]["_id"]: update["q"] for update in updates}
         reply = await self._database.command(
             {
                 "find": collection,
@@ -208,7 +216,7 @@ class BatchStore:
         found = {document["_id"]: document for document in reply["cursor"]["firstBatch"]}
         if not all(guard_holds(guard, found.get(each_id)) for each_id, guard in guards.items()):
             raise BatchStale
-        return [update if "upsert" in update else {**update, "q": {"_id": update["q"]["_id"]}} for update in updates]
+        return [{**update, "q": {"_id": update["q"]["_id"]}} for update in updates]
 
     async def _find(self, collection: str, ids: Iterable[str]) -> list[Document]:
         return await self._database[collection].find({"_id": {"$in": sorted(ids)}}).to_list()
@@ -230,31 +238,16 @@ async def _side_by_side(*reads: Coroutine[Any, Any, None]) -> None:
                 group.create_task(read)
 
 
-def _account_update(before: Account | None, after: Account) -> Document:
-    if before is None:
-        return _insertion(account_document(after))
+def _account_update(before: Account, after: Account) -> Document:
     return {"q": {"_id": after.id, "version": before.version}, "u": {"$set": moving_fields(after)}}
 
 
-def _hold_update(before: Hold | None, after: Hold) -> Document:
-    return _replacement(hold_document(after), None if before is None else before.version)
-
-
-def _replacement(document: Document, version: int | None) -> Document:
-    if version is None:
-        return _insertion(document)
-    return {"q": {"_id": document["_id"], "version": version}, "u": document}
+def _hold_update(before: Hold, after: Hold) -> Document:
+    return {"q": {"_id": after.id, "version": before.version}, "u": hold_document(after)}
 
 
 def _companion_update(companion: Companion) -> Document:
-    if companion.guard == ABSENT:
-        return _insertion({"_id": companion.id, **companion.document})
     return {"q": {"_id": companion.id, **companion.guard}, "u": {"$set": companion.document}}
-
-
-def _insertion(document: Document) -> Document:
-    """An upsert that never finds anything: a document that is there after all fails on its key."""
-    return {"q": {"_id": document["_id"], "version": {"$lt": 0}}, "u": document, "upsert": True}
 
 
 def _check_write_errors(reply: Document) -> None:

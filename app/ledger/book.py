@@ -396,5 +396,7 @@ class Book:
         for companion in overlay.companions:
             key = (companion.collection, companion.id)
             self._documents[key] = {**self._documents.get(key, companion.guard), **companion.document}
-            first = self._companions.get(key, companion)
-            self._companions[key] = replace(first, document={**first.document, **companion.document})
+            first = self._companions.get(key)
+            self._companions[key] = (
+                companion if first is None else replace(first, document={**first.document, **companion.document})
+            )

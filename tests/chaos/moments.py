@@ -84,18 +84,20 @@ class Transactions:
     _open: dict[bytes, tuple[int, dict[str, str], list[Mapping[str, Any]]]] = field(default_factory=dict)
 
     def note(self, command: str, message: bytes) -> None:
-        """An update on its way; those of sagas and their events are kept in mind."""
-        if command != "update" or b"saga" not in message[_BODY_AT : _BODY_AT + 64]:
+        """A write on its way; those of sagas and their events are kept in mind."""
+        if command not in {"insert", "update"} or b"saga" not in message[_BODY_AT : _BODY_AT + 64]:
             return
-        content, updates = _read(message)
+        content, written = _read(message)
         if "autocommit" not in content:
             return
         flows, events = self._of(content)
-        if content["update"] == "saga_events":
-            events.extend(update["u"] for update in updates)
-        elif content["update"] == "sagas":
-            for update in updates:
-                flows[update["q"]["_id"]] = update["u"].get("$set", update["u"]).get("type", "?")
+        match content[command], command:
+            case "saga_events", "insert":
+                events.extend(written)
+            case "sagas", "insert":
+                flows.update({born["_id"]: born["type"] for born in written})
+            case "sagas", "update":
+                flows.update({each["q"]["_id"]: each["u"]["$set"].get("type", "?") for each in written})
 
     def committed_by(self, message: bytes) -> frozenset[str]:
         """The names of what a commit makes durable; a commit that is asked for again has the same."""
