@@ -127,11 +127,18 @@ class Departures:
         return saga is not None and made.status is EffectStatus.CONFIRMED and saga.state not in ENDS
 
     async def _fitting(self, chain: str, found: ChainTransaction) -> Sequence[Effect]:
-        """The sends of ours that it may be. One that was reverted has paid nobody, and has its nonce alone."""
+        """The sends of ours that it may be. One that was reverted has paid nobody, and has its nonce alone.
+
+        What pays the same to the same, with no nonce to tell it by, may be many: what leaves now was sent lately.
+        """
         is_void = found.status == "reverted"
-        told = {"request.nonce": found.nonce} if is_void else {"request.to": {"$in": [each.to for each in found.paid]}}
-        query = {"provider": TATUM, "operation": "send", "request.chain": chain, **told}
-        candidates = await self._sagas.effects_where(query, _CANDIDATES_MAX)
+        query: dict[str, Any] = {"provider": TATUM, "operation": "send", "request.chain": chain}
+        if found.nonce is not None:
+            query["request.nonce"] = found.nonce
+        if not is_void:
+            query["request.to"] = {"$in": [canonical_address(chain, each.to) for each in found.paid]}
+            query["request.amount"] = {"$in": [str(each.amount) for each in found.paid]}
+        candidates = await self._sagas.effects_where(query, _CANDIDATES_MAX, newest_first=True)
         return [each for each in candidates if is_void or carried_out_by(each.request, found)]
 
     async def _book(self, chain: str, found: ChainTransaction) -> None:

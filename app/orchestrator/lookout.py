@@ -126,8 +126,8 @@ class Lookout:
         if pending is None:
             return None
         paid = {"$or": [{"request.to": pending.to}, {"request.paid_at": pending.to}]}
-        query = {"provider": TATUM, "operation": "send", **paid}
-        effects = await self._sagas.effects_where(query, _CANDIDATES_MAX)
+        query = {"provider": TATUM, "operation": "send", "request.amount": str(pending.amount), **paid}
+        effects = await self._sagas.effects_where(query, _CANDIDATES_MAX, newest_first=True)
         return most_concerned([each for each in effects if asks_for(each, pending)], pending.id)
 
     async def _reference_in(self, ref: str) -> str | None:

@@ -169,9 +169,10 @@ class SagaStore:
         query = {"saga_id": saga_id, "_id": ids_of_book(book_of(saga_id))}
         return [effect_from(document) async for document in self._database[EFFECTS].find(query)]
 
-    async def effects_where(self, query: dict[str, Any], limit: int) -> list[Effect]:
+    async def effects_where(self, query: dict[str, Any], limit: int, *, newest_first: bool = False) -> list[Effect]:
         """Effects by provider, operation and state, oldest first."""
-        cursor = self._database[EFFECTS].find(query).sort("first_sent_at", ASCENDING).limit(limit)
+        order = DESCENDING if newest_first else ASCENDING
+        cursor = self._database[EFFECTS].find(query).sort("first_sent_at", order).limit(limit)
         return [effect_from(document) async for document in cursor]
 
     async def in_doubt(self) -> list[InDoubt]:

@@ -178,3 +178,33 @@ async def test_a_send_that_was_reverted_is_nobodys_departure(calm_world: World, 
     assert await world.runtime.database["cases"].find_one({"ref": f"tatum:tx:{tx_id}"}) is None
     assert await world.available(account_id) == "50.000000"
     await world.audit()
+
+
+@pytest.mark.parametrize(("chain", "coin", "to"), [("ethereum", ETH, EVM), ("bitcoin", BTC, ADDRESS)])
+async def test_a_send_is_recognised_among_hundreds_to_the_same_receiver(
+    calm_world: World, ada: Customer, chain: str, coin: Asset, to: str
+) -> None:
+    world, effects = calm_world, calm_world.runtime.database["effects"]
+    sweeping = world.runtime.chain_news.treasury_sweeping
+    await sweeping.look()
+    account_id = await world.with_coins(ada, Money.parse("50", coin))
+    before = await world.send_coins(ada, "1", chain=chain, address=to, account_id=account_id)
+    await world.settle()
+    sent = await effects.find_one({"saga_id": before})
+    assert sent is not None
+    many = [{**sent, "_id": f"{sent['_id']}-{number}"} for number in range(200)]
+    await effects.insert_many([{**each, "request": {**each["request"], "nonce": -1}} for each in many])
+    saga_id = await world.send_coins(ada, "2", chain=chain, address=to, account_id=account_id)
+    await world.webhooks_travel("drop")
+    for _ in range(60):
+        await world.third_parties_act(until=world.clock.now() + timedelta(seconds=5))
+        await sweeping.look()
+        if (await world.saga(saga_id)).status == "completed" or not await world.pass_on():
+            break
+    await effects.delete_many({"_id": {"$in": [each["_id"] for each in many]}})
+    saga = await world.saga(saga_id)
+    assert saga.status == "completed"
+    assert (
+        await world.runtime.database["cases"].find_one({"ref": f"tatum:tx:{saga.results['deliver']['tx_id']}"}) is None
+    )
+    await world.audit()
