@@ -397,6 +397,4 @@ class Book:
             key = (companion.collection, companion.id)
             self._documents[key] = {**self._documents.get(key, companion.guard), **companion.document}
             first = self._companions.get(key)
-            self._companions[key] = (
-                companion if first is None else replace(first, document={**first.document, **companion.document})
-            )
+            self._companions[key] = first.followed_by(companion) if first else companion

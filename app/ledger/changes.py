@@ -5,7 +5,7 @@ a quote). A companion always writes what it read: reading alone would be write s
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from app.errors import Unbalanced
@@ -40,6 +40,10 @@ class Companion:
     id: str
     guard: Guard
     document: Document
+
+    def followed_by(self, later: "Companion") -> "Companion":
+        """Both as one: what the later one leaves, under the guard of the first."""
+        return replace(self, document={**self.document, **later.document})
 
 
 @dataclass(frozen=True, slots=True)
