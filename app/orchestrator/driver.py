@@ -271,17 +271,23 @@ class Driver:
             if before.approved_ref is not None:  # this send was refused, but an earlier one is being signed
                 return await self._accept(work, call, before, Sent(before.approved_ref))
             companions = (effect_companion(before, after),)
+            again_at = self._again_at(work, status)
+            if again_at is not None:
+                waits = call.waits_for(after) if work.way is Way.CALL_OFF else ()
+                return await self._scribe.begin_anew(work, again_at, reason, outcome, companions, waits)
             if work.way is Way.CALL_OFF:  # too late, so what was to be called off goes on, and is watched
                 event = Event("not-called-off", work.step.name, {"reason": reason})
                 return await self._scribe.wait(work, call.waits_for(after), outcome, *companions, event)
             if may(work.flow, work.saga.state, "fail"):
                 return await self._scribe.move(work, "fail", outcome, reason=reason, companions=companions, fact=True)
-            again_at = anew_at(work.run.generation, self._clock.now()) if work.run.undoing else None
-            if again_at is not None:
-                return await self._scribe.begin_anew(work, again_at, reason, outcome, companions)
             return await self._scribe.park(work, reason, outcome, companions)
 
         return await self._answer(effect, refused, commit)
+
+    def _again_at(self, work: Work, status: EffectStatus) -> datetime | None:
+        """When what did not happen is tried once more: an undo always, a calling off unless it was refused."""
+        is_given_up = work.way is Way.CALL_OFF and status is EffectStatus.CANCELLED
+        return anew_at(work.run.generation, self._clock.now()) if work.run.undoing or is_given_up else None
 
     async def _answer(
         self,

@@ -170,7 +170,7 @@ _ANEW_GROWTH = 6
 
 
 def anew_at(generation: int, now: datetime) -> datetime | None:
-    """When a compensation that definitely did not happen is begun anew by itself; None: a person must look.
+    """When a compensation, or a calling off, that definitely did not happen is begun anew by itself; None: never.
 
     An hour after the first refusal and six after the second: long enough for money to have reached our account.
     """

@@ -82,8 +82,11 @@ class Run:
         return stored_id(self.book, derived_id("txn", self.saga_id, step, name))
 
     def own_id(self, name: str) -> str:
-        """The id of this action's transaction of that name; one for each generation."""
-        return self._id_in(self.generation, name)
+        """The id of this action's transaction of that name; one for each generation of an undo.
+
+        What is booked while a step is called off is about what it called off, however often that was tried.
+        """
+        return self._id_in(self.generation if self.undoing else 0, name)
 
     def earlier_id(self, name: str) -> str:
         """The id that this action's transaction of that name had in the generation before."""

@@ -119,12 +119,19 @@ class Scribe:
         return await self.write(work, saga, outcome, companions, (event,), fact=True, released=True)
 
     async def begin_anew(
-        self, work: Work, until: datetime, reason: str, outcome: Outcome, companions: tuple[Companion, ...]
+        self,
+        work: Work,
+        until: datetime,
+        reason: str,
+        outcome: Outcome,
+        companions: tuple[Companion, ...],
+        waits: tuple[str, ...],
     ) -> SagaRecord | None:
-        """Undo it once more later, by another effect: this one definitely did not happen."""
+        """Take it back once more later, by another effect: this one definitely did not happen."""
         event = Event("begun-anew", work.step.name, {"reason": reason})
+        kept = reason if work.run.undoing else work.saga.reason  # why it is called off stays why
         saga = self.told(
-            work, work.steps_with("waiting"), outcome, (event,), waits=(), wake_at=until, looks=0, reason=reason
+            work, work.steps_with("waiting"), outcome, (event,), waits=waits, wake_at=until, looks=0, reason=kept
         )
         saga = begun_anew(saga, work.step.name, work.way)
         return await self.write(work, saga, outcome, companions, (event,), fact=True, released=True)

@@ -91,6 +91,19 @@ async def test_what_nobody_paid_in_time_cannot_be_paid_any_more(calm_world: Worl
     assert await world.available(rich_ada.dollars_id) == "500.00"
 
 
+async def test_a_cancelling_that_was_given_up_is_tried_again_later(calm_world: World, rich_ada: Customer) -> None:
+    world, asked = calm_world, {"account_id": rich_ada.dollars_id, "amount": "20.47"}
+    topup = (await post(world, rich_ada, "/v1/card-topups", asked)).json()
+    saga_id = stored_id(BOOK, topup["saga_id"])
+    await world.dial("stripe cancel_payment_intent", "timeout_before", times=12)
+    await world.settle()
+    told = [event["type"] async for event in world.runtime.database["saga_events"].find({"saga_id": saga_id})]
+    assert "begun-anew" in told
+    assert order_status(await world.saga(saga_id)) == "expired"
+    refused = await paid_with(world, topup["client_secret"])
+    assert refused.json()["error"]["code"] == "payment_intent_unexpected_state"
+
+
 async def test_a_customer_who_pays_while_it_is_being_cancelled_has_paid(calm_world: World, rich_ada: Customer) -> None:
     world, asked = calm_world, {"account_id": rich_ada.dollars_id, "amount": "20.47"}
     topup = (await post(world, rich_ada, "/v1/card-topups", asked)).json()
