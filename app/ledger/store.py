@@ -98,7 +98,7 @@ class LedgerStore:
         return {document["_id"]: account_from(document) async for document in found}
 
     async def accounts_of(self, book: str, user_id: str, role: str) -> list[Account]:
-        """A user's accounts of one role, oldest first."""
+        """A user's accounts of one role, in the order of their ids."""
         query = {"user_id": user_id, "_id": ids_of_book(book), "role": role}
         return [account_from(document) async for document in self._database["accounts"].find(query).sort("_id", 1)]
 

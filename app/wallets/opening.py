@@ -50,7 +50,7 @@ async def own_account(store: LedgerStore, book: str, user_id: str, public_accoun
 async def passing_account(store: LedgerStore, book: str, user_id: str, asset: Asset) -> str:
     """The stored id of the account that money of that currency passes through on its way elsewhere.
 
-    The customer's oldest open one; if they have none, the one that their first such order opens.
+    The first open one by id, so that it is always the same; if there is none, the one that a first such order opens.
     """
     for account in await store.accounts_of(book, user_id, CUSTOMER):
         if account.asset == asset and account.status is AccountStatus.OPEN:
