@@ -29,7 +29,7 @@ _WARMUP_MIN_S = 2.0
 _WINDOW_MIN_S = 3.0
 _PROCESSES = 2
 _SIZE = 100
-_BATCH_CONNECTIONS = 4
+_BATCH_CONNECTIONS = 16
 
 
 def count(plan: Plan) -> int:

@@ -12,6 +12,7 @@ from app.ids import new_id, stored_id
 from app.ledger.changes import Companion
 from app.orchestrator.effects import Effect, EffectStatus
 from app.orchestrator.journal import SagaRecord, birth, effect_companion, effect_id
+from app.orchestrator.lifecycle import phase_of
 from app.plumbing.collections import ensure_collections
 from app.plumbing.mongo import Database
 from app.runtime import COLLECTIONS
@@ -121,7 +122,8 @@ def _waiting(number: int) -> tuple[Companion, ...]:
 
 def _saga(flow: str, state: str, done: str, number: int) -> SagaRecord:
     now, saga_id = SystemClock().now(), stored_id(BOOK, new_id("sag"))
-    waits = state.startswith("await")
+    waits, step = state.startswith("await"), phase_of(state)[1]
+    told = {"status": "waiting", "attempts": 1, "at": now}
     return SagaRecord(
         id=saga_id,
         type=flow,
@@ -134,7 +136,7 @@ def _saga(flow: str, state: str, done: str, number: int) -> SagaRecord:
         correlation_id="cor_bench",
         created_at=now,
         updated_at=now,
-        steps={done: {"status": "done", "attempts": 1, "at": now}},
+        steps={done: {"status": "done", "attempts": 1, "at": now}, **({step: told} if waits else {})},
         waits=(reference(saga_id),) if waits else (),
         wake_at=now + timedelta(days=30 if waits else 0),
     )
