@@ -5,8 +5,9 @@ and what is asked in a conversation holds the customer's own words.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
 from pydantic import BaseModel, SecretStr
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -36,6 +37,9 @@ router = APIRouter(prefix="/webhooks", tags=["webhooks"])
 
 _REFUSALS = problems(SignatureInvalid, Malformed)
 _IN_THE_APP = Answer(says=("That cannot be done in a conversation yet. Please use the app.",))
+
+PendingId = Annotated[str, Path(max_length=64, pattern="^[A-Za-z0-9_-]+$")]
+"""The key daemon's name for what it is to sign: a UUID, or digits and letters."""
 
 
 class Received(BaseModel):
@@ -104,7 +108,7 @@ async def answer_conversation(request: Request, runtime: CurrentRuntime) -> Resp
 
 
 @router.get("/tatum/kms/{pending_id}", responses=problems(Missing, ApprovalRefused, ProviderUnavailable))
-async def approve_signing(pending_id: str, runtime: CurrentRuntime) -> Approval:
+async def approve_signing(pending_id: PendingId, runtime: CurrentRuntime) -> Approval:
     """The key daemon asks whether it may sign a pending transaction."""
     return Approval(saga_id=public_id(await runtime.approvals.approve(pending_id)))
 

@@ -41,6 +41,11 @@ async def ask(world: World, pending_id: str) -> int:
     return (await world.api.get(f"/webhooks/tatum/kms/{pending_id}")).status_code
 
 
+@pytest.mark.parametrize("name", ["a%0Ab", "%C3%80", "a" * 65, "a.b"])
+async def test_a_name_that_no_operation_has_is_asked_of_nobody(calm_world: World, name: str) -> None:
+    assert await ask(calm_world, name) == 404
+
+
 async def test_an_effect_approves_the_operation_it_queued_and_says_so_again(
     calm_world: World, rich_ada: Customer
 ) -> None:
