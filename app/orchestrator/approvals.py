@@ -63,7 +63,8 @@ class Approvals:
     async def _find_unapproved(self, pending: PendingSend) -> Effect:
         """The effect that is known to have made it; else one that asks for the same, whose answer was overtaken."""
         query = {"provider": TATUM, "operation": "send", "status": {"$in": _OPEN}, "approved_ref": None}
-        paid = {"$or": [{"request.to": pending.to}, {"request.paid_at": pending.to}]}
+        to = [{"request.to": pending.to}, {"request.paid_at": pending.to}]
+        paid = {"request.amount": str(pending.amount), "$or": to}
         for named, limit in (({"provider_ref": pending.id}, 1), (paid, _CANDIDATES_MAX)):
             for effect in await self._store.effects_where({**query, **named}, limit):
                 if asks_for(effect, pending):
