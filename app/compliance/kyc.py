@@ -7,7 +7,7 @@ from pydantic import SecretStr
 from app.errors import KycRequired, ProviderUnavailable, ShareTokenRefused
 from app.identity.principals import Principal
 from app.identity.store import Users
-from app.identity.users import User, stored_id_of
+from app.identity.users import LEVELS, ComplianceLevel, User, stored_id_of
 from app.providers.outcomes import Declined, OutcomeUnknown, Unavailable
 from app.providers.ports import Review, SdkToken, VerifiesPeople
 
@@ -62,7 +62,8 @@ async def apply_review(review: Review, users: Users, at: datetime | None = None)
     """Note where the verification stood at that moment, unless a later one is known. None: no user of ours.
 
     Without a moment, because nobody told of it, it counts as of the last one known: two clocks are never compared, so
-    a later event is always the later one.
+    a later event is always the later one. Of two events of one moment the more decided is right: the other was read
+    before it, whenever it is written.
 
     The absence of a green verdict means not verified, so a review that is opened again takes the permission away.
     """
@@ -71,8 +72,10 @@ async def apply_review(review: Review, users: Users, at: datetime | None = None)
     if user is None:
         return None
     await users.start_verification(user.stored_id, review.applicant_id)
-    level = "pending" if review.level == "none" else review.level
-    return await users.set_level(user.stored_id, level, at or user.level_at or user.created_at)
+    level: ComplianceLevel = "pending" if review.level == "none" else review.level
+    if at is None:
+        return await users.set_level(user.stored_id, level, user.level_at or user.created_at)
+    return await users.set_level(user.stored_id, level, at, over=LEVELS[: LEVELS.index(level) + 1])
 
 
 def require_verified(user: User) -> None:

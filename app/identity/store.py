@@ -11,7 +11,7 @@ from app.clock import Clock
 from app.errors import Missing
 from app.identity.principals import Principal
 from app.identity.recent import RecentUsers
-from app.identity.users import ComplianceLevel, User
+from app.identity.users import LEVELS, ComplianceLevel, User
 from app.ids import stored_id
 from app.plumbing.collections import CollectionSpec, ids_of_book
 from app.plumbing.gathered import Gathered
@@ -116,12 +116,16 @@ class Users:
         )
         return self._recent.remember(_present(document))
 
-    async def set_level(self, stored_user_id: str, level: ComplianceLevel, at: datetime) -> User:
-        """Set the level as decided at that moment, unless a later decision is known already.
+    async def set_level(
+        self, stored_user_id: str, level: ComplianceLevel, at: datetime, *, over: Sequence[ComplianceLevel] = LEVELS
+    ) -> User:
+        """Set the level as decided at that moment, unless a later decision is known already; of those that were decided
+        at the very same moment it replaces the ones named.
 
         Raises Missing when there is no such user.
         """
-        not_later = {"$or": [{"level_at": None}, {"level_at": {"$lte": at}}]}
+        same_moment = {"level_at": at, "compliance_level": {"$in": list(over)}}
+        not_later = {"$or": [{"level_at": None}, {"level_at": {"$lt": at}}, same_moment]}
         await self._users.update_one(
             {"_id": stored_user_id, **not_later},
             [

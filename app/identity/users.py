@@ -7,6 +7,8 @@ from typing import Literal
 from app.ids import is_book, is_public_id, stored_id
 
 ComplianceLevel = Literal["none", "pending", "verified", "rejected"]
+LEVELS: tuple[ComplianceLevel, ...] = ("none", "pending", "verified", "rejected")
+"""All of them, the more decided ones last."""
 
 
 @dataclass(frozen=True, slots=True)

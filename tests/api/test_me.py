@@ -55,6 +55,20 @@ async def test_a_review_decides_the_level_and_an_older_one_changes_nothing(
     assert me.json()["compliance_level"] == "verified"
 
 
+async def test_of_two_events_of_one_moment_the_verdict_stands_whichever_is_written_last(
+    client: httpx2.AsyncClient, issuer: Issuer, runtime: Runtime
+) -> None:
+    headers = issuer.authorization(**{TENANT_CLAIM: "acme"})
+    await client.post("/v1/kyc/sessions", headers=headers)
+    noon = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+    for level in ("verified", "pending"):  # read before the verdict, and written after it
+        await apply_review(Review("applicant-1", f"acme.{ALICE}", level), runtime.users, noon)
+
+    me = await client.get("/v1/me", headers=headers)
+    assert me.json()["compliance_level"] == "verified"
+
+
 async def test_a_review_that_is_opened_again_takes_the_permission_away(
     client: httpx2.AsyncClient, issuer: Issuer, runtime: Runtime
 ) -> None:
