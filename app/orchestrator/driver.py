@@ -271,7 +271,7 @@ class Driver:
             if before.approved_ref is not None:  # this send was refused, but an earlier one is being signed
                 return await self._accept(work, call, before, Sent(before.approved_ref))
             companions = (effect_companion(before, after),)
-            again_at = self._again_at(work, status)
+            again_at = anew_at(work.run.generation, self._clock.now()) if work.tries_again(status) else None
             if again_at is not None:
                 waits = call.waits_for(after) if work.way is Way.CALL_OFF else ()
                 return await self._scribe.begin_anew(work, again_at, reason, outcome, companions, waits)
@@ -283,11 +283,6 @@ class Driver:
             return await self._scribe.park(work, reason, outcome, companions)
 
         return await self._answer(effect, refused, commit)
-
-    def _again_at(self, work: Work, status: EffectStatus) -> datetime | None:
-        """When what did not happen is tried once more: an undo always, a calling off unless it was refused."""
-        is_given_up = work.way is Way.CALL_OFF and status is EffectStatus.CANCELLED
-        return anew_at(work.run.generation, self._clock.now()) if work.run.undoing or is_given_up else None
 
     async def _answer(
         self,

@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
+from app.orchestrator.effects import EffectStatus
 from app.orchestrator.journal import SagaRecord
 from app.orchestrator.lifecycle import is_awaiting, phase_of, way_of
 from app.orchestrator.saga import Action, Run, Saga, Step, Way
@@ -43,6 +44,10 @@ class Work:
         if action is None:
             raise LookupError(f"{self.flow.name}: {self.step.name} has no {self.way}")
         return action
+
+    def tries_again(self, status: EffectStatus) -> bool:
+        """Whether a call that ended in vain is made once more: an undo always, a calling off unless it was refused."""
+        return self.run.undoing or (self.way is Way.CALL_OFF and status is EffectStatus.CANCELLED)
 
     def steps_with(self, status: str, attempts: int | None = None) -> dict[str, Mapping[str, Any]]:
         """What is told of every step, once this one has that status."""
