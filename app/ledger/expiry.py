@@ -15,6 +15,7 @@ from app.ledger.committer import Committer
 from app.ledger.outcomes import BatchPoisoned
 from app.ledger.store import LedgerStore
 from app.ledger.transactions import Hold
+from app.plumbing.loops import every
 
 _PAGE = 100
 
@@ -37,13 +38,7 @@ class Expiry:
 
     async def run(self) -> None:
         """Give back what is due, until closed."""
-        while not self._closed.is_set():
-            await self.sweep()
-            try:
-                async with asyncio.timeout(self._poll_s):
-                    await self._closed.wait()
-            except TimeoutError:
-                continue
+        await every(self._poll_s, self.sweep, self._closed)
 
     async def sweep(self) -> int:
         """Give back every hold that is due now, a page at a time; how many were.

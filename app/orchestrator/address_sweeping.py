@@ -11,6 +11,7 @@ import structlog
 
 from app.clock import Clock
 from app.orchestrator.arrivals import Arrivals
+from app.plumbing.loops import every
 from app.providers.chain_ports import Movement, ReceivesCoins
 from app.providers.outcomes import ProviderOutcome
 from app.wallets.address_looks import AddressLooks, Looked
@@ -38,13 +39,7 @@ class AddressSweeping:
 
     async def run(self) -> None:
         """Look, until closed."""
-        while not self._closed.is_set():
-            await self.sweep()
-            try:
-                async with asyncio.timeout(self._looks.first_pause.total_seconds()):
-                    await self._closed.wait()
-            except TimeoutError:
-                continue
+        await every(self._looks.first_pause.total_seconds(), self.sweep, self._closed)
 
     async def sweep(self) -> int:
         """Look at every address whose turn it is; how many deposits nobody had told us of."""

@@ -31,6 +31,7 @@ from app.orchestrator.weighing import (
     recovery_of_effect,
     recovery_of_watch,
 )
+from app.plumbing.loops import every
 from app.providers.card_ports import CardPayment, CardTransfer
 from app.providers.outcomes import Declined, ProviderOutcome
 from app.providers.ports import AchPayment
@@ -72,13 +73,7 @@ class Lookout:
 
     async def run(self) -> None:
         """Look after what is due, until closed."""
-        while not self._closed.is_set():
-            await self.sweep()
-            try:
-                async with asyncio.timeout(self._poll_s):
-                    await self._closed.wait()
-            except TimeoutError:
-                continue
+        await every(self._poll_s, self.sweep, self._closed)
 
     async def sweep(self) -> int:
         """Look after every watch whose time has come, a batch at most; how many were due.

@@ -14,6 +14,7 @@ import structlog
 
 from app.clock import Clock
 from app.orchestrator.silence_store import SilenceStore
+from app.plumbing.loops import every
 
 USUAL: Mapping[str, timedelta] = {
     "unit": timedelta(minutes=15),  # a payment is told when it is created
@@ -43,13 +44,7 @@ class Silence:
 
     async def run(self) -> None:
         """Look every minute, until closed."""
-        while not self._closed.is_set():
-            await self.look()
-            try:
-                async with asyncio.timeout(_LOOK_EVERY_S):
-                    await self._closed.wait()
-            except TimeoutError:
-                continue
+        await every(_LOOK_EVERY_S, self.look, self._closed)
 
     async def look(self) -> None:
         """Show how long every vendor has owed us an event; no time where it owes none."""

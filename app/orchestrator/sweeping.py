@@ -16,6 +16,7 @@ from app.inbox.inbox import Inbox
 from app.ledger.changes import Change, Door
 from app.orchestrator.scribe import INBOX_BOOK
 from app.orchestrator.sweep_store import SweepStore, Swept
+from app.plumbing.loops import every
 from app.providers.bank_ports import TellsEvents
 from app.providers.outcomes import ProviderOutcome
 
@@ -55,13 +56,7 @@ class Sweeping:
 
     async def run(self) -> None:
         """Sweep, until closed."""
-        while not self._closed.is_set():
-            await self.sweep()
-            try:
-                async with asyncio.timeout(self._every_s):
-                    await self._closed.wait()
-            except TimeoutError:
-                continue
+        await every(self._every_s, self.sweep, self._closed)
 
     async def sweep(self) -> int:
         """Take in what the last sweeps have not seen, of all vendors side by side; how many events were new."""

@@ -15,6 +15,7 @@ from app.ledger.changes import Change, Door
 from app.orchestrator.departures import Departures
 from app.orchestrator.scribe import INBOX_BOOK
 from app.orchestrator.sweep_store import SweepStore, Swept
+from app.plumbing.loops import every
 from app.providers.outcomes import ProviderOutcome
 from app.providers.registry import Providers
 from app.providers.tatum.chains import CHAINS
@@ -51,13 +52,7 @@ class TreasurySweeping:
 
     async def run(self) -> None:
         """Look, until closed."""
-        while not self._closed.is_set():
-            await self.look()
-            try:
-                async with asyncio.timeout(EVERY_S):
-                    await self._closed.wait()
-            except TimeoutError:
-                continue
+        await every(EVERY_S, self.look, self._closed)
 
     async def look(self) -> None:
         """Look at every chain; one that cannot be read is looked at next time."""

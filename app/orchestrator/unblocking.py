@@ -19,6 +19,7 @@ from app.orchestrator.starting import Asked, Flows
 from app.orchestrator.store import SagaStore
 from app.orchestrator.treasury import address_id
 from app.orchestrator.treasury_store import TreasuryStore
+from app.plumbing.loops import every
 from app.providers.chain_ports import SendsCoins
 from app.providers.outcomes import ProviderOutcome
 from app.providers.tatum.addresses import canonical_address
@@ -60,13 +61,7 @@ class Unblocking:
 
     async def run(self) -> None:
         """Look, until closed."""
-        while not self._closed.is_set():
-            await self.look()
-            try:
-                async with asyncio.timeout(EVERY_S):
-                    await self._closed.wait()
-            except TimeoutError:
-                continue
+        await every(EVERY_S, self.look, self._closed)
 
     async def look(self) -> None:
         """Look at every chain; one that cannot be read is looked at next time."""

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import islice, product
 from typing import Any
 
@@ -85,8 +86,11 @@ class Table:
             return
         fitting = self.matching(query)
         for field, direction in reversed(sort):
-            fitting.sort(key=lambda key, field=field: self._values(key, field)[0], reverse=direction < 0)  # type: ignore[misc]
+            fitting.sort(key=partial(self._first_value, field), reverse=direction < 0)
         yield from fitting
+
+    def _first_value(self, field: str, key: Any) -> Any:
+        return self._values(key, field)[0]
 
     def _candidates(self, query: Query) -> Sequence[Any]:
         named = _wanted(query["_id"]) if "_id" in query else None
