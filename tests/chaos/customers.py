@@ -23,6 +23,10 @@ _NOT_YET = {"idempotency-in-progress"}
 T = TypeVar("T")
 
 
+class TurnedAway(Exception):
+    """Somebody who should have got in did not; says who, and at what."""
+
+
 @dataclass(slots=True)
 class Customer:
     """A verified customer with a linked bank, two accounts, and an address to receive Bitcoin at."""
@@ -78,7 +82,7 @@ class Crowd:
         self.people: dict[str, Customer] = {}
 
     async def join(self, name: str) -> Customer:
-        """Somebody new, however often it takes."""
+        """Somebody new, however often it takes. Raises TurnedAway when they are refused, or never verified."""
         customer = self.people[name] = await self._come(name)
         await self._settle_in(customer)
         return customer
@@ -105,17 +109,25 @@ class Crowd:
         return Customer(name, http, Random(f"{self._seed}/{name}"))
 
     async def _settle_in(self, customer: Customer) -> None:
-        session = (await customer.send("POST", "/v1/kyc/sessions", {})).json()
+        session = await _granted(customer, "/v1/kyc/sessions", {})
         await _patiently(lambda: self._sandbox.approve_applicant(session["applicant_id"]))
-        await within(_VERIFIED_WITHIN_S, customer.is_verified)
+        if not await within(_VERIFIED_WITHIN_S, customer.is_verified):
+            raise TurnedAway(f"{customer.name} was approved, and is not verified")
         while not customer.link:  # a public token is good for once, also where the answer is lost
             linking = {"public_token": await _patiently(self._sandbox.public_token), "account_id": "acc-checking"}
             customer.link = str((await customer.send("POST", "/v1/bank-links", linking)).json().get("id", ""))
         for currency in ("USD", "BTC"):
-            opened = await customer.send("POST", "/v1/accounts", {"currency": currency})
-            customer.accounts[currency] = opened.json()["id"]
+            customer.accounts[currency] = (await _granted(customer, "/v1/accounts", {"currency": currency}))["id"]
         asked = {"chain": "bitcoin", "account_id": customer.account("BTC")}
-        customer.address = str((await customer.send("POST", "/v1/crypto/addresses", asked)).json()["address"])
+        customer.address = str((await _granted(customer, "/v1/crypto/addresses", asked))["address"])
+
+
+async def _granted(customer: Customer, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    """What the answer to a request that nothing speaks against says. Raises TurnedAway when it was refused."""
+    answer = await customer.send("POST", path, body)
+    if not answer.is_success:
+        raise TurnedAway(f"{customer.name} was refused at {path}: {answer.status_code} {answer.text}")
+    return dict(answer.json())
 
 
 @asynccontextmanager

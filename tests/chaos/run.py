@@ -102,6 +102,7 @@ class _Run:
             decisions.cancel()
         self._tell(f"quiet after {quiet_after_s:.1f} s; judging {len(self._records.all)} requests")
         judgement = await judge(self._stack, self._database, self._records.all, self._crowd.people)
+        judgement.differences.extend(traffic.turned_away)
         wires = self._stack.wires.values()
         return Outcome(
             self._options,

@@ -11,7 +11,7 @@ from typing import Any
 from pymongo.errors import PyMongoError
 
 from app.plumbing.mongo import Database
-from tests.chaos.customers import Crowd, Customer
+from tests.chaos.customers import Crowd, Customer, TurnedAway
 from tests.chaos.officers import Officer
 from tests.chaos.orders import ANYTHING, DEBIT_CARD, RETURNED_LATE, Maker, Order, Wish, card_payout, coins, deposit
 from tests.chaos.provocations import COINS, NEWCOMER, Provocation
@@ -32,7 +32,10 @@ _TOLD_WITHIN_S = 60.0
 
 
 class Traffic:
-    """Customers asking, so that ``target`` are in flight; ``in_flight`` is what was last counted, past every wire."""
+    """Customers asking, so that ``target`` are in flight; ``in_flight`` is what was last counted, past every wire.
+
+    ``turned_away``: newcomers who should have got in, and what they were told.
+    """
 
     def __init__(
         self,
@@ -58,6 +61,7 @@ class Traffic:
         self.target = 0
         self.in_flight = 0
         self.asked: Counter[str] = Counter()
+        self.turned_away: list[str] = []
 
     def provoke(self, ways: Iterable[Provocation]) -> None:
         """Let somebody do this soon."""
@@ -117,9 +121,17 @@ class Traffic:
     def _name(self) -> str:
         return f"newcomer-{next(self._newcomers)}"
 
+    async def _newcomer(self) -> Customer | None:
+        try:
+            return await self._crowd.join(self._name())
+        except TurnedAway as refusal:
+            self.turned_away.append(str(refusal))
+            return None
+
     async def _join_and_deposit(self) -> None:
-        customer = await self._crowd.join(self._name())
-        await self._order("/v1/deposits", customer, await deposit(customer, (), _FIRST_DEPOSIT))
+        customer = await self._newcomer()
+        if customer is not None:
+            await self._order("/v1/deposits", customer, await deposit(customer, (), _FIRST_DEPOSIT))
 
     async def _come_and_be_turned_away(self, provocation: Provocation) -> None:
         """Somebody whom the verification vendor refuses, or the bank for their number."""
@@ -133,7 +145,9 @@ class Traffic:
 
     async def _join_and_be_stopped(self, provocation: Provocation) -> None:
         """Somebody whose bank takes its time, and who is stopped once it has been asked."""
-        customer, path = await self._crowd.join(self._name()), provocation.stops
+        customer, path = await self._newcomer(), provocation.stops
+        if customer is None:
+            return
         order = await self._makers[path][1](customer, (), provocation.wish)
         if order is None:
             return
@@ -148,7 +162,9 @@ class Traffic:
 
     async def _join_and_be_paid(self) -> None:
         """Somebody gives them dollars, and they have them paid out to their card."""
-        customer, giver = await self._crowd.join(self._name()), self._random.choice(self._customers)
+        customer, giver = await self._newcomer(), self._random.choice(self._customers)
+        if customer is None:
+            return
         given = {
             "source_account_id": giver.account("USD"),
             "destination_account_id": customer.account("USD"),

@@ -22,6 +22,7 @@ _MANY, _TOO_MANY = 1.5, 2.5
 """With so many times what customers keep in flight everybody is busy with what was left, and little comes to an end."""
 _ENOUGH_WITHIN_S = 15.0
 _MOMENT_WITHIN_S = 5.0
+_OTHERS_WITHIN_S = 1.0
 _ARMED = 24
 _PROVOKED = 4
 _CALM_WITHIN_S = 30.0
@@ -164,9 +165,8 @@ class Weather:
         return sum((wires.died_at for wires in self._stack.wires.values()), Counter())
 
     async def _crash(self) -> None:
-        """Whichever process first comes to one of the moments that are covered least dies there, if one does in time.
-
-        Customers and vendors do what leads to the least covered of them.
+        """Whichever process first comes to one of the moments that are covered least dies there, if one does in time;
+        so do the others, if they come to one right after it. Customers and vendors do what leads there.
         """
         wanted = tuple(least_covered(self._moments, self.died_at, _ARMED))
         self._provoke(wanted)
@@ -177,7 +177,11 @@ class Weather:
         async def came() -> bool:
             return not all(wires.armed for wires in armed)
 
-        await within(_MOMENT_WITHIN_S, came)
+        async def all_came() -> bool:
+            return not any(wires.armed for wires in armed)
+
+        if await within(_MOMENT_WITHIN_S, came):
+            await within(_OTHERS_WITHIN_S, all_came)
         for wires in armed:
             if not wires.armed:
                 self.happened[f"crash {wires.process}"] += 1
