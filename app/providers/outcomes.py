@@ -5,7 +5,7 @@
     ├── Unavailable      definitely not done: the same call may be made again later
     └── OutcomeUnknown   sent, and no intelligible answer: look it up by our reference, never resend blindly
 
-They are not refusals of ours, so they stand outside the tree of app/errors.py; whoever drives a saga turns them into
+They are not refusals of ours, so they stand outside the tree of app/errors; whoever drives a saga turns them into
 its next state. ``reason`` is a code of the vendor's or ours, never a sentence and never personal data.
 """
 

@@ -18,8 +18,16 @@ def test_every_kind_of_refusal_has_a_status(kind: Kind) -> None:
     assert 400 <= status_of(kind) < 600
 
 
+def ours() -> list[type[WalletError]]:
+    return [each for each in leaves(WalletError) if each.__module__.startswith(f"{errors.__name__}.")]
+
+
+def test_every_refusal_is_imported_from_one_place() -> None:
+    assert {each.__name__ for each in ours()} <= set(errors.__all__)
+
+
 def test_every_refusal_has_a_code_of_its_own() -> None:
-    codes = [each.code for each in leaves(WalletError) if each.__module__ == errors.__name__]
+    codes = [each.code for each in ours()]
 
     named_anew = [each for each in leaves(WalletError) if "code" in vars(each)]
     assert len({each.code for each in named_anew}) == len(named_anew)

@@ -11,7 +11,6 @@ from tests.architecture.source import ROOT, Module, modules, parsed
 FILE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 50
 ON_ONE_PAGE = {
-    "app/errors.py": "one tree, drawn at its top",
     "open_runtime": "the whole object graph on one screen",
 }
 """What is long and stays whole, and why."""
@@ -50,7 +49,7 @@ def test_the_database_driver_stays_in_plumbing_and_stores() -> None:
 def test_the_web_framework_stays_at_the_edge() -> None:
     """A domain rule raised an HTTPException: the worker, which answers nobody, died of a 404."""
     found = {each for module in modules() if not within(module.name, EDGE) for each in strays(module, FRAMEWORKS)}
-    assert not found, "raise an error of app/errors.py, and let the edge render it:\n" + "\n".join(sorted(found))
+    assert not found, "raise an error of app/errors, and let the edge render it:\n" + "\n".join(sorted(found))
 
 
 def test_no_file_grows_past_reading_in_one_sitting() -> None:

@@ -1,0 +1,211 @@
+"""Every refusal of the product, on one tree.
+
+A domain error knows its stable ``code``, its ``kind`` and the facts of the case, and builds its own sentence. It
+knows nothing of HTTP; the edge renders a kind as a status in one place (``app/api/problems.py``).
+
+    WalletError
+    ├── Malformed          the request cannot be read                    400
+    ├── Unauthenticated    we do not know who asks                       401
+    ├── Forbidden          we know, and they may not                     403
+    ├── Missing            not there, or not theirs                      404
+    ├── Conflict           the state it meets does not allow it          409
+    ├── TooLarge           more bytes than we read                       413
+    ├── Unacceptable       readable, but its content is wrong            422
+    ├── TooMany            too often                                     429
+    └── Busy               not now: full, down, or outcome unknown       503
+
+Each family has a file; everybody else imports from here.
+"""
+
+from app.errors.accounts import (
+    AccountClosed,
+    AccountFrozen,
+    AccountInUse,
+    AccountNotEmpty,
+    AccountNotFound,
+    AccountOpen,
+    DestinationNotFound,
+    InsufficientFunds,
+    SameAccount,
+    StaleVersion,
+    TooManyAccounts,
+    UserFrozen,
+)
+from app.errors.amounts import AmountOutOfBounds, CurrencyMismatch, InvalidAmount, UnknownCurrency
+from app.errors.compliance import (
+    CaseDecided,
+    CaseUndecided,
+    CoolingPeriod,
+    DecisionUnfit,
+    KycRequired,
+    LevelUnknown,
+    LimitExceeded,
+    SecondOfficerNeeded,
+    SecondOperatorNeeded,
+    ShareTokenRefused,
+    TooManyNotes,
+)
+from app.errors.edge import (
+    CardNumberRefused,
+    IdempotencyInProgress,
+    IdempotencyKeyMalformed,
+    IdempotencyKeyMissing,
+    IdempotencyKeyReused,
+    NotReady,
+    TimedOut,
+)
+from app.errors.identity import AuthenticationInsufficient, PermissionDenied, ProofInvalid, TokenInvalid, TokenMissing
+from app.errors.notifications import CallbackRefused, TooManyEndpoints, TooManyStreams
+from app.errors.outside import (
+    ApprovalRefused,
+    ChainNotServed,
+    ChainUnsupported,
+    InvalidAddress,
+    ProviderUnavailable,
+    SignatureInvalid,
+)
+from app.errors.sagas import (
+    AlreadyOutside,
+    CommandRefused,
+    DefinitionUnknown,
+    EffectEnded,
+    EffectNotOpen,
+    EffectOpen,
+    EvidenceContradicts,
+    EvidenceMissing,
+    SagaEnded,
+    SagaNotParked,
+    SagaUnfinished,
+    UnwindImpossible,
+)
+from app.errors.transactions import (
+    AlreadyRefunded,
+    AlreadyReversed,
+    HoldExpired,
+    HoldUnavailable,
+    MetadataInvalid,
+    NotReversible,
+    OutcomeUnresolved,
+    Overloaded,
+    RefundExceedsRemainder,
+    StaleGuard,
+    Unbalanced,
+)
+from app.errors.tree import (
+    Busy,
+    Conflict,
+    Fact,
+    Forbidden,
+    Kind,
+    Malformed,
+    Missing,
+    TooLarge,
+    TooMany,
+    Unacceptable,
+    Unauthenticated,
+    WalletError,
+)
+from app.errors.wallets import (
+    BankLinkRefused,
+    CardClosed,
+    HandleInvalid,
+    HandleTaken,
+    OnboardingIncomplete,
+    QuoteExpired,
+    QuoteMismatch,
+    QuoteUsed,
+)
+
+__all__ = [
+    "AccountClosed",
+    "AccountFrozen",
+    "AccountInUse",
+    "AccountNotEmpty",
+    "AccountNotFound",
+    "AccountOpen",
+    "AlreadyOutside",
+    "AlreadyRefunded",
+    "AlreadyReversed",
+    "AmountOutOfBounds",
+    "ApprovalRefused",
+    "AuthenticationInsufficient",
+    "BankLinkRefused",
+    "Busy",
+    "CallbackRefused",
+    "CardClosed",
+    "CardNumberRefused",
+    "CaseDecided",
+    "CaseUndecided",
+    "ChainNotServed",
+    "ChainUnsupported",
+    "CommandRefused",
+    "Conflict",
+    "CoolingPeriod",
+    "CurrencyMismatch",
+    "DecisionUnfit",
+    "DefinitionUnknown",
+    "DestinationNotFound",
+    "EffectEnded",
+    "EffectNotOpen",
+    "EffectOpen",
+    "EvidenceContradicts",
+    "EvidenceMissing",
+    "Fact",
+    "Forbidden",
+    "HandleInvalid",
+    "HandleTaken",
+    "HoldExpired",
+    "HoldUnavailable",
+    "IdempotencyInProgress",
+    "IdempotencyKeyMalformed",
+    "IdempotencyKeyMissing",
+    "IdempotencyKeyReused",
+    "InsufficientFunds",
+    "InvalidAddress",
+    "InvalidAmount",
+    "Kind",
+    "KycRequired",
+    "LevelUnknown",
+    "LimitExceeded",
+    "Malformed",
+    "MetadataInvalid",
+    "Missing",
+    "NotReady",
+    "NotReversible",
+    "OnboardingIncomplete",
+    "OutcomeUnresolved",
+    "Overloaded",
+    "PermissionDenied",
+    "ProofInvalid",
+    "ProviderUnavailable",
+    "QuoteExpired",
+    "QuoteMismatch",
+    "QuoteUsed",
+    "RefundExceedsRemainder",
+    "SagaEnded",
+    "SagaNotParked",
+    "SagaUnfinished",
+    "SameAccount",
+    "SecondOfficerNeeded",
+    "SecondOperatorNeeded",
+    "ShareTokenRefused",
+    "SignatureInvalid",
+    "StaleGuard",
+    "StaleVersion",
+    "TimedOut",
+    "TokenInvalid",
+    "TokenMissing",
+    "TooLarge",
+    "TooMany",
+    "TooManyAccounts",
+    "TooManyEndpoints",
+    "TooManyNotes",
+    "TooManyStreams",
+    "Unacceptable",
+    "Unauthenticated",
+    "Unbalanced",
+    "UnknownCurrency",
+    "UnwindImpossible",
+    "UserFrozen",
+    "WalletError",
+]

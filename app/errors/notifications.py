@@ -1,0 +1,32 @@
+"""Where a tenant hears of what happened: its endpoints and event streams."""
+
+from app.errors.tree import Conflict, TooMany, Unacceptable
+
+
+class TooManyEndpoints(Conflict):
+    """A tenant has a bounded number of notification endpoints."""
+
+    code = "too-many-endpoints"
+
+    def __init__(self, endpoints_max: int) -> None:
+        super().__init__(f"There are {endpoints_max} endpoints already; remove one first.", endpoints_max=endpoints_max)
+
+
+class CallbackRefused(Unacceptable):
+    """A callback may go to a public address by https, and nowhere else."""
+
+    code = "callback-refused"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"Notifications cannot be sent to this URL: {reason}.", reason=reason)
+
+
+class TooManyStreams(TooMany):
+    """A user has a bounded number of open event streams."""
+
+    code = "too-many-streams"
+
+    def __init__(self, streams_max: int, retry_after_s: int) -> None:
+        super().__init__("user", retry_after_s)
+        self.sentence = f"{streams_max} event streams are open already; close one first."
+        self.facts = {"streams_max": streams_max}
