@@ -31,6 +31,10 @@ router = APIRouter(prefix="/v1/admin/cases", tags=["cases"], route_class=StrictR
 
 Decision = Annotated[str, Field(pattern=r"^[a-z][a-z_-]{0,39}$", examples=["resolved", "dismissed"])]
 
+_IDS = ("transaction_id", "account_id", "landed_on", "saga_id", "concerns", "endpoint_id")
+_FACTS = ("rule", "happened", "ref", "chain", "asset", "reason")
+"""What a case says of what it concerns, by what opened it (docs/compliance.md)."""
+
 
 class DecisionRequest(Body):
     """What is decided, in a word of the house's own, and why."""
@@ -78,7 +82,9 @@ class ProposalView(BaseModel):
 class CaseView(BaseModel):
     """What somebody has to look at. ``about`` names what it concerns; amounts are as the books have them.
 
-    ``decisions`` are those that fit it; ``proposal`` is one that another officer must agree to.
+    In ``about``, ``ref`` is a provider's object (``unit:payment:50``), ``saga_id`` the saga that opened the case, and
+    ``concerns`` the one that it contradicts. ``decisions`` are those that fit it; ``proposal`` is one that another
+    officer must agree to.
     """
 
     id: str
@@ -100,12 +106,11 @@ class CaseView(BaseModel):
 
     @classmethod
     def of(cls, case: Document) -> Self:
-        names = [name for name in ("transaction_id", "account_id", "landed_on", "saga_id", "rule") if case.get(name)]
         return cls(
             id=public_id(case["_id"]),
             kind=case["kind"],
             status=case["status"],
-            about={name: case[name] if name == "rule" else public_id(case[name]) for name in names},
+            about=_about(case),
             amount=str(stored_money(case, "amount")) if "amount" in case else None,
             currency=case.get("currency"),
             opened_at=case["opened_at"],
@@ -119,6 +124,11 @@ class CaseView(BaseModel):
             proposal=case.get("proposal"),
             decisions=list(decisions_of(case["kind"])),
         )
+
+
+def _about(case: Document) -> dict[str, str]:
+    ids = {name: public_id(case[name]) for name in _IDS if case.get(name)}
+    return {**ids, **{name: case[name] for name in _FACTS if case.get(name)}}
 
 
 @router.get("", responses=problems(Malformed))

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from fastapi import FastAPI
 
 from app.compliance.case_rules import FourEyes
@@ -125,3 +126,27 @@ async def test_up_to_the_limit_one_officer_decides(app: FastAPI, tenant: Tenant)
     assert (await act(tenant, case_id, "decisions", decision="resolved", reason="paid"))["status"] == "decided"
     coins = await open_case(tenant, "coins", amount=to_decimal128(10**8), currency="BTC")
     assert (await act(tenant, coins, "decisions", decision="resolved", reason="paid"))["status"] == "proposed"
+
+
+@pytest.mark.parametrize(
+    ("kept", "about"),
+    [
+        (
+            {"saga_id": "acme/sag_1", "concerns": "acme/sag_2", "ref": "unit:payment:50", "happened": "returned"},
+            {"saga_id": "sag_1", "concerns": "sag_2", "ref": "unit:payment:50", "happened": "returned"},
+        ),
+        (
+            {"endpoint_id": "acme/nep_1", "reason": "sustained-failure"},
+            {"endpoint_id": "nep_1", "reason": "sustained-failure"},
+        ),
+        (
+            {"chain": "bitcoin", "ref": "tatum:tx:af3", "asset": None},
+            {"chain": "bitcoin", "ref": "tatum:tx:af3"},
+        ),
+    ],
+)
+async def test_a_case_says_what_it_concerns(tenant: Tenant, kept: dict[str, Any], about: dict[str, str]) -> None:
+    case_id = await open_case(tenant, **kept)
+    shown = (await tenant.call("GET", f"/v1/admin/cases/{case_id}", "compliance:read")).json()
+    assert shown["about"] == about
+    assert shown["reason"] is None
