@@ -36,8 +36,8 @@ class Figures:
         )
         self.in_doubt = Gauge(
             "wallet_in_doubt_minor",
-            "Amounts sent and not answered, in minor units.",
-            ("role", "currency"),
+            "Amounts sent and not answered, or to be sent again, in minor units.",
+            ("provider", "currency"),
             registry=registry,
         )
         self.doubtful = Gauge(

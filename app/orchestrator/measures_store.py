@@ -7,13 +7,11 @@ from typing import Any
 
 from pymongo import ASCENDING
 
-from app.ledger.changes import Document
-from app.money import Money, asset
-from app.orchestrator.journal import EFFECTS, SAGAS
+from app.orchestrator.doubt import sum_up
+from app.orchestrator.journal import EFFECTS, SAGAS, effect_from
 from app.orchestrator.lifecycle import PARKED
 from app.orchestrator.measures import Figures
 from app.orchestrator.store import BY_STATUS, CLAIMABLE, DOUBTFUL, OPEN_EFFECTS
-from app.plumbing.decimals import from_decimal128
 from app.plumbing.mongo import Database
 
 _COUNTED_MAX = 10_000
@@ -31,7 +29,6 @@ class MeasuresStore:
     async def read(self, now: datetime) -> None:
         """All of them, as of now."""
         await self._sagas(now)
-        await self._in_doubt()
         await self._doubtful(now)
         for status in ("received", "parked"):
             found = await self._database["inbox"].count_documents({"status": status}, limit=_COUNTED_MAX)
@@ -54,40 +51,28 @@ class MeasuresStore:
         longest = await sagas.find_one(unclaimed, {"wake_at": 1}, sort=[("wake_at", ASCENDING)], max_time_ms=_MS_MAX)
         figures.due_oldest.set(_age_s(longest["wake_at"], now) if longest else 0)
 
-    async def _in_doubt(self) -> None:
-        """The product's own accounts have no user, so the index on users finds them: a handful for each book."""
-        query = {"user_id": None, "role": {"$regex": "^in_doubt"}}
-        sums: defaultdict[tuple[str, str], int] = defaultdict(int)
-        async for account in self._database["accounts"].find(query, {"role": 1, "currency": 1, "balance": 1}):
-            sums[account["role"], account["currency"]] += from_decimal128(account["balance"])
-        for (role, currency), minor in sums.items():
-            self._figures.in_doubt.labels(role, currency).set(abs(minor))
-
     async def _doubtful(self, now: datetime) -> None:
+        """Call by call: on a provider's in-doubt account a pull and a refund of one amount cancel each other out."""
         counts: defaultdict[str, int] = defaultdict(int)
         minutes: defaultdict[tuple[str, str], int] = defaultdict(int)
         query = {"status": {"$in": OPEN_EFFECTS}}  # as the index has it: it serves no part of its list
         found = self._database[EFFECTS].find(query).sort("first_sent_at", ASCENDING).limit(_EFFECTS_MAX)
-        async for effect in found.max_time_ms(_MS_MAX):
-            if effect["status"] not in DOUBTFUL:
+        effects = [effect_from(document) async for document in found.max_time_ms(_MS_MAX)]
+        for effect in effects:
+            if effect.status not in DOUBTFUL:
                 continue
-            counts[effect["provider"]] += 1
-            amount = _amount(effect["request"])
-            if amount is not None:
-                age_minutes = int(_age_s(effect["first_sent_at"], now) // 60)
-                minutes[effect["provider"], amount.asset.code] += amount.minor * age_minutes
-        for instrument in (self._figures.doubtful, self._figures.doubt_minutes):
+            counts[effect.provider] += 1
+            for doubt in sum_up([effect]):
+                age_minutes = _age_s(doubt.oldest_at, now) // 60
+                minutes[doubt.provider, doubt.amount.asset.code] += doubt.amount.minor * age_minutes
+        for instrument in (self._figures.in_doubt, self._figures.doubtful, self._figures.doubt_minutes):
             instrument.clear()
+        for doubt in sum_up(effects):
+            self._figures.in_doubt.labels(doubt.provider, doubt.amount.asset.code).set(doubt.amount.minor)
         for provider, count in counts.items():
             self._figures.doubtful.labels(provider).set(count)
         for labels, total in minutes.items():
             self._figures.doubt_minutes.labels(*labels).set(total)
-
-
-def _amount(request: Document) -> Money | None:
-    if "amount" not in request or "currency" not in request:
-        return None
-    return Money.parse(request["amount"], asset(request["currency"]))
 
 
 def _age_s(since: datetime, now: datetime) -> int:

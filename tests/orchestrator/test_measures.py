@@ -54,16 +54,29 @@ async def test_what_is_in_doubt_is_a_sum_and_an_age(world: World) -> None:
     await store.read(world.clock.now() + timedelta(minutes=10))
     assert value(measures, "wallet_effects_unknown_total", provider="unit") == 1
     assert value(measures, "wallet_sagas_open", type="deposit", status="running") == 1
-    assert value(measures, "wallet_in_doubt_minor", role="in_doubt.unit", currency="USD") == 100_00
+    assert value(measures, "wallet_in_doubt_minor", provider="unit", currency="USD") == 100_00
     assert value(measures, "wallet_effects_open", provider="unit") == 1
     minutes = value(measures, "wallet_in_doubt_minor_minutes", provider="unit", currency="USD")
     assert minutes in {100_00 * 9, 100_00 * 10}
     assert (value(measures, "wallet_saga_due_oldest_seconds") or 0) > 0
     await world.settle()
     await store.read(world.clock.now())
-    assert value(measures, "wallet_in_doubt_minor", role="in_doubt.unit", currency="USD") == 0
+    assert value(measures, "wallet_in_doubt_minor", provider="unit", currency="USD") is None
     assert value(measures, "wallet_in_doubt_minor_minutes", provider="unit", currency="USD") is None
     assert value(measures, "wallet_effect_sends_total", provider="unit", repeated="yes") == 1
+
+
+async def test_what_goes_out_in_doubt_does_not_hide_what_comes_in(world: World) -> None:
+    measures = world.runtime.measures
+    ada = await world.customer("ada")
+    await world.deposit(ada)
+    await world.settle()
+    await world.dial("unit create_payment", "timeout_before", times=2)
+    await world.deposit(ada)
+    await world.withdraw(ada)
+    await world.work()
+    await MeasuresStore(world.runtime.database, measures.figures).read(world.clock.now())
+    assert value(measures, "wallet_in_doubt_minor", provider="unit", currency="USD") == 200_00
 
 
 async def test_how_long_the_oldest_has_been_parked(world: World) -> None:
@@ -106,6 +119,6 @@ async def test_the_port_answers_one_question_and_gathers_only_for_it() -> None:
 
 async def test_no_label_can_grow_without_bound() -> None:
     """A label took the path instead of the template, and the server that kept the series fell over."""
-    known = {"method", "route", "status", "type", "step", "outcome", "provider", "repeated", "role", "currency"}
+    known = {"method", "route", "status", "type", "step", "outcome", "provider", "repeated", "currency"}
     for family in Measures().registry._collector_to_names:
         assert set(getattr(family, "_labelnames", ())) <= known
