@@ -358,7 +358,7 @@ async def open_runtime(
             published=published,
             signer=Signer(settings.receipt_key),
             measures=measures,
-            figures=MeasuresStore(database, measures.figures),
+            figures=MeasuresStore(database, measures),
             audit=audit,
             desk=compliance,
             situations=situations,

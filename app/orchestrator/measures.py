@@ -6,6 +6,7 @@ No label names a person, a saga or an account: every label has few values. Amoun
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
@@ -101,7 +102,11 @@ class Measures:
         self.circuits = Gauge(
             "wallet_circuit_open", "1 while calls to a vendor are refused here.", ("provider",), registry=registry
         )
-        self.figures = Figures(registry)
+
+    @cached_property
+    def figures(self) -> Figures:
+        """There from when they are first read: a process that reads none shows no zeros in their place."""
+        return Figures(self.registry)
 
     def observe_request(self, method: str, route: str, status: int, duration_s: float) -> None:
         """A request was answered; ``route`` is its template."""

@@ -10,7 +10,7 @@ from pymongo import ASCENDING
 from app.orchestrator.doubt import sum_up
 from app.orchestrator.journal import EFFECTS, SAGAS, effect_from
 from app.orchestrator.lifecycle import PARKED
-from app.orchestrator.measures import Figures
+from app.orchestrator.measures import Figures, Measures
 from app.orchestrator.store import BY_STATUS, CLAIMABLE, DOUBTFUL, OPEN_EFFECTS
 from app.plumbing.mongo import Database
 
@@ -22,9 +22,13 @@ _MS_MAX = 2_000
 class MeasuresStore:
     """Reads the figures into their instruments."""
 
-    def __init__(self, database: Database, figures: Figures) -> None:
+    def __init__(self, database: Database, measures: Measures) -> None:
         self._database = database
-        self._figures = figures
+        self._measures = measures
+
+    @property
+    def _figures(self) -> Figures:
+        return self._measures.figures
 
     async def read(self, now: datetime) -> None:
         """All of them, as of now."""

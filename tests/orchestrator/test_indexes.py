@@ -3,13 +3,12 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from prometheus_client import CollectorRegistry
 from pymongo.asynchronous.database import AsyncDatabase
 
 from app.inbox.store import InboxStore
 from app.ledger.changes import Change, Document, Door, Duplicate, Posted
 from app.orchestrator.journal import SAGAS
-from app.orchestrator.measures import Figures
+from app.orchestrator.measures import Measures
 from app.orchestrator.measures_store import MeasuresStore
 from app.orchestrator.store import COLLECTIONS, SagaStore
 from tests.orchestrator.test_engine import note, started, step, toy
@@ -54,7 +53,7 @@ async def test_who_looks_round_scans_no_collection(database: AsyncDatabase[dict[
     await sagas.wake(["unit:payment:1"], NOW)
     await sagas.in_doubt()
     await InboxStore(database).due(NOW, 10)
-    await MeasuresStore(database, Figures(CollectorRegistry())).read(NOW)
+    await MeasuresStore(database, Measures()).read(NOW)
     await database.command("profile", 0)
     asked = await database["system.profile"].find({"planSummary": {"$exists": True}}).to_list()
     await database.drop_collection("system.profile")

@@ -50,7 +50,7 @@ async def test_what_is_in_doubt_is_a_sum_and_an_age(world: World) -> None:
     await world.dial("unit create_payment", "timeout_before")
     await world.deposit(ada)
     await world.work()
-    store = MeasuresStore(world.runtime.database, measures.figures)
+    store = MeasuresStore(world.runtime.database, measures)
     await store.read(world.clock.now() + timedelta(minutes=10))
     assert value(measures, "wallet_effects_unknown_total", provider="unit") == 1
     assert value(measures, "wallet_sagas_open", type="deposit", status="running") == 1
@@ -75,8 +75,15 @@ async def test_what_goes_out_in_doubt_does_not_hide_what_comes_in(world: World) 
     await world.deposit(ada)
     await world.withdraw(ada)
     await world.work()
-    await MeasuresStore(world.runtime.database, measures.figures).read(world.clock.now())
+    await MeasuresStore(world.runtime.database, measures).read(world.clock.now())
     assert value(measures, "wallet_in_doubt_minor", provider="unit", currency="USD") == 200_00
+
+
+async def test_a_process_that_reads_no_figures_shows_none(world: World) -> None:
+    measures = Measures()
+    assert value(measures, "wallet_saga_due_oldest_seconds") is None
+    await MeasuresStore(world.runtime.database, measures).read(world.clock.now())
+    assert value(measures, "wallet_saga_due_oldest_seconds") == 0
 
 
 async def test_how_long_the_oldest_has_been_parked(world: World) -> None:
@@ -86,7 +93,7 @@ async def test_how_long_the_oldest_has_been_parked(world: World) -> None:
     await world.dial(scenario.declined, "decline", times=1_000)
     await world.buy(ada, scenario.amount)
     await world.settle()
-    await MeasuresStore(world.runtime.database, measures.figures).read(world.clock.now() + timedelta(hours=1))
+    await MeasuresStore(world.runtime.database, measures).read(world.clock.now() + timedelta(hours=1))
     assert value(measures, "wallet_sagas_open", type="purchase", status="parked") == 1
     assert (value(measures, "wallet_saga_parked_oldest_seconds") or 0) >= 3_600
     assert value(measures, "wallet_sagas_ended_total", type="purchase", status="parked") == 1
