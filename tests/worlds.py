@@ -52,7 +52,8 @@ from app.orchestrator.store import SagaStore
 from app.orchestrator.treasury_store import TreasuryStore
 from app.orchestrator.watch_store import WatchStore
 from app.plumbing.collections import ids_of_book
-from app.runtime import Runtime, _policies, open_runtime
+from app.runtime import Runtime, open_runtime
+from app.runtime.orchestration import policies_of
 from app.settings import Settings, sandbox_addresses
 from app.wallets.configured import cooling_of, limits_of
 from app.wallets.opening import open_account, passing_account
@@ -203,7 +204,7 @@ class World:
         runtime, poll_s = self.runtime, self.settings.poll_s
         outside = self.outside()
         scribe = Scribe(door, self.clock, poll_s)
-        driver = drives(flows, runtime.sagas, scribe, outside, _policies(self.settings), self.clock)
+        driver = drives(flows, runtime.sagas, scribe, outside, policies_of(self.settings), self.clock)
         return Engine(store or runtime.sagas, driver, door, self.clock, lease_s=self.settings.lease_s, poll_s=poll_s)
 
     async def expire_leases(self) -> None:
