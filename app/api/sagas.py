@@ -5,7 +5,7 @@ from typing import Any, Self
 import orjson
 from fastapi import APIRouter
 from pydantic import BaseModel
-from starlette.responses import StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
 from app.api.bodies import SagaId
 from app.api.deps import CurrentRuntime, Reader
@@ -21,6 +21,7 @@ from app.ids import public_id, stored_id
 from app.ledger.documents import transaction_from
 from app.orchestrator.flows import FLOWS
 from app.orchestrator.journal import SagaRecord
+from app.orchestrator.lifecycle import ENDS
 from app.orchestrator.progress import current_step, postings_by_step, sentence, steps_of
 from app.orchestrator.story import moved, summary
 from app.runtime import Runtime
@@ -29,7 +30,7 @@ router = APIRouter(prefix="/v1/sagas", tags=["sagas"], route_class=StrictRoute)
 
 _EVENTS_MAX = 500
 _LOOK_S = 0.25
-_ENDED = frozenset({"completed", "compensated", "cancelled", "parked"})
+_ALL_TOLD: dict[int | str, dict[str, Any]] = {204: {"description": "The saga has ended, and the caller has all of it."}}
 
 
 class StepView(BaseModel):
@@ -149,20 +150,26 @@ async def tell_saga(saga_id: SagaId, caller: Reader, runtime: CurrentRuntime) ->
 @router.get(
     "/{saga_id}/events",
     response_class=StreamingResponse,
-    responses={**EVENT_STREAM, **problems(Missing, TooManyStreams, Overloaded)},
+    responses={**EVENT_STREAM, **_ALL_TOLD, **problems(Missing, TooManyStreams, Overloaded)},
 )
 async def stream_events(
     saga_id: SagaId, caller: Reader, runtime: CurrentRuntime, last_event_id: LastEventId = 0
-) -> EventStream:
-    """What happens, as it happens, until the saga has ended or stopped; ``Last-Event-ID`` resumes."""
+) -> Response:
+    """What happens, as it happens, until the saga has ended; ``Last-Event-ID`` resumes.
+
+    To whoever has all of an ended one the answer is 204, which tells a browser's ``EventSource`` not to come back.
+    """
     saga = await _own(runtime, caller, saga_id)
+    seen = last_event_id if last_event_id <= saga.events else 0  # a number that is not of this saga's
+    if saga.status in ENDS and seen == saga.events:
+        return Response(status_code=204)
 
     async def look(seen: int) -> News:
         events = _in_a_row(await runtime.sagas.events(saga.id, seen, _EVENTS_MAX), seen)
         status = events[-1]["status"] if events else await _status_if_told(runtime, saga, seen)
-        return News([_frame(saga, event) for event in events], is_last=status in _ENDED)
+        return News([_frame(saga, event) for event in events], is_last=status in ENDS)
 
-    return EventStream(runtime.streams.admit(caller.stored_user_id), look, last_event_id, Pace(_LOOK_S))
+    return EventStream(runtime.streams.admit(caller.stored_user_id), look, seen, Pace(_LOOK_S))
 
 
 def _in_a_row(events: list[dict[str, Any]], seen: int) -> list[dict[str, Any]]:

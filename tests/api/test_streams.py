@@ -190,14 +190,14 @@ async def test_a_closing_server_ends_its_streams_at_once(app: FastAPI, tenant: T
         assert await stream.has_ended()
 
 
-async def test_a_sagas_stream_ends_with_the_saga(app: FastAPI, tenant: Tenant) -> None:
-    ada, runtime = tenant.person("ada"), tenant.runtime
+async def begin(runtime: Runtime, user_id: str, name: str) -> SagaRecord:
+    """A deposit of that user, accepted."""
     saga = SagaRecord(
-        id=f"{TENANT}/sag_1",
+        id=f"{TENANT}/{name}",
         type="deposit",
         def_version=DEPOSIT.version,
         tenant=TENANT,
-        user_id=ada.user_id,
+        user_id=user_id,
         state="do:collect",
         params={"account_id": "a", "bank_link_id": "b", "amount": "1.00 USD"},
         fingerprint="",
@@ -206,20 +206,50 @@ async def test_a_sagas_stream_ends_with_the_saga(app: FastAPI, tenant: Tenant) -
         updated_at=runtime.clock.now(),
     )
     await runtime.door.submit(Change(TENANT, companions=birth(saga, (SagaEvent("accepted-request", ""),))))
-    path = "/v1/sagas/sag_1/events"
+    return replace(saga, events=1)
+
+
+async def move(runtime: Runtime, saga: SagaRecord, state: str, *told: SagaEvent) -> SagaRecord:
+    """The same saga in that state, with those events in its history."""
+    after = replace(saga, state=state, parked_from=saga.state if state == "parked" else None)
+    await runtime.door.submit(Change(TENANT, companions=progress(saga, after, told, released=True)))
+    return replace(after, events=saga.events + len(told), version=saga.version + 1)
+
+
+async def test_a_sagas_stream_ends_with_the_saga(app: FastAPI, tenant: Tenant) -> None:
+    runtime, path = tenant.runtime, "/v1/sagas/sag_1/events"
+    saga = await begin(runtime, tenant.person("ada").user_id, "sag_1")
     async with serving(app, runtime) as (_, client):
         async with listening(client, tenant, path=path) as stream:
             assert [each.kind for each in await stream.take(1)] == ["accepted-request"]
-            born = replace(saga, events=1)
-            ended = (SagaEvent("done", "collect"), SagaEvent("completed", ""))
-            after = replace(born, state="completed")
-            await runtime.door.submit(Change(TENANT, companions=progress(born, after, ended, released=True)))
+            await move(runtime, saga, "completed", SagaEvent("done", "collect"), SagaEvent("completed", ""))
             assert [(each.id, each.kind) for each in await stream.take(2)] == [(2, "done"), (3, "completed")]
             assert await stream.has_ended()
-        async with listening(client, tenant, 3, path=path) as stream:
-            assert await stream.has_ended()
+        async with listening(client, tenant, 2, path=path) as stream:
+            assert [each.id for each in await stream.take(1)] == [3]
         async with listening(client, tenant, by="bob", path=path) as stream:
             assert stream.status == 404
+
+
+async def test_whoever_has_all_of_an_ended_saga_is_told_not_to_come_back(app: FastAPI, tenant: Tenant) -> None:
+    runtime, path = tenant.runtime, "/v1/sagas/sag_2/events"
+    saga = await begin(runtime, tenant.person("ada").user_id, "sag_2")
+    await move(runtime, saga, "completed", SagaEvent("completed", ""))
+    async with serving(app, runtime) as (_, client):
+        async with listening(client, tenant, 2, path=path) as stream:
+            assert stream.status == 204
+        async with listening(client, tenant, 99, path=path) as stream:
+            assert [each.id for each in await stream.take(2)] == [1, 2]
+
+
+async def test_a_sagas_stream_goes_on_over_what_a_person_has_to_look_at(app: FastAPI, tenant: Tenant) -> None:
+    runtime, path = tenant.runtime, "/v1/sagas/sag_3/events"
+    saga = await begin(runtime, tenant.person("ada").user_id, "sag_3")
+    async with serving(app, runtime) as (_, client), listening(client, tenant, path=path) as stream:
+        parked = await move(runtime, saga, "parked", SagaEvent("parked", "collect", {"reason": "account-frozen"}))
+        assert [each.kind for each in await stream.take(2)] == ["accepted-request", "parked"]
+        await move(runtime, parked, "do:collect", SagaEvent("command", "collect", {"command": "retry"}))
+        assert [each.kind for each in await stream.take(1)] == ["command"]
 
 
 # By hand.
