@@ -121,8 +121,11 @@ class SendsCoins(Protocol):
         """Delete the pending operation; one that is gone already is no error."""
         ...
 
-    async def transaction(self, chain: str, tx_id: str) -> ChainTransaction | None:
-        """The transaction; None where the vendor knows none, or only one that waits for a block."""
+    async def transaction(self, chain: str, tx_id: str, *, enough: int | None = None) -> ChainTransaction | None:
+        """The transaction; None where the vendor knows none, or only one that waits for a block.
+
+        ``enough``: as many confirmations as whoever asks needs; how many there are beyond them need not be told.
+        """
         ...
 
     async def next_nonce(self, chain: str) -> int:

@@ -90,7 +90,7 @@ class Queue:
         status = await ask("pending", pending_id)
         return pending(pending_id, signed=status == "done") if status else None
 
-    async def transaction(self, chain: str, tx_id: str) -> ChainTransaction:
+    async def transaction(self, chain: str, tx_id: str, *, enough: int) -> ChainTransaction:
         return ChainTransaction(tx_id, "mined", 1, 3, Money(0, BTC), (Paid("0", ADDRESS, COINS),))
 
 

@@ -142,7 +142,7 @@ class _Chain:
     async def cancel_send(self, pending_id: str) -> None:
         return None
 
-    async def transaction(self, chain: str, tx_id: str) -> ChainTransaction | None:
+    async def transaction(self, chain: str, tx_id: str, *, enough: int | None = None) -> ChainTransaction | None:
         thing = self.ports.named(tx_id, "send")
         if thing is None or thing.stage not in {"mined", "reverted"}:
             return None

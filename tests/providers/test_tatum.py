@@ -225,6 +225,17 @@ async def test_a_waiting_transaction_has_no_confirmations_and_needs_no_height() 
     assert (found.status, found.confirmations, len(vendor.asked)) == ("pending", 0, 1)
 
 
+@pytest.mark.parametrize(("enough", "confirmations", "asked"), [(1, 1, 1), (2, 3, 2), (6, 3, 2)])
+async def test_nobody_asks_how_deep_a_block_is_if_the_block_is_enough(
+    enough: int, confirmations: int, asked: int
+) -> None:
+    vendor, opened = answering(Answer(200, mined()), Answer(200, 102))
+    async with opened as coins:
+        found = await coins.transaction("bitcoin", "ab", enough=enough)
+    assert found is not None
+    assert (found.status, found.confirmations, len(vendor.asked)) == ("mined", confirmations, asked)
+
+
 async def test_a_height_behind_the_block_confirms_nothing() -> None:
     _, opened = answering(Answer(200, mined()), Answer(200, 98))
     async with opened as coins:

@@ -183,15 +183,16 @@ class Send:
             pending = await self.spending.carried_out(effect, outside) or pending
         if effect.approved_ref is None or pending is None or pending.tx_id is None:
             return Sighting(pending, None, given_up=given_up)
-        chain, tx_id = effect.request["chain"], pending.tx_id
-        found = await coins.transaction(chain, tx_id)
+        chain, tx_id, enough = effect.request["chain"], pending.tx_id, _depth_asked_for(effect)
+        found = await coins.transaction(chain, tx_id, enough=enough)
         if self.spending is None or (found is not None and found.status != "pending"):
             return Sighting(pending, found)
         rival = await self.spending.rival(effect, tx_id, coins)
         same = None if rival is None else await self.spending.carried_out(effect, outside)
         if same is not None and same.tx_id is not None:
-            return Sighting(same, await coins.transaction(chain, same.tx_id))
-        return Sighting(pending, found if rival is None else await coins.transaction(chain, tx_id), rival)
+            return Sighting(same, await coins.transaction(chain, same.tx_id, enough=enough))
+        again = found if rival is None else await coins.transaction(chain, tx_id, enough=enough)
+        return Sighting(pending, again, rival)
 
     async def _is_given_up(self, effect: Effect, coins: SendsCoins) -> bool:
         """The vendor has no word for a failed operation but its webhook: it is one that has left the queue unsent."""
@@ -311,6 +312,11 @@ class Send:
         gas = found.fee.asset
         paid, custody = chart.network_fees_paid(run.book, gas), chart.custody(run.book, gas)
         return (back, run.transaction("burnt", debit(paid, found.fee), credit(custody, found.fee)))
+
+
+def _depth_asked_for(effect: Effect) -> int:
+    request = effect.request
+    return CHAINS[request["chain"]].confirmations(Money.parse(request["amount"], asset(request["currency"])))
 
 
 def delivered(ref: str, facts: Mapping[str, str], now: datetime) -> Watch:
