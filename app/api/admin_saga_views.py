@@ -113,9 +113,13 @@ class BalanceLine(BaseModel):
 
 
 class EvidenceView(SagaLine):
-    """A saga with all that is known of it. ``commands`` are those that fit now."""
+    """A saga with all that is known of it. ``commands`` are those that fit now.
+
+    ``watching_until``: what has settled may still be taken back until then.
+    """
 
     definition: int
+    watching_until: Instant | None
     steps: list[StepLine]
     effects: list[EffectLine]
     events: list[EventLine]
@@ -124,12 +128,13 @@ class EvidenceView(SagaLine):
     commands: list[str]
 
     @classmethod
-    def shown(cls, met: Situation, events: list[Document]) -> Self:
+    def shown(cls, met: Situation, events: list[Document], watching_until: datetime | None) -> Self:
         """The saga as it stands, with its history."""
         saga, assets = met.saga, {each.id: each.first_debit.amount.asset for each in met.postings}
         return cls(
             **SagaLine.of(saga).model_dump(),
             definition=saga.def_version,
+            watching_until=watching_until,
             steps=_steps(met),
             effects=[EffectLine.of(each, met.now) for each in met.effects],
             events=[_event(met, each) for each in events],

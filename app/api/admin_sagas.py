@@ -35,6 +35,7 @@ from app.ids import stored_id
 from app.ledger.acts import Answerable
 from app.orchestrator.commands import Command
 from app.orchestrator.operators import Order
+from app.orchestrator.watches import watched_until
 
 router = APIRouter(prefix="/v1/admin/sagas", tags=["parked sagas"], route_class=StrictRoute)
 
@@ -81,7 +82,8 @@ async def list_all_sagas(
 async def show_evidence(saga_id: SagaId, caller: OperationsReader, runtime: CurrentRuntime) -> EvidenceView:
     """A saga with all that is known of it, and the commands that fit now."""
     met = await runtime.situations.of(stored_id(caller.book, saga_id))
-    return EvidenceView.shown(met, await runtime.sagas.events(met.saga.id, 0, _EVENTS_MAX))
+    events = await runtime.sagas.events(met.saga.id, 0, _EVENTS_MAX)
+    return EvidenceView.shown(met, events, watched_until(await runtime.keeping.watches.watches_of(met.saga.id)))
 
 
 @router.post(

@@ -1,5 +1,6 @@
 """Sagas as callers see them: where they stand, what happens live, and the whole run in sentences."""
 
+from datetime import datetime
 from typing import Any, Self
 
 import orjson
@@ -24,6 +25,7 @@ from app.orchestrator.journal import SagaRecord
 from app.orchestrator.lifecycle import ENDS
 from app.orchestrator.progress import current_step, postings_by_step, sentence, steps_of
 from app.orchestrator.story import moved, summary
+from app.orchestrator.watches import watched_until
 from app.runtime import Runtime
 
 router = APIRouter(prefix="/v1/sagas", tags=["sagas"], route_class=StrictRoute)
@@ -43,7 +45,7 @@ class StepView(BaseModel):
 
 
 class SagaView(BaseModel):
-    """A saga and its steps."""
+    """A saga and its steps. ``watching_until``: what has settled may still be taken back until then."""
 
     id: str
     type: str
@@ -51,9 +53,10 @@ class SagaView(BaseModel):
     step: str | None
     steps: list[StepView]
     reason: str | None
+    watching_until: Instant | None
 
     @classmethod
-    def of(cls, saga: SagaRecord) -> Self:
+    def of(cls, saga: SagaRecord, watching_until: datetime | None) -> Self:
         steps = steps_of(FLOWS[saga.type, saga.def_version], saga)
         return cls(
             id=public_id(saga.id),
@@ -62,6 +65,7 @@ class SagaView(BaseModel):
             step=current_step(saga),
             steps=[StepView(name=step.name, status=step.status, attempts=step.attempts, at=step.at) for step in steps],
             reason=saga.reason,
+            watching_until=watching_until,
         )
 
 
@@ -123,7 +127,8 @@ class StoryView(BaseModel):
 @router.get("/{saga_id}", responses=problems(Missing))
 async def show_saga(saga_id: SagaId, caller: Reader, runtime: CurrentRuntime) -> SagaView:
     """Where a saga stands."""
-    return SagaView.of(await _own(runtime, caller, saga_id))
+    saga = await _own(runtime, caller, saga_id)
+    return SagaView.of(saga, watched_until(await runtime.keeping.watches.watches_of(saga.id)))
 
 
 @router.get("/{saga_id}/story", responses=problems(Missing))

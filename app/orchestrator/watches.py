@@ -8,7 +8,7 @@ block can be replaced. A watch is written in the commit that settles, and outliv
       └──┴──something happened, and was booked──► tripped
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -95,6 +95,11 @@ def watch_from(document: Document) -> WatchRecord:
     names = WatchRecord.__dataclass_fields__.keys() - {"id", "status"}
     fields: dict[str, Any] = {name: document[name] for name in names}
     return WatchRecord(id=document["_id"], status=WatchStatus(document["status"]), **fields)
+
+
+def watched_until(watches: Iterable[WatchRecord]) -> datetime | None:
+    """Until when something may still happen to what these watch; None: nothing is watched any more."""
+    return max((each.until for each in watches if each.status is WatchStatus.OPEN), default=None)
 
 
 def next_look(created_at: datetime, until: datetime, now: datetime) -> datetime | None:

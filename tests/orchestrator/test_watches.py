@@ -1,10 +1,13 @@
 """What settled is watched for as long as it may come back, in the commit that settles it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from app.clock import rfc3339
 from app.errors import AccountInUse
+from app.ids import public_id
 from app.orchestrator.account_use import AccountUse
 from app.orchestrator.flows.ach import RETURN_WINDOW
 from app.orchestrator.flows.chain import REORG_WINDOW
@@ -18,6 +21,7 @@ from app.orchestrator.watches import (
     tripped,
     watch_companion,
     watch_from,
+    watched_until,
 )
 from tests.worlds import BOOK, Customer, World
 
@@ -38,6 +42,15 @@ async def test_a_settled_pull_is_watched_for_the_return_window(calm_world: World
     assert watch.until - saga.updated_at == RETURN_WINDOW
     assert watch.facts["amount"] == "12.00 USD"
     assert (watch.object_id, watch.user_id) == (effect.ref, saga.user_id)
+
+
+async def test_its_owner_is_told_until_when_it_may_be_taken_back(calm_world: World, rich_ada: Customer) -> None:
+    saga_id = await calm_world.deposit(rich_ada, "13.00")
+    path, headers = f"/v1/sagas/{public_id(saga_id)}", await calm_world.signed_in("ada")
+    assert (await calm_world.api.get(path, headers=headers)).json()["watching_until"] is None
+    await calm_world.settle()
+    (watch,) = await watches_of(calm_world, saga_id)
+    assert (await calm_world.api.get(path, headers=headers)).json()["watching_until"] == rfc3339(watch.until)
 
 
 async def test_a_purchase_leaves_a_watch_on_the_pull_and_one_on_the_send(calm_world: World, rich_ada: Customer) -> None:
@@ -97,3 +110,11 @@ async def test_an_account_whose_money_may_be_taken_back_is_not_closed(calm_world
     world.clock.advance(RETURN_WINDOW.total_seconds())
     await world.runtime.lookout.sweep()
     await use.require_unused(account)
+
+
+def test_a_saga_is_watched_until_the_last_of_its_open_watches() -> None:
+    early, late = stored(BEGAN + 3 * DAY), stored(BEGAN + 60 * DAY)
+    over = replace(stored(BEGAN + 90 * DAY), status=WatchStatus.TRIPPED)
+    assert watched_until([early, late, over]) == BEGAN + 60 * DAY
+    assert watched_until([over]) is None
+    assert watched_until([]) is None
