@@ -1,5 +1,8 @@
 """What a saga's state does not allow: outcomes asked for too early, and operators' commands."""
 
+from collections.abc import Sequence
+from typing import Self
+
 from app.errors.tree import Conflict, Fact, Unacceptable
 
 
@@ -19,6 +22,13 @@ class CommandRefused(Conflict):
 
     def __init__(self, saga_id: str, command: str, sentence: str, **facts: Fact) -> None:
         super().__init__(sentence, saga_id=saga_id, command=command, **facts)
+
+    def naming(self, fitting: Sequence[str]) -> Self:
+        """The same refusal, with the commands that fit instead."""
+        self.facts = {**self.facts, "fitting": ", ".join(fitting)}
+        instead = f"What fits now: {self.facts['fitting']}." if fitting else "No command fits it now."
+        self.sentence = f"{self.sentence} {instead}"
+        return self
 
 
 class SagaNotParked(CommandRefused):

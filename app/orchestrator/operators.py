@@ -14,14 +14,14 @@ import structlog
 from app.clock import Clock
 from app.compliance.proposals import Matter, Proposal, Proposals
 from app.compliance.trail import Deed, Trail, TrailReader
-from app.errors import IdempotencyKeyReused, Missing, Overloaded, StaleGuard
+from app.errors import CommandRefused, IdempotencyKeyReused, Missing, Overloaded, StaleGuard
 from app.ids import book_of, public_id
 from app.ledger.acts import Answerable
 from app.ledger.changes import Change, Document
 from app.ledger.documents import transaction_from
 from app.ledger.store import LedgerStore
 from app.ledger.transactions import Status
-from app.orchestrator.commands import Command, Decision, Situation, at_stake, judge, takes_two
+from app.orchestrator.commands import Command, Decision, Situation, at_stake, judge, legal, takes_two
 from app.orchestrator.journal import Event, SagaRecord, current_effect_id, effect_companion, progress
 from app.orchestrator.lifecycle import ENDS, phase_of, way_of
 from app.orchestrator.saga import Saga
@@ -105,7 +105,7 @@ class Operators:
             proposal = await self._proposals.made(book_of(order.saga_id), _matter(met, order), answerable)
             if proposal is not None:
                 return proposal
-            decision = judge(order.command, met, order.evidence)
+            decision = _judged(order, met)
             proposal = await self._second(met, order, answerable)
             if proposal is not None:
                 return proposal
@@ -124,6 +124,14 @@ class Operators:
             return None
         matter = replace(_matter(met, order), amounts=at_stake(met))
         return await self._proposals.ask(book_of(order.saga_id), matter, answerable)
+
+
+def _judged(order: Order, met: Situation) -> Decision:
+    """What the command does here; a refusal says what fits instead."""
+    try:
+        return judge(order.command, met, order.evidence)
+    except CommandRefused as refusal:
+        raise refusal.naming(legal(met)) from None
 
 
 def _matter(met: Situation, order: Order) -> Matter:

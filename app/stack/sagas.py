@@ -12,7 +12,7 @@ from app.errors import Missing, WalletError
 from app.ids import new_id, public_id, stored_id
 from app.ledger.acts import Answerable
 from app.ledger.store import LedgerStore
-from app.orchestrator.commands import Situation, legal
+from app.orchestrator.commands import Command, Situation, legal
 from app.orchestrator.effects import Effect, EffectStatus
 from app.orchestrator.flows import FLOWS
 from app.orchestrator.journal import SagaRecord
@@ -83,7 +83,7 @@ async def commanded(settings: Settings, order: Order, reason: str, key: str) -> 
     if isinstance(refused, Missing):
         raise _not_there(order.saga_id)
     if refused is not None:
-        raise GaveUp(f"{refused.sentence} ({refused.code}) Nothing was changed.")
+        raise GaveUp(f"{_as_typed(refused.sentence)} ({refused.code}) Nothing was changed.")
     return lines
 
 
@@ -118,7 +118,14 @@ def _trace(met: Situation) -> Iterator[str]:
     for account_id, amount in left_on_the_way(met.postings).items():
         yield f"on the way  {public_id(account_id)}  {amount} {amount.asset.code}"
     if commands := legal(met):
-        yield f"fits now    {', '.join(command.value.replace('_', '-') for command in commands)}"
+        yield f"fits now    {_as_typed(', '.join(commands))}"
+
+
+def _as_typed(sentence: str) -> str:
+    """With commands as they are typed here."""
+    for command in Command:
+        sentence = sentence.replace(command, command.replace("_", "-"))
+    return sentence
 
 
 def _step(name: str, told: Mapping[str, Any] | None, *, is_unknown: bool) -> str:

@@ -330,6 +330,19 @@ async def test_a_command_that_does_not_fit_is_refused_and_leaves_no_trace(
     assert await calm_world.saga(saga_id) == before
 
 
+async def test_a_refusal_says_what_fits_instead(calm_world: World) -> None:
+    flow = by_post(Post())
+    saga_id = await parked(calm_world, flow, EffectStatus.UNKNOWN)
+    with pytest.raises(EffectOpen) as open_call:
+        await give(calm_world, flow, saga_id, "compensate")
+    assert open_call.value.facts["fitting"] == "retry, confirm, mark_absent, write_off"
+    assert open_call.value.sentence.endswith("What fits now: retry, confirm, mark_absent, write_off.")
+    await give(calm_world, flow, saga_id, "write_off")
+    with pytest.raises(SagaEnded) as over:
+        await give(calm_world, flow, saga_id, "retry")
+    assert over.value.sentence == "The saga has ended: cancelled. No command fits it now."
+
+
 async def test_another_reference_than_the_approved_one_is_refused(calm_world: World) -> None:
     flow = by_post(Post())
     saga_id = await parked(calm_world, flow, EffectStatus.CANCELLING, approved_ref="letter-2")
