@@ -13,6 +13,7 @@ from app.plumbing.embedded import CannotStart
 from app.stack.folder import Folder
 from app.stack.problem import GaveUp, Problem
 from tests.chaos import report
+from tests.chaos.coverage import Coverage
 from tests.chaos.run import Options, run
 
 _INTERRUPTED = 130
@@ -25,8 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(each, signal.default_int_handler)
     root = given.data or Path(tempfile.mkdtemp(prefix="wallet-chaos-"))
     options = Options(given.seed, given.minutes, given.in_flight, given.pace, Folder.at(root))
+    coverage, outcome = Coverage(given.seed), None
     try:
-        outcome = asyncio.run(run(options, report.say))
+        outcome = asyncio.run(run(options, coverage, report.say))
     except (Problem, GaveUp, CannotStart) as failure:
         report.say(f"{failure.sentence} The folder is kept: {root}")
         return 1
@@ -36,6 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BaseExceptionGroup as failures:
         report.say(f"{_causes(failures)} The folder is kept: {root}")
         return 1
+    finally:
+        if outcome is None:
+            report.show_coverage(coverage)
     report.show(outcome)
     if outcome.judgement.differences:
         report.say(f"The folder and its logs are kept: {root}. The same again: --seed {given.seed}")

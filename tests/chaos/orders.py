@@ -17,6 +17,9 @@ RETURNED_LATE = "17"
 CHECKED_ABOVE = "40.00"
 """What leaves the house above this is screened first."""
 
+_HIT, _HIT_IN_COINS = "66.60", "6560.24"
+"""What the check finds something about, and what buys such an amount of coins: their price stands still here."""
+
 DEBIT_CARD, CREDIT_CARD, SLOW_CARD = "tok_visa_debit", "tok_visa", "tok_visa_debit_standard"
 
 
@@ -43,7 +46,7 @@ Maker = Callable[[Customer, Sequence[Customer], Wish], Awaitable[Order | None]]
 def dollars(customer: Customer, wish: Wish, telling: Sequence[str] = (), share: float = 0.1) -> str:
     """An amount; now and then one whose cents mean trouble."""
     if wish.size == "hit":
-        return "66.60"
+        return _HIT
     cents = wish.cents or (customer.random.choice(telling) if telling and customer.random.random() < share else "00")
     lowest, highest = {"small": (20, 40), "large": (41, 60)}.get(wish.size, (20, 60))
     return f"{customer.random.randrange(lowest, highest)}.{cents}"
@@ -92,7 +95,7 @@ def _over_the_bank(customer: Customer, amount: str) -> Order:
 async def purchase(customer: Customer, _others: Sequence[Customer], wish: Wish) -> Order | None:
     paying = wish.paying or customer.random.choices(("bank", "account"), (6, 4))[0]
     to = wish.to or customer.random.choices(("address", "account"), (7, 3))[0]
-    amount = dollars(customer, wish, PULLS_TELL)
+    amount = _HIT_IN_COINS if wish.size == "hit" else dollars(customer, wish, PULLS_TELL)
     asked = {"side": "buy", "base": "BTC", "quote_currency": "USD", "amount": amount}
     quote = await customer.send("POST", "/v1/quotes", {**asked, **({"chain": "bitcoin"} if to == "address" else {})})
     if quote.status_code != 201:

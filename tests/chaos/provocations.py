@@ -15,7 +15,8 @@ NEWCOMER, COINS = "newcomer", "coins"
 
 @dataclass(frozen=True, slots=True)
 class Provocation:
-    """``way`` is the route that is asked, or one of the two above; ``declines`` what a vendor then refuses, once.
+    """``way`` is the route that is asked, or one of the two above; ``declines`` what a vendor then refuses: where the
+    order ``waits`` for somebody else first, once it does.
 
     ``ssn`` and ``verdict``: who a newcomer turns out to be. ``stops``: what they ask for before an officer stops them.
     """
@@ -23,6 +24,7 @@ class Provocation:
     way: str
     wish: Wish = field(default_factory=Wish)
     declines: str = ""
+    waits: bool = False
     stops: str = ""
     ssn: str = ""
     verdict: str = "GREEN"
@@ -31,13 +33,14 @@ class Provocation:
 _NO_SEND = "tatum send"
 _PURCHASE, _WITHDRAWAL, _OUT = "/v1/purchases", "/v1/withdrawals", "/v1/crypto-withdrawals"
 _TOPUP, _PAYOUT, _DEPOSIT = "/v1/card-topups", "/v1/card-payouts", "/v1/deposits"
-_SPENT = Wish(paying="account", to="address")
+_SPENT = Wish(paying="account", to="address", size="small")
+_PULLED = Wish(paying="bank", to="address", cents="00", size="small")
 _STUCK = Wish(paying="bank", to="account", cents="23")
 _PAID_FAILS, _LEFT_UNPAID = Wish(cents="37", card=DEBIT_CARD), Wish(cents="47")
 
 PROVOCATIONS: Mapping[str, Provocation] = {
     "purchase.collect undo called-off": Provocation(NEWCOMER, _STUCK, stops=_PURCHASE),
-    "purchase.collect undo": Provocation(_PURCHASE, Wish(paying="bank", to="address"), declines=_NO_SEND),
+    "purchase.collect undo": Provocation(_PURCHASE, _PULLED, declines=_NO_SEND, waits=True),
     "purchase.collect do failed": Provocation(_PURCHASE, Wish(paying="bank", to="account", cents="19")),
     "purchase.collect": Provocation(_PURCHASE, Wish(paying="bank", to="account", cents="00")),
     "purchase.deliver do failed": Provocation(_PURCHASE, _SPENT, declines=_NO_SEND),

@@ -1,8 +1,9 @@
 """What a run says: progress while it lasts, coverage and differences at its end."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
+from tests.chaos.coverage import Coverage
 from tests.chaos.moments import AFTER, BEFORE, ENOUGH, Moment, expected
 from tests.chaos.provocations import why_never
 from tests.chaos.run import Outcome
@@ -17,7 +18,7 @@ def say(line: str) -> None:
 def show(outcome: Outcome) -> None:
     """Everything, differences last."""
     say("")
-    _show_coverage(outcome)
+    show_coverage(outcome.coverage)
     say("")
     _show_counts("Blows", outcome.happened)
     _show_counts("Messages lost", outcome.lost)
@@ -35,9 +36,9 @@ def show(outcome: Outcome) -> None:
     say(f"{len(outcome.judgement.differences)} differences, seed {outcome.options.seed}")
 
 
-def _show_coverage(outcome: Outcome) -> None:
+def show_coverage(coverage: Coverage) -> None:
     """Killed at which moment, how often before it and after it; those still below the bound are marked."""
-    died = outcome.died_at
+    died = coverage.died_at
     named = dict.fromkeys(moment.what for moment in expected())
     met = [name for name in named if not why_never(name)]
     others = sorted({each.what for each in died} - set(met))
@@ -45,15 +46,10 @@ def _show_coverage(outcome: Outcome) -> None:
     for name in (*met, *others):
         before, after = (died[Moment(name, when)] for when in (BEFORE, AFTER))
         say(f"{name:<46}{before:>8}{after:>8}{'' if min(before, after) >= ENOUGH or name in others else '  <'}")
-    sides = [died[Moment(name, when)] for name in met for when in (BEFORE, AFTER)]
-    say(f"{len(met)} moments, {len(sides)} sides: {sum(map(bool, sides))} met, {_often(sides)} {ENOUGH} times or more")
+    say(f"{len(met)} moments, {coverage}")
     for name in named:
         if name not in met:
             say(f"never: {name}: {why_never(name)}")
-
-
-def _often(sides: Sequence[int]) -> int:
-    return sum(each >= ENOUGH for each in sides)
 
 
 def _show_counts(title: str, counts: Mapping[str, int]) -> None:

@@ -10,16 +10,18 @@ from random import Random
 from app.plumbing.mongo import Database, connect
 from app.stack.folder import Folder
 from tests.chaos.arrivals import deposits, incoming, unseen
+from tests.chaos.coverage import Coverage
 from tests.chaos.customers import Crowd, crowd
+from tests.chaos.forecast import forecast
 from tests.chaos.judgement import Judgement, judge
-from tests.chaos.moments import Moment
+from tests.chaos.newcomers import Newcomers
 from tests.chaos.officers import Officer
 from tests.chaos.orders import offered
 from tests.chaos.records import Records
 from tests.chaos.stack import Stack
 from tests.chaos.traffic import IN_FLIGHT, Traffic
 from tests.chaos.waiting import within
-from tests.chaos.weather import Weather, forecast
+from tests.chaos.weather import Weather
 
 _CUSTOMERS = 8
 _OPENING = "20000.00"
@@ -47,22 +49,22 @@ class Outcome:
     accepted: int
     happened: Counter[str]
     in_flight_at_kills: Sequence[int]
-    died_at: Counter[Moment]
+    coverage: Coverage
     lost: Counter[str]
     quiet_after_s: float
     judgement: Judgement
 
 
-async def run(options: Options, tell: Callable[[str], None]) -> Outcome:
+async def run(options: Options, coverage: Coverage, tell: Callable[[str], None]) -> Outcome:
     """The whole of it. Raises Problem, GaveUp or CannotStart when the stack itself cannot be run."""
-    stack = Stack(options.folder, options.seed, options.pace, lambda said: tell(f"      {said}"))
+    stack = Stack(options.folder, options.seed, options.pace, lambda said: tell(f"      {said}"), coverage.died_at)
     async with stack.running():
         settings = stack.settings
         client, database = connect(settings.mongodb_uri.get_secret_value(), settings.mongodb_database)
         async with client, crowd(stack.front_url, stack.sandbox_url, options.seed) as people:
             records = Records(options.folder.root / "requests.jsonl")
             try:
-                return await _Run(options, stack, database, people, records, tell).live()
+                return await _Run(options, stack, database, people, records, coverage, tell).live()
             finally:
                 records.close()
 
@@ -77,6 +79,7 @@ class _Run:
         database: Database,
         crowd: Crowd,
         records: Records,
+        coverage: Coverage,
         tell: Callable[[str], None],
     ) -> None:
         self._options = options
@@ -84,6 +87,7 @@ class _Run:
         self._database = database
         self._crowd = crowd
         self._records = records
+        self._coverage = coverage
         self._tell = tell
 
     async def live(self) -> Outcome:
@@ -94,15 +98,16 @@ class _Run:
         await self._open_with_dollars()
         seed = self._options.seed
         officer = Officer(await self._crowd.officer(), Random(f"{seed}/officer"))
-        traffic = Traffic(self._crowd, makers, self._records, self._database, self._stack, officer, seed)
-        weather = Weather(self._stack, traffic, self._tell, Random(f"{seed}/moments"))
+        newcomers = Newcomers(self._crowd, officer, self._stack, makers, Random(f"{seed}/newcomers"))
+        traffic = Traffic(self._crowd, newcomers, makers, self._records, self._database, self._stack, seed)
+        weather = Weather(self._stack, traffic, self._coverage, self._tell)
         async with asyncio.TaskGroup() as deciding:
             decisions = deciding.create_task(officer.decide())
             quiet_after_s = await self._rage_and_rest(traffic, weather)
             decisions.cancel()
         self._tell(f"quiet after {quiet_after_s:.1f} s; judging {len(self._records.all)} requests")
         judgement = await judge(self._stack, self._database, self._records.all, self._crowd.people)
-        judgement.differences.extend(traffic.turned_away)
+        judgement.differences.extend(newcomers.turned_away)
         wires = self._stack.wires.values()
         return Outcome(
             self._options,
@@ -110,7 +115,7 @@ class _Run:
             sum(asked.accepted for asked in self._records.all),
             weather.happened,
             weather.in_flight_at_kills,
-            weather.died_at,
+            self._coverage,
             sum((each.lost for each in wires), Counter[str]()),
             quiet_after_s,
             judgement,
@@ -130,14 +135,13 @@ class _Run:
     async def _rage_and_rest(self, traffic: Traffic, weather: Weather) -> float:
         """How long it took, after the last blow, until nothing was in flight."""
         async with asyncio.TaskGroup() as asking:
-            flowing = asking.create_task(traffic.flow(self._options.in_flight, asking))
-            growing = asking.create_task(traffic.grow(asking))
-            paying_in = asking.create_task(traffic.pay_in())
+            asking.create_task(traffic.flow(self._options.in_flight, asking))
+            asking.create_task(traffic.provoke(self._coverage, asking))
+            asking.create_task(traffic.grow(asking))
+            asking.create_task(traffic.pay_in())
             ends_at = time.monotonic() + self._options.minutes * 60
             await weather.rage(forecast(self._options.seed), ends_at)
-            flowing.cancel()
-            growing.cancel()
-            paying_in.cancel()
+            traffic.end()
             await weather.calm()
             calm_at = time.monotonic()
         await self._until_quiet(still_s=self._stack.last_words_s)

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from app.stack.folder import Folder
 from app.stack.problem import GaveUp
 from app.stack.programs import Programs
 from app.stack.supervisor import Supervisor
+from tests.chaos.moments import Moment
 from tests.chaos.orders import CHECKED_ABOVE
 from tests.chaos.waiting import within
 from tests.chaos.wires import Wires
@@ -39,12 +41,15 @@ _READY_S = 60.0
 
 @dataclass(slots=True)
 class Stack:
-    """Everything that runs. ``wires`` are those of each process of the product, and those that lead to the API."""
+    """Everything that runs. ``wires`` are those of each process of the product, and those that lead to the API;
+    ``died_at`` counts where they have killed one.
+    """
 
     folder: Folder
     seed: str
     pace_s: float
     warn: Callable[[str], None]
+    died_at: Counter[Moment]
     wires: dict[str, Wires] = field(default_factory=dict)
     _ports: dict[str, int] = field(default_factory=dict)
     _servers: dict[str, str] = field(default_factory=dict)
@@ -145,7 +150,7 @@ class Stack:
             supervisor.start(name, self._program(name))
 
     async def _wire(self, opened: AsyncExitStack, name: str, upstreams: dict[str, str]) -> None:
-        wires = Wires(name, Random(f"{self.seed}/wires/{name}"), lambda: self.kill(name))
+        wires = Wires(name, Random(f"{self.seed}/wires/{name}"), lambda: self.kill(name), self.died_at)
         self.wires[name] = await opened.enter_async_context(wires.opened(upstreams))
 
     def _sandbox(self) -> subprocess.Popen[bytes]:

@@ -20,19 +20,20 @@ _LOSSES = (Fate.IS_LOST, Fate.IS_CUT_OFF, Fate.GOES_UNANSWERED)
 
 @dataclass(slots=True)
 class Wires:
-    """``kill`` ends the process at once; ``loss`` is the share of messages that cut their wire.
+    """``kill`` ends the process at once, and ``died_at`` counts where. ``loss``: the share of messages that are lost.
 
-    ``armed``: at the first of these moments that it comes to, the process is killed. ``silent``: it was killed, and has
-    not said anything since.
+    ``armed``: at the first of these moments that it comes to while it ``may_die``, the process is killed.
+    ``silent``: it was killed, and has not said anything since.
     """
 
     process: str
     dice: Random
     kill: Callable[[], None]
+    died_at: Counter[Moment]
     loss: float = 0.0
     armed: Sequence[Moment] = ()
+    may_die: Callable[[], bool] = lambda: True
     silent: bool = False
-    died_at: Counter[Moment] = field(default_factory=Counter)
     lost: Counter[str] = field(default_factory=Counter)
     addresses: dict[str, str] = field(default_factory=dict)
     _proxies: dict[str, Proxy] = field(default_factory=dict)
@@ -77,7 +78,7 @@ class Wires:
 
     def _judge(self, wire: str, names: frozenset[str], message: bytes) -> Fate:
         met = next((moment for moment in self.armed if moment.what in names), None)
-        if met is None:
+        if met is None or not self.may_die():
             return self._maybe_lost(wire)
         self.armed = ()
         if met.when == AFTER:
