@@ -35,14 +35,17 @@ from app.errors import (
     UnwindImpossible,
 )
 from app.ids import public_id
+from app.ledger.changes import Companion
 from app.ledger.transactions import Transaction
 from app.money import Money
 from app.orchestrator.effects import Effect, EffectStatus, may_begin_anew
-from app.orchestrator.journal import Event, SagaRecord, begun_anew
-from app.orchestrator.lifecycle import CANCELLED, ENDS, PARKED, is_awaiting, is_call, may, move, phase_of
+from app.orchestrator.flows.recovery import watch_on_ended
+from app.orchestrator.journal import Event, SagaRecord, begun_anew, current_effect_id, effect_companion
+from app.orchestrator.lifecycle import CANCELLED, ENDS, PARKED, is_awaiting, is_call, may, move, phase_of, way_of
 from app.orchestrator.saga import Call, Outcome, Run, Saga, Way
 from app.orchestrator.scribe import settle_skips
-from app.orchestrator.transit import mirror_of, released, written_off
+from app.orchestrator.transit import left_on_the_way, mirror_of, released, written_off
+from app.orchestrator.watches import watch_companion
 from app.orchestrator.work import Work, work_on
 
 _OPEN = frozenset({EffectStatus.PLANNED, EffectStatus.SENDING, EffectStatus.UNKNOWN, EffectStatus.CANCELLING})
@@ -238,8 +241,9 @@ def _mark_absent(met: Situation, evidence: str | None) -> Decision:
     effect, call = _open_call(met, Command.MARK_ABSENT, _OPEN | taken_on)
     if not evidence:
         raise EvidenceMissing(Command.MARK_ABSENT)
-    cancelled = replace(effect, status=EffectStatus.CANCELLED, reason="marked-absent")
+    cancelled = _ended(effect, "marked-absent")
     mirrored = mirror_of(met.run, met.postings) if effect.status in taken_on else call.refused(met.run)
+    mirrored = mirrored.followed_by(Outcome(companions=_watched(met, effect)))
     if met.may_unwind:
         return _unwinding(met, "marked-absent", mirrored, cancelled)
     return Decision(replace(met.saga, reason="marked-absent", updated_at=met.now), (), mirrored, cancelled)
@@ -277,9 +281,11 @@ def _call_off(met: Situation, reason: str) -> Decision:
 
 def _write_off(met: Situation) -> Decision:
     """Whatever is on the way is given up, double entry; nothing may be sent or approved for it any more."""
-    postings = (*written_off(met.saga.id, met.postings), *released(met.saga.id, met.postings, met.held))
-    is_open = met.effect is not None and met.effect.status in _OPEN
-    over = replace(met.effect, status=EffectStatus.CANCELLED, reason="written-off") if met.effect and is_open else None
+    before = _still_to_count(met)
+    after = {each.id: _ended(each, "written-off") for each in before}
+    over = after.pop(met.effect.id, None) if met.effect is not None else None
+    ended = (*(effect_companion(each, after[each.id]) for each in before if each.id in after), *_given_back(met, over))
+    watched = tuple(watch for each in before for watch in _watched(met, each))
     saga = replace(
         met.saga,
         state=CANCELLED,
@@ -290,7 +296,37 @@ def _write_off(met: Situation) -> Decision:
         reason="written-off",
         updated_at=met.now,
     )
-    return Decision(saga, (Event(CANCELLED, "", {}),), Outcome(postings), over)
+    postings = (*written_off(met.saga.id, met.postings), *released(met.saga.id, met.postings, met.held))
+    return Decision(saga, (Event(CANCELLED, "", {}),), Outcome(postings, (*ended, *watched)), over)
+
+
+def _still_to_count(met: Situation) -> list[Effect]:
+    """The calls that may yet move what is written off; if they do, that is a recovery's to book.
+
+    One that was answered counts as long as its step has money on the way.
+    """
+    step, way = phase_of(met.state)[1], way_of(met.state)
+    under_way = left_on_the_way(each for each in met.postings if each.metadata.get("step") == step)
+    answered = {EffectStatus.CONFIRMED} if under_way else set()
+    ids = {current_effect_id(met.saga, step, each) for each in ({way, Way.DO} if way is Way.CALL_OFF else {way})}
+    return [each for each in met.effects if each.id in ids and each.status in _OPEN | answered]
+
+
+def _given_back(met: Situation, over: Effect | None) -> tuple[Companion, ...]:
+    """What a call had taken and never used; where one of its operations was approved, it may yet be used."""
+    if over is None or over.approved_ref is not None or met.flow is None or met.call is None:
+        return ()
+    return met.call.refused(met.run).companions
+
+
+def _watched(met: Situation, effect: Effect) -> tuple[Companion, ...]:
+    """The watch on a call that a person has ended, for what its provider makes of it all the same."""
+    watch = watch_on_ended(effect, met.saga.results.get(effect.step, {}), met.now)
+    return () if watch is None else (watch_companion(met.saga.id, met.saga.user_id, effect.step, watch, met.now),)
+
+
+def _ended(effect: Effect, reason: str) -> Effect:
+    return replace(effect, status=EffectStatus.CANCELLED, reason=reason)
 
 
 def _open_call(met: Situation, command: Command, statuses: frozenset[EffectStatus]) -> tuple[Effect, Call]:
@@ -303,7 +339,7 @@ def _unsent(met: Situation, reason: str) -> tuple[Outcome, Effect | None]:
     """The mirror of what was booked for a call that was announced and definitely not made."""
     if met.effect is None or met.call is None or met.effect.status is not EffectStatus.PLANNED:
         return Outcome(), None
-    return met.call.refused(met.run), replace(met.effect, status=EffectStatus.CANCELLED, reason=reason)
+    return met.call.refused(met.run), _ended(met.effect, reason)
 
 
 def _unwinding(met: Situation, reason: str, outcome: Outcome, effect: Effect | None) -> Decision:

@@ -21,6 +21,7 @@ from app.orchestrator.flows.recovery import KINDS, RECOVERY, needs_recovery, rec
 from app.orchestrator.outside import Outside
 from app.orchestrator.starting import Asked, Flows
 from app.orchestrator.store import SagaStore
+from app.orchestrator.transit import taken_from, write_off_id
 from app.orchestrator.watch_store import WatchStore
 from app.orchestrator.watches import WatchRecord, WatchStatus, looked
 from app.orchestrator.weighing import (
@@ -153,7 +154,7 @@ class Lookout:
             case Bearing.CONTRADICTS if not needs_recovery(effect):
                 return True
         made = await self._made_of(effect, object_id)
-        if made is not None:
+        if made is not None and not await self.hear([recovery_from_effect(effect, made, "").ref]):
             await self.recover(effect, made)
         return True
 
@@ -202,7 +203,9 @@ class Lookout:
         """Open the recovery of what was seen, unless it is open or over already."""
 
         async def prepare(_saga_id: str) -> Recovery:
-            return recovery
+            given_up = await self._outside.kept.legs(write_off_id(recovery.saga_id, recovery.amount.asset.code))
+            facts = taken_from(recovery.facts, given_up, book_of(recovery.saga_id))
+            return recovery.model_copy(update={"facts": facts})
 
         content = {"cause": cause, "ref": recovery.ref, "happened": recovery.happened}
         key = f"{cause}|{recovery.ref}|{recovery.happened}"

@@ -12,6 +12,7 @@ from app.ledger.transactions import Leg, Side, Status, Transaction, credit, debi
 from app.ledger.verify import is_transit
 from app.money import Money
 from app.orchestrator.flows import chart
+from app.orchestrator.flows.params import read_money
 from app.orchestrator.saga import Outcome, Run
 
 WRITE_OFF = "write-off"
@@ -51,7 +52,7 @@ def written_off(saga_id: str, postings: Sequence[Transaction]) -> tuple[Transact
             by_currency[total.asset.code].extend((_against(account_id, total), _onto_write_off(saga_id, total)))
     return tuple(
         Transaction(
-            id=_id(saga_id, WRITE_OFF, code),
+            id=write_off_id(saga_id, code),
             kind=WRITE_OFF,
             legs=tuple(legs),
             saga_id=saga_id,
@@ -59,6 +60,23 @@ def written_off(saga_id: str, postings: Sequence[Transaction]) -> tuple[Transact
         )
         for code, legs in by_currency.items()
     )
+
+
+def write_off_id(saga_id: str, code: str) -> str:
+    """The id of the transaction that has written off what a saga had on the way in that currency."""
+    return _id(saga_id, WRITE_OFF, code)
+
+
+def taken_from(facts: Mapping[str, str], given_up: Iterable[Leg], book: str) -> Mapping[str, str]:
+    """The facts of a recovery, told whose money it is, by the legs that have written off what its saga had on the way.
+
+    Where they have taken that much from the customer, what leaves is the write-off account's: nobody has given it back.
+    """
+    amount = read_money(facts["amount"])
+    account = chart.write_off(book, amount.asset).id
+    legs = [leg for leg in given_up if (base_id(leg.account_id), leg.amount.asset) == (account, amount.asset)]
+    held = sum(leg.amount.minor if leg.side is Side.CREDIT else -leg.amount.minor for leg in legs)
+    return {**facts, "account_id": account} if held >= amount.minor else facts
 
 
 def released(saga_id: str, postings: Sequence[Transaction], held: Mapping[str, int]) -> tuple[Transaction, ...]:

@@ -89,7 +89,8 @@ class Ports:
         return str(self.documents.get((SAGAS, saga_id), {"status": "completed"})["status"])
 
     async def legs(self, transaction_id: str) -> Sequence[Leg]:
-        return transaction_from(dict(self.posted[transaction_id])).legs
+        found = self.posted.get(transaction_id)
+        return transaction_from(dict(found)).legs if found else ()
 
     async def card_payee(self, user_id: str) -> str | None:
         found = self.documents.get(("users", user_id), {}).get("card_payee_id")

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from app.ledger.accounts import Account, main_account
 from app.money import Asset, Money
+from app.orchestrator.flows import chart
 from app.orchestrator.flows.params import Params, read_money
 from app.orchestrator.outside import Outside
 from app.orchestrator.saga import Progress, Run
@@ -63,7 +64,11 @@ class Kind(Protocol):
 
 
 def customers_account(run: Run, asset: Asset) -> Account | str:
-    """The account that it is about, or the customer's own in that currency, opened if they have none."""
+    """The account that it is about, or the customer's own in that currency, opened if they have none.
+
+    What was written off is about the account that it was written off to.
+    """
     main = main_account(run.book, run.user_id, asset)
     account_id = run.params.facts.get("account_id", main.id)
-    return main if account_id == main.id else str(account_id)
+    named = {each.id: each for each in (main, chart.write_off(run.book, asset))}
+    return named.get(account_id, str(account_id))

@@ -2,18 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 from app.ids import derived_id, stored_id
 from app.ledger.accounts import CUSTOMER, Account, AccountStatus
 from app.ledger.changes import ABSENT, Companion, Document
 from app.ledger.standing import Act, StandingChange
 from app.ledger.store import ACCOUNT_ACTS
-from app.orchestrator.effects import Effect
-from app.orchestrator.flows.ach import ACH_PULL, ACH_PUSH, UNIT
+from app.orchestrator.effects import Effect, EffectStatus
+from app.orchestrator.flows.ach import ACH_PULL, ACH_PUSH, RETURN_WINDOW, UNIT
 from app.orchestrator.flows.card_moves import CARD_PAYOUT_WATCH
 from app.orchestrator.flows.card_topup import CARD_REFUND, STRIPE
-from app.orchestrator.flows.chain import CHAIN_SEND, MISSING_SEND, TATUM
+from app.orchestrator.flows.chain import CHAIN_SEND, MISSING_SEND, TATUM, undelivered
 from app.orchestrator.flows.crypto_deposit import CHAIN_DEPOSIT, MISSING_DEPOSIT
 from app.orchestrator.flows.late import Kind, Recovery, customers_account
 from app.orchestrator.flows.late_ach import LANDED_PULL, LANDED_PUSH, RETURNED_PULL, RETURNED_PUSH
@@ -87,6 +88,22 @@ def recovery_from_effect(effect: Effect, object_id: str, happened: str) -> Recov
         step=effect.step,
         facts={**facts, "amount": f"{request['amount']} {request['currency']}"},
     )
+
+
+def watch_on_ended(effect: Effect, result: Mapping[str, Any], now: datetime) -> Watch | None:
+    """What to watch of an effect that a person has ended although its provider had taken it on; None: nothing.
+
+    ``result`` is the step's. Coins that were not broadcast yet are noticed when they are (``departures.py``).
+    """
+    if effect.status is not EffectStatus.CONFIRMED or not needs_recovery(effect):
+        return None
+    if effect.provider == UNIT:
+        supposed = recovery_from_effect(effect, effect.ref, "")
+        return Watch(supposed.kind, supposed.ref, now + RETURN_WINDOW, supposed.facts)
+    if effect.provider == TATUM and "tx_id" in result:
+        supposed = recovery_from_effect(effect, result["tx_id"], "")
+        return undelivered(supposed.ref, supposed.facts, now)
+    return None
 
 
 def needs_recovery(effect: Effect) -> bool:
