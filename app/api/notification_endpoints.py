@@ -11,7 +11,15 @@ from app.api.deps import CurrentRuntime, OperationsReader, Operator
 from app.api.problems import problems
 from app.api.strict import StrictRoute
 from app.api.views import Instant, Page
-from app.errors import CallbackRefused, Missing, OutcomeUnresolved, Overloaded, StaleGuard, TooManyEndpoints
+from app.errors import (
+    CallbackRefused,
+    EndpointDisabled,
+    Missing,
+    OutcomeUnresolved,
+    Overloaded,
+    StaleGuard,
+    TooManyEndpoints,
+)
 from app.ids import public_id, stored_id
 from app.orchestrator.flows import FLOWS
 from app.orchestrator.notices import notification_types
@@ -162,7 +170,11 @@ async def enable_endpoint(endpoint_id: EndpointId, caller: Operator, runtime: Cu
     return EndpointView.of(await runtime.endpoints.enable(stored_id(caller.book, endpoint_id), caller.user_id))
 
 
-@router.post("/{endpoint_id}/test", status_code=202, responses=problems(Missing, Overloaded, OutcomeUnresolved))
+@router.post(
+    "/{endpoint_id}/test",
+    status_code=202,
+    responses=problems(Missing, EndpointDisabled, Overloaded, OutcomeUnresolved),
+)
 async def send_test_notification(endpoint_id: EndpointId, caller: Operator, runtime: CurrentRuntime) -> TestSent:
     """Send an ``endpoint.test`` there."""
     test = await runtime.endpoints.send_test(stored_id(caller.book, endpoint_id), caller.user_id)

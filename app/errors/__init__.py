@@ -55,7 +55,7 @@ from app.errors.edge import (
     TimedOut,
 )
 from app.errors.identity import AuthenticationInsufficient, PermissionDenied, ProofInvalid, TokenInvalid, TokenMissing
-from app.errors.notifications import CallbackRefused, TooManyEndpoints, TooManyStreams
+from app.errors.notifications import CallbackRefused, EndpointDisabled, TooManyEndpoints, TooManyStreams
 from app.errors.outside import (
     ApprovalRefused,
     ChainNotServed,
@@ -148,6 +148,7 @@ __all__ = [
     "EffectEnded",
     "EffectNotOpen",
     "EffectOpen",
+    "EndpointDisabled",
     "EvidenceContradicts",
     "EvidenceMissing",
     "Fact",

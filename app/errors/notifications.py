@@ -12,6 +12,17 @@ class TooManyEndpoints(Conflict):
         super().__init__(f"There are {endpoints_max} endpoints already; remove one first.", endpoints_max=endpoints_max)
 
 
+class EndpointDisabled(Conflict):
+    """Nothing is sent to an endpoint that was disabled."""
+
+    code = "endpoint-disabled"
+
+    def __init__(self, endpoint_id: str, reason: str | None) -> None:
+        super().__init__(
+            f"The endpoint is disabled ({reason}): enable it first.", endpoint_id=endpoint_id, reason=reason
+        )
+
+
 class CallbackRefused(Unacceptable):
     """A callback may go to a public address by https, and nowhere else."""
 

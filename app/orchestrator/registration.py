@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from app.clock import Clock
 from app.compliance.trail import Deed, Trail
-from app.errors import Missing, TooManyEndpoints
+from app.errors import EndpointDisabled, Missing, TooManyEndpoints
 from app.ids import book_of, new_id, public_id, stored_id
 from app.ledger.changes import ABSENT, Change, Companion
 from app.outbox.deliveries import DELIVERIES, delivery_document, delivery_id
@@ -119,8 +119,10 @@ class Endpoints:
         await self._store.drop_deliveries(endpoint.id)
 
     async def send_test(self, endpoint_id: str, by: str) -> Notification:
-        """An ``endpoint.test`` to that endpoint alone, delivered as any other. Raises Missing."""
+        """An ``endpoint.test`` to that endpoint alone, delivered as any other. Raises Missing, EndpointDisabled."""
         endpoint, now = await self.get(endpoint_id), self._clock.now()
+        if not endpoint.is_enabled:
+            raise EndpointDisabled(public_id(endpoint.id), endpoint.reason)
         test = Notification(stored_id(book_of(endpoint.id), new_id("evt")), "endpoint.test", "", now)
         told = {**notification_document(test), **published_fields(test, 0, now)}
         delivery = delivery_document(test.id, test.type, endpoint.id, now)

@@ -6,6 +6,7 @@ import httpx2
 import pytest
 
 from app.ids import stored_id
+from app.orchestrator.disabling import Disabling
 from app.outbox.endpoints import ENDPOINTS_MAX
 from tests.api.given import TENANT, Tenant
 
@@ -71,6 +72,16 @@ async def test_a_test_notification_is_on_its_way_and_in_the_log(tenant: Tenant) 
     assert [(each["attempt"], each["status"], each["reason"]) for each in logged["attempts"]] == [
         (1, None, "unreachable")
     ]
+
+
+async def test_a_disabled_one_is_not_tried_until_it_is_enabled(tenant: Tenant) -> None:
+    made = (await register(tenant)).json()
+    endpoint = await tenant.runtime.endpoints.get(stored_id(TENANT, made["id"]))
+    await Disabling(tenant.runtime.door).disable(endpoint, "gone", tenant.runtime.clock.now())
+    refused = await tenant.call("POST", f"{PATH}/{made['id']}/test", "ops:act")
+    assert (refused.status_code, refused.json()["code"], refused.json()["reason"]) == (409, "endpoint-disabled", "gone")
+    await tenant.call("POST", f"{PATH}/{made['id']}/enable", "ops:act")
+    assert (await tenant.call("POST", f"{PATH}/{made['id']}/test", "ops:act")).status_code == 202
 
 
 async def test_a_removed_one_is_gone(tenant: Tenant) -> None:
