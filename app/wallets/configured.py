@@ -8,11 +8,11 @@ from app.identity.store import Users
 from app.ledger.changes import Door
 from app.ledger.limits import Limit, Limits, Period, ReferencePrices, Threshold
 from app.ledger.store import LedgerStore
-from app.limit_settings import LevelLimitSetting, LimitSetting
 from app.money import Asset, Money, asset
 from app.plumbing.mongo import Database
 from app.plumbing.rates import Rate, Rates
 from app.settings import Settings
+from app.settings.limits import LevelLimitSetting, LimitSetting
 from app.wallets.cooling import Cooling
 from app.wallets.payee_store import PayeeStore
 from app.wallets.recipient_store import RecipientStore

@@ -73,7 +73,7 @@ class RuleSetting(BaseModel):
 
 def shipped_levels() -> list[dict[str, str]]:
     """The levels as the product comes with them; another one is more lines of ``limit_levels.csv``."""
-    table = files("app").joinpath("limit_levels.csv").read_text(encoding="utf-8")
+    table = files("app.settings").joinpath("limit_levels.csv").read_text(encoding="utf-8")
     return [{name: value for name, value in row.items() if value} for row in DictReader(table.splitlines())]
 
 

@@ -53,7 +53,7 @@ SANDBOX_WALLETS = {
     "solana": ChainWallet(
         address="7vzEoA6qPLqGXe5rxmMK7iha63znnLfwGppBrUfELajg",
         signature_id="9c1d7f0a-2b64-4e0d-b7f6-3a8f5c2e9d44",
-        addresses=tuple(files("app").joinpath("sandbox_addresses.txt").read_text(encoding="ascii").split()),
+        addresses=tuple(files("app.settings").joinpath("sandbox_addresses.txt").read_text(encoding="ascii").split()),
     ),
 }
 """The wallets of the sandbox's own daemon. Its addresses on Solana are points of the curve, whose keys nobody has."""
