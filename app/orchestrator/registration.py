@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
@@ -19,6 +20,7 @@ from app.outbox.endpoints import (
     REMOVED,
     Endpoint,
     endpoint_fields,
+    endpoint_from,
     rotated,
     secret_entry,
 )
@@ -80,7 +82,8 @@ class Endpoints:
             created_at=self._clock.now(),
             created_by=by,
         )
-        await self._act(endpoint, by, "register", Companion(ENDPOINTS, endpoint_id, ABSENT, endpoint_fields(endpoint)))
+        born = Companion(ENDPOINTS, endpoint_id, ABSENT, endpoint_fields(endpoint))
+        await self._act(_deed(endpoint, by, "register").changing({}, _shown(endpoint)), born)
         return WithSecret(endpoint, secret)
 
     async def all_of(self, book: str) -> list[Endpoint]:
@@ -127,9 +130,7 @@ class Endpoints:
         told = {**notification_document(test), **published_fields(test, 0, now)}
         delivery = delivery_document(test.id, test.type, endpoint.id, now)
         await self._act(
-            endpoint,
-            by,
-            "test",
+            _deed(endpoint, by, "test").changing({}, {"notification_id": public_id(test.id)}),
             Companion(NOTIFICATIONS, test.id, ABSENT, told),
             Companion(DELIVERIES, delivery_id(test.id, endpoint.id), ABSENT, delivery),
         )
@@ -141,9 +142,26 @@ class Endpoints:
         return await self._store.deliveries(endpoint.id, _LOG_MAX)
 
     async def _change(self, endpoint: Endpoint, by: str, act: str, fields: Mapping[str, Any]) -> None:
-        after = {**fields, "version": endpoint.version + 1}
-        await self._act(endpoint, by, act, Companion(ENDPOINTS, endpoint.id, {"version": endpoint.version}, after))
+        moved = Companion(
+            ENDPOINTS, endpoint.id, {"version": endpoint.version}, {**fields, "version": endpoint.version + 1}
+        )
+        after = endpoint_from({**endpoint_fields(endpoint), "_id": endpoint.id, **fields})
+        await self._act(_deed(endpoint, by, act).changing(_shown(endpoint), _shown(after)), moved)
 
-    async def _act(self, endpoint: Endpoint, by: str, act: str, *companions: Companion) -> None:
-        deed = Deed(f"endpoint.{act}", public_id(endpoint.id), by, reason="", cause=new_id("key"))
-        await self._trail.submit(Change(book_of(endpoint.id), companions=companions), deed)
+    async def _act(self, deed: Deed, *companions: Companion) -> None:
+        await self._trail.submit(Change(book_of(companions[0].id), companions=companions), deed)
+
+
+def _deed(endpoint: Endpoint, by: str, act: str) -> Deed:
+    return Deed(f"endpoint.{act}", public_id(endpoint.id), by, reason="", cause=new_id("key"))
+
+
+def _shown(endpoint: Endpoint) -> Document:
+    """An endpoint as the trail tells it. Of its URL the host alone: a path may be all that proves the sender."""
+    return {
+        "host": urlsplit(endpoint.url).netloc,
+        "types": ", ".join(endpoint.types) or "everything",
+        "status": endpoint.status,
+        "reason": endpoint.reason,
+        "secrets": len(endpoint.secrets),
+    }

@@ -126,6 +126,12 @@ async def test_every_act_is_in_the_audit_trail_without_the_secret(tenant: Tenant
     acts = ["endpoint.remove", "endpoint.test", "endpoint.rotate", "endpoint.register"]
     assert [(each["act"], each["subject"]) for each in told] == [(act, made["id"]) for act in acts]
     assert {each["by"] for each in told} == {tenant.person("ada").user_id}
+    first = {"host": "127.0.0.1:9", "types": "everything", "status": "enabled", "reason": None, "secrets": 1}
+    assert [(each["before"], each["after"]) for each in told if each["act"] != "endpoint.test"] == [
+        ({**first, "secrets": 2}, {**first, "status": "removed", "secrets": 0}),
+        (first, {**first, "secrets": 2}),
+        ({}, first),
+    ]
     assert "whsec" not in str(told)
 
 
