@@ -4,13 +4,14 @@ A review is noted on its user by whoever fetches it, because a permission must n
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from app.compliance.kyc import Reviews
 from app.ledger.accounts import Account
 from app.ledger.changes import Document
 from app.ledger.transactions import Leg
+from app.orchestrator.treasury_purse import Purse
 from app.orchestrator.watches import WatchRecord
 from app.plumbing.sealing import Sealer
 from app.providers.registry import Providers
@@ -68,3 +69,4 @@ class Outside:
     kept: Kept
     reviews: Reviews
     sealer: Sealer
+    purse: Purse = field(default_factory=Purse)

@@ -20,7 +20,7 @@ NONCES, RETURNED_NONCES, INPUTS = "treasury_nonces", "treasury_returned_nonces",
 _BOOK = "chains"
 _NOBODY = ""
 _CHOICE = 32
-"""So many free inputs a send likes to choose from."""
+"""So many free inputs a reading is to find: the next sends are given theirs out of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,14 @@ class Numbering:
     version: int
     returned: int | None = None
     returned_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FreeInput:
+    """An input that nobody has; ``given_back``: somebody had, so there is a document of it."""
+
+    input: Input
+    given_back: bool
 
 
 def address_id(chain: str, address: str) -> str:
@@ -75,32 +83,38 @@ def return_nonce(address: str, nonce: int, saga_id: str) -> Companion:
     return Companion(RETURNED_NONCES, f"{address}#{nonce}#{saga_id}", ABSENT, document)
 
 
-def choose_inputs(
-    candidates: Sequence[Input], taken: Iterable[str], needed: Money, whose: str
-) -> tuple[Input, ...] | None:
-    """Inputs that nobody has taken, worth at least that; None while too little of what is there is free.
+def free_inputs(
+    candidates: Sequence[Input], known: Mapping[str, Document], lent: Iterable[Input], whose: str
+) -> tuple[FreeInput, ...]:
+    """Inputs that nobody has taken; ``known`` are their documents, of those that were taken before, and ``lent`` those
+    that somebody is about to take.
 
-    Each send begins elsewhere, by a digest, so that sends at the same moment rarely want the same.
+    Whoever reads them begins elsewhere, by a digest, so that processes at the same moment rarely want the same.
     """
-    held = set(taken)
-    free = [each for each in candidates if each.ref not in held]
-    free.sort(key=lambda each: sha256(f"{whose}/{each.ref}".encode()).digest())
-    chosen: list[Input] = []
-    for each in free:
-        chosen.append(each)
-        if sum(one.amount.minor for one in chosen) >= needed.minor:
-            return tuple(chosen)
+    held = {ref for ref, document in known.items() if document["taken_by"] != _NOBODY}
+    held |= {each.ref for each in lent} - known.keys()
+    free = [FreeInput(each, given_back=each.ref in known) for each in candidates if each.ref not in held]
+    return tuple(sorted(free, key=lambda each: sha256(f"{whose}/{each.input.ref}".encode()).digest()))
+
+
+def enough_of(free: Sequence[FreeInput], needed: Money) -> int | None:
+    """How many of these, from the first one on, are worth at least that; None where all of them are not."""
+    worth = 0
+    for number, each in enumerate(free, start=1):
+        worth += each.input.amount.minor
+        if worth >= needed.minor:
+            return number
     return None
 
 
-def take_inputs(chain: str, inputs: Iterable[Input], known: Mapping[str, Document], saga_id: str) -> list[Companion]:
-    """The companions that take inputs for a saga; ``known`` are their documents, of those that were taken before."""
+def take_inputs(chain: str, inputs: Iterable[FreeInput], saga_id: str) -> list[Companion]:
+    """The companions that take inputs for a saga."""
     return [
         Companion(
             INPUTS,
-            input_id(chain, each.ref),
-            {"taken_by": _NOBODY} if each.ref in known else ABSENT,
-            {"ref": each.ref, "taken_by": saga_id, "minor": str(each.amount.minor), "in_use": 1},
+            input_id(chain, each.input.ref),
+            {"taken_by": _NOBODY} if each.given_back else ABSENT,
+            {"ref": each.input.ref, "taken_by": saga_id, "minor": str(each.input.amount.minor), "in_use": 1},
         )
         for each in inputs
     ]
@@ -117,16 +131,12 @@ def use_inputs(chain: str, refs: Iterable[str], saga_id: str) -> list[Companion]
     return [Companion(INPUTS, input_id(chain, ref), {"taken_by": saga_id}, {"in_use": 0}) for ref in refs]
 
 
-def worth_asking_for(in_use: Iterable[Document], needed: Money) -> Money:
-    """How much to ask the chain for: what sends have taken already, what is needed, and a choice.
+def worth_asking_for(in_use: Iterable[Document], lent: Iterable[Input], needed: Money) -> Money:
+    """How much to ask the chain for: what sends have taken already or are about to, what is needed, and a choice.
 
     One output may be worth thousands of sends. Asked for no more than is needed, the chain would show all sends of the
     same moment the same one, and all but one would have to look again.
     """
-    minors = [int(document["minor"]) for document in in_use]
+    known = {document["ref"]: int(document["minor"]) for document in in_use}
+    minors = ({each.ref: each.amount.minor for each in lent} | known).values()
     return Money(sum(minors) + _CHOICE * max(minors, default=0), needed.asset) + needed
-
-
-def taken_refs(known: Iterable[Document]) -> set[str]:
-    """The inputs, of those documents, that somebody has."""
-    return {document["ref"] for document in known if document["taken_by"] != _NOBODY}

@@ -13,6 +13,7 @@ from app.ledger.documents import transaction_from
 from app.ledger.transactions import Leg
 from app.money import USD, Asset, Money, asset
 from app.orchestrator.journal import SAGAS
+from app.orchestrator.treasury_purse import Purse
 from app.orchestrator.watches import WATCHES, WatchRecord, watch_from
 from app.providers.bank_ports import Application, ApplicationStatus, DepositAccount, DepositAccountStatus
 from app.providers.chain_ports import ChainTransaction, CoinOrder, Input, Paid, PendingSend
@@ -48,7 +49,8 @@ class Ports:
             card_payments=Cards(self),
             card_payouts=Cards(self),
         )
-        return SimpleNamespace(sealer=_Sealer(), providers=providers, bank_links=self, kept=self, reviews=self)
+        house = SimpleNamespace(bank_links=self, kept=self, reviews=self, purse=Purse())
+        return SimpleNamespace(sealer=_Sealer(), providers=providers, **vars(house))
 
     def named(self, ref: str, kind: str) -> Thing | None:
         """The thing of that reference."""

@@ -49,33 +49,49 @@ def coins(*minors: int) -> list[Input]:
     return [Input(f"tx{place}", 0, Money(minor, BTC)) for place, minor in enumerate(minors)]
 
 
-def test_inputs_that_others_have_are_not_chosen() -> None:
-    chosen = treasury.choose_inputs(coins(5, 5, 5), {"tx0:0", "tx2:0"}, Money(5, BTC), "sag_1")
-    assert chosen == (Input("tx1", 0, Money(5, BTC)),)
-    assert treasury.choose_inputs(coins(5, 5), {"tx0:0"}, Money(6, BTC), "sag_1") is None
-    assert treasury.choose_inputs([], set(), Money(1, BTC), "sag_1") is None
+def test_inputs_that_others_have_are_not_free() -> None:
+    known = {"tx0:0": {"taken_by": "sag_2"}, "tx2:0": {"taken_by": ""}}
+    free = treasury.free_inputs(coins(5, 6, 7), known, (), "sag_1")
+    assert {each.input.ref: each.given_back for each in free} == {"tx1:0": False, "tx2:0": True}
 
 
-def test_sends_at_the_same_moment_begin_at_different_places() -> None:
+def test_inputs_that_somebody_is_about_to_take_are_free_only_if_they_were_given_back() -> None:
+    one, other = coins(5, 6)
+    known = {other.ref: {"taken_by": ""}}
+    assert [each.input for each in treasury.free_inputs([one, other], known, [one, other], "sag_1")] == [other]
+
+
+@pytest.mark.parametrize(
+    # what is free, what is needed: how many of them are enough
+    ("free", "needed", "enough"),
+    [((5, 5, 5), 5, 1), ((5, 5, 5), 6, 2), ((5, 5, 5), 15, 3), ((5, 5, 5), 16, None), ((), 1, None)],
+)
+def test_inputs_are_taken_until_they_are_enough(free: tuple[int, ...], needed: int, enough: int | None) -> None:
+    inputs = [treasury.FreeInput(each, given_back=False) for each in coins(*free)]
+    assert treasury.enough_of(inputs, Money(needed, BTC)) == enough
+
+
+def test_those_who_read_at_the_same_moment_begin_at_different_places() -> None:
     candidates = coins(*[5] * 40)
-    first = {treasury.choose_inputs(candidates, (), Money(5, BTC), f"sag_{n}") for n in range(20)}
+    first = {treasury.free_inputs(candidates, {}, (), f"sag_{n}")[0].input.ref for n in range(20)}
     assert len(first) > 10
 
 
 def test_an_input_that_was_given_back_is_taken_again_and_one_in_use_is_counted() -> None:
     (spent,) = coins(5)
-    (fresh,) = treasury.take_inputs("bitcoin", [spent], {}, "sag_1")
-    (again,) = treasury.take_inputs("bitcoin", [spent], {spent.ref: {"taken_by": ""}}, "sag_2")
+    (fresh,) = treasury.take_inputs("bitcoin", [treasury.FreeInput(spent, given_back=False)], "sag_1")
+    (again,) = treasury.take_inputs("bitcoin", [treasury.FreeInput(spent, given_back=True)], "sag_2")
     (back,) = treasury.return_inputs("bitcoin", [spent.ref], "sag_2")
     (used,) = treasury.use_inputs("bitcoin", [spent.ref], "sag_2")
     assert (fresh.guard, again.guard) == (ABSENT, {"taken_by": ""})
     assert back.guard == used.guard == {"taken_by": "sag_2"}
-    assert treasury.taken_refs([fresh.document]) == {spent.ref}
-    assert treasury.worth_asking_for([fresh.document], Money(1, BTC)) > Money(5 + 1, BTC)
+    assert treasury.worth_asking_for([fresh.document], [], Money(1, BTC)) > Money(5 + 1, BTC)
 
 
 def test_a_send_asks_for_a_choice_of_outputs_however_little_it_needs() -> None:
-    taken = [{"minor": "5000"}, {"minor": "700"}]
-    asked = treasury.worth_asking_for(taken, Money(2, BTC))
+    taken = [{"ref": "tx1:0", "minor": "5000"}, {"ref": "tx2:0", "minor": "700"}]
+    asked = treasury.worth_asking_for(taken, [], Money(2, BTC))
     assert asked - Money(5_700 + 2, BTC) >= Money(20 * 5_000, BTC)
-    assert treasury.worth_asking_for([], Money(2, BTC)) == Money(2, BTC)
+    about_to_take = [Input("tx1", 0, Money(5_000, BTC)), Input("tx3", 0, Money(40, BTC))]
+    assert treasury.worth_asking_for(taken, about_to_take, Money(2, BTC)) - asked == Money(40, BTC)
+    assert treasury.worth_asking_for([], [], Money(2, BTC)) == Money(2, BTC)

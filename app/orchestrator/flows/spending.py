@@ -15,6 +15,7 @@ from app.orchestrator import treasury
 from app.orchestrator.effects import Effect
 from app.orchestrator.outside import Outside
 from app.orchestrator.saga import Outcome, Ready, Run, Waiting
+from app.orchestrator.treasury import FreeInput
 from app.providers.chain_ports import ChainTransaction, CoinOrder, Input, PendingSend, SendsCoins
 from app.providers.tatum.addresses import canonical_address
 from app.providers.tatum.chains import CHAINS
@@ -49,22 +50,22 @@ class Spending:
 
     async def _take_inputs(self, run: Run, chain: str, amount: Money, outside: Outside) -> Ready | Waiting:
         fee = await outside.providers.rates.network_fee(chain, None)
-        for _ in range(_LOOKS):
-            ready = await self._free_inputs(run, chain, amount, fee, outside)
-            if ready is not None:
-                return ready
-        return Waiting()
+        needed = amount + fee
 
-    async def _free_inputs(self, run: Run, chain: str, amount: Money, fee: Money, outside: Outside) -> Ready | None:
-        in_use = await outside.kept.inputs_in_use(chain)
-        candidates = await outside.providers.coins.unspent(chain, treasury.worth_asking_for(in_use, amount + fee))
-        known = await outside.kept.inputs(chain, [each.ref for each in candidates])
-        chosen = treasury.choose_inputs(candidates, treasury.taken_refs(known.values()), amount + fee, run.saga_id)
-        if chosen is None:
-            return None
-        stored = [{"tx_id": each.tx_id, "place": each.place, "amount": str(each.amount)} for each in chosen]
-        companions = treasury.take_inputs(chain, chosen, known, run.saga_id)
-        return Ready({"inputs": stored, "network_fee": str(fee)}, tuple(companions))
+        async def read(lent: Sequence[Input]) -> Sequence[FreeInput]:
+            in_use = await outside.kept.inputs_in_use(chain)
+            candidates = await outside.providers.coins.unspent(chain, treasury.worth_asking_for(in_use, lent, needed))
+            known = await outside.kept.inputs(chain, [each.ref for each in candidates])
+            return treasury.free_inputs(candidates, known, lent, run.saga_id)
+
+        for _ in range(_LOOKS):
+            given = await outside.purse.give(chain, needed, run.now, read)
+            if given is not None:
+                chosen = [each.input for each in given]
+                stored = [{"tx_id": each.tx_id, "place": each.place, "amount": str(each.amount)} for each in chosen]
+                companions = treasury.take_inputs(chain, given, run.saga_id)
+                return Ready({"inputs": stored, "network_fee": str(fee)}, tuple(companions))
+        return Waiting()
 
     def order(self, chain: str, to: str, amount: Money, request: Mapping[str, Any]) -> CoinOrder:
         """The order as it was stored, the same for every re-send."""
