@@ -19,6 +19,7 @@ from app.errors import (
     Overloaded,
     StaleGuard,
     TooManyEndpoints,
+    TooManySecrets,
 )
 from app.ids import public_id, stored_id
 from app.orchestrator.flows import FLOWS
@@ -157,7 +158,7 @@ async def list_deliveries(
     return Page(items=[DeliveryView.of(delivery) for delivery in log])
 
 
-@router.post("/{endpoint_id}/secrets", status_code=201, responses=problems(Missing, *_CHANGING))
+@router.post("/{endpoint_id}/secrets", status_code=201, responses=problems(Missing, TooManySecrets, *_CHANGING))
 async def rotate_secret(endpoint_id: EndpointId, caller: Operator, runtime: CurrentRuntime) -> EndpointWithSecret:
     """Another secret; for a day the one before it signs beside it."""
     made = await runtime.endpoints.rotate(stored_id(caller.book, endpoint_id), caller.user_id)

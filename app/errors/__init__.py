@@ -55,7 +55,13 @@ from app.errors.edge import (
     TimedOut,
 )
 from app.errors.identity import AuthenticationInsufficient, PermissionDenied, ProofInvalid, TokenInvalid, TokenMissing
-from app.errors.notifications import CallbackRefused, EndpointDisabled, TooManyEndpoints, TooManyStreams
+from app.errors.notifications import (
+    CallbackRefused,
+    EndpointDisabled,
+    TooManyEndpoints,
+    TooManySecrets,
+    TooManyStreams,
+)
 from app.errors.outside import (
     ApprovalRefused,
     ChainNotServed,
@@ -201,6 +207,7 @@ __all__ = [
     "TooManyAccounts",
     "TooManyEndpoints",
     "TooManyNotes",
+    "TooManySecrets",
     "TooManyStreams",
     "Unacceptable",
     "Unauthenticated",

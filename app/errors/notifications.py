@@ -12,6 +12,16 @@ class TooManyEndpoints(Conflict):
         super().__init__(f"There are {endpoints_max} endpoints already; remove one first.", endpoints_max=endpoints_max)
 
 
+class TooManySecrets(Conflict):
+    """An endpoint has a bounded number of secrets that sign beside each other."""
+
+    code = "too-many-secrets"
+
+    def __init__(self, secrets_max: int, until: str) -> None:
+        sentence = f"{secrets_max} secrets sign already; rotate again when the oldest has ended, at {until}."
+        super().__init__(sentence, secrets_max=secrets_max, until=until)
+
+
 class EndpointDisabled(Conflict):
     """Nothing is sent to an endpoint that was disabled."""
 

@@ -98,7 +98,7 @@ class Endpoints:
         return endpoint
 
     async def rotate(self, endpoint_id: str, by: str) -> WithSecret:
-        """Another secret; the one before it signs beside it for a day. Raises Missing."""
+        """Another secret; the one before it signs beside it for a day. Raises Missing, TooManySecrets."""
         endpoint, secret = await self.get(endpoint_id), new_secret(self._draw)
         sealed = self._sealer.seal(secret, endpoint.id)
         secrets = rotated(endpoint.secrets, sealed, self._clock.now(), OVERLAP)

@@ -7,6 +7,8 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from app.clock import rfc3339
+from app.errors import TooManySecrets
 from app.plumbing.sealing import Sealed, Sealer
 
 ENDPOINTS = "notification_endpoints"
@@ -19,7 +21,8 @@ REMOVED = "removed"
 SUSTAINED = timedelta(days=3)
 """Failing for so long without one success disables an endpoint."""
 
-_ACTIVE_SECRETS_MAX = 2
+SECRETS_MAX = 5
+"""That sign beside each other: the newest, and those that were rotated out less than a day ago."""
 
 Document = dict[str, Any]
 
@@ -62,9 +65,15 @@ class Endpoint:
 
 
 def rotated(secrets: Sequence[Document], sealed: Sealed, now: datetime, overlap: timedelta) -> list[Document]:
-    """The secrets once a new one signs, and the one before it for the overlap."""
+    """The secrets once a new one signs, and the one before it for the overlap. Raises TooManySecrets.
+
+    None is dropped before its time: whoever rotates twice has not yet told the receiver of either.
+    """
     kept = [{**each, "until": now + overlap} if each["until"] is None else each for each in secrets]
-    return [secret_entry(sealed), *kept][:_ACTIVE_SECRETS_MAX]
+    kept = [each for each in kept if each["until"] > now]
+    if len(kept) >= SECRETS_MAX:
+        raise TooManySecrets(SECRETS_MAX, rfc3339(min(each["until"] for each in kept)))
+    return [secret_entry(sealed), *kept]
 
 
 def secret_entry(sealed: Sealed) -> Document:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook
 
+from app.errors import TooManySecrets
 from app.ids import new_id, public_id
 from app.ledger.changes import Change
 from app.orchestrator.disabling import Disabling
@@ -19,6 +20,7 @@ from app.orchestrator.registration import WithSecret
 from app.outbox.addresses import Reach, system_resolver
 from app.outbox.courier import Courier
 from app.outbox.deliveries import ATTEMPTS_MAX, PAUSES_S
+from app.outbox.endpoints import SECRETS_MAX
 from app.outbox.sending import Sender
 from app.plumbing.sealing import Sealer
 from tests.outbox.given import House
@@ -259,6 +261,24 @@ async def test_after_a_rotation_both_secrets_sign_for_a_day(house: House, hours:
     assert request.headers["webhook-signature"].split(" ") == [
         Webhook(each.secret.get_secret_value()).sign(told, at, request.body.decode()) for each in signing
     ]
+
+
+async def test_no_rotation_takes_away_a_secret_before_its_day_is_over(house: House) -> None:
+    async with receiving() as receiver:
+        first = await register(house, receiver)
+        for _ in range(SECRETS_MAX - 1):
+            await house.runtime.endpoints.rotate(first.endpoint.id, "usr_operator")
+        with pytest.raises(TooManySecrets):
+            await house.runtime.endpoints.rotate(first.endpoint.id, "usr_operator")
+        (told,) = await publish(house)
+        await house.runtime.courier.deliver_due()
+        house.clock.advance(24 * 3_600)
+        await house.runtime.endpoints.rotate(first.endpoint.id, "usr_operator")
+    (request,) = receiver.told
+    at = datetime.fromtimestamp(int(request.headers["webhook-timestamp"]), UTC)
+    signatures = request.headers["webhook-signature"].split(" ")
+    assert len(signatures) == SECRETS_MAX
+    assert signatures[-1] == Webhook(first.secret.get_secret_value()).sign(told, at, request.body.decode())
 
 
 async def test_a_removed_endpoint_gets_nothing_more(house: House) -> None:
