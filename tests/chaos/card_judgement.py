@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from app.ids import public_id
 from app.money import Money, asset
+from tests.chaos.telling import told_of
 
 Document = dict[str, Any]
 
@@ -31,13 +31,9 @@ def judge_cards(
         for effect in ours:
             made = by_ref.pop(effect["_id"], [])
             saga = sagas[effect["saga_id"]]
-            yield from (f"{_told(effect)}: {difference}" for difference in _unlike(effect, kind, made, saga))
+            yield from (f"{told_of(effect)}: {difference}" for difference in _unlike(effect, kind, made, saga))
         for ref, made in by_ref.items():
             yield f"the card processor made {len(made)} {kind} for {ref or 'nobody'}, of which we know nothing"
-
-
-def _told(effect: Document) -> str:
-    return f"{public_id(effect['_id'])} ({effect['step']} of {public_id(effect['saga_id'])}, {effect['status']})"
 
 
 def _unlike(effect: Document, kind: str, made: Sequence[Document], saga: Document) -> Iterator[str]:

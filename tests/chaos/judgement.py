@@ -13,19 +13,20 @@ import httpx2
 
 from app.ids import public_id
 from app.ledger.verify import Audit
-from app.money import Money, asset
 from app.plumbing.mongo import Database
 from app.stack.books import verified
 from tests.chaos.arrivals import deposits, incoming, judge_arrivals
+from tests.chaos.bank_judgement import judge_bank, judge_bank_balance
 from tests.chaos.card_judgement import judge_cards
+from tests.chaos.chain_judgement import judge_chain
 from tests.chaos.customers import Customer
 from tests.chaos.records import Asked
 from tests.chaos.stack import Stack
+from tests.chaos.telling import told_of
 
 _DECIDED = {"confirmed", "rejected", "cancelled"}
 ENDED = {"completed", "compensated"}
 _AT_ONCE = 8
-_NOT_MADE = {"Rejected", "Canceled", "Returned"}
 Document = dict[str, Any]
 
 
@@ -56,8 +57,10 @@ async def judge(
     found.effects = Counter(f"{each['provider']} {each['operation']} {each['status']}" for each in effects)
     payments, sent, cards = await _vendor_books(stack.sandbox_url)
     found.differences.extend(_judge_open(effects, sagas))
-    found.differences.extend(_judge_bank(_of(effects, "unit", "create_payment"), payments, sagas))
-    found.differences.extend(_judge_chain(_of(effects, "tatum", "send"), sent, sagas))
+    found.differences.extend(judge_bank(_of(effects, "unit", "create_payment"), payments, sagas))
+    if not found.open_sagas:
+        found.differences.extend(await judge_bank_balance(database, payments))
+    found.differences.extend(judge_chain(_of(effects, "tatum", "send"), sent, sagas))
     found.differences.extend(judge_cards(effects, cards, sagas))
     arrived, known = await incoming(stack.sandbox_url), await deposits(database)
     found.differences.extend(judge_arrivals(arrived, known, customers))
@@ -128,67 +131,4 @@ def _judge_open(effects: Sequence[Document], sagas: Mapping[str, Document]) -> I
     """Once a saga has ended, what became of each of its effects is known."""
     for effect in effects:
         if effect["status"] not in _DECIDED and sagas[effect["saga_id"]]["status"] in ENDED:
-            yield f"{_told(effect)}: its saga has ended"
-
-
-def _told(effect: Document) -> str:
-    return f"{public_id(effect['_id'])} ({effect['step']} of {public_id(effect['saga_id'])}, {effect['status']})"
-
-
-def _judge_bank(
-    effects: Sequence[Document], payments: Sequence[Document], sagas: Mapping[str, Document]
-) -> Iterator[str]:
-    """Each effect has the payments it should have, under its own reference, and no payment is without effect."""
-    by_ref: dict[str, list[Document]] = {}
-    for payment in payments:
-        by_ref.setdefault(payment["tags"].get("opId", ""), []).append(payment)
-    recovered = {saga["params"]["ref"].rpartition(":")[2] for saga in sagas.values() if saga["type"] == "recovery"}
-    for effect in effects:
-        made = by_ref.pop(effect["_id"], [])
-        told = _told(effect)
-        moved = [payment for payment in made if payment["status"] not in _NOT_MADE]
-        if len(made) > 1:
-            yield f"{told}: the bank made {len(made)} payments of it"
-        if effect["status"] == "confirmed" and [payment["id"] for payment in made] != [effect["provider_ref"]]:
-            yield f"{told}: the bank knows it as {[payment['id'] for payment in made]}, we as {effect['provider_ref']}"
-        if effect["status"] in {"rejected", "cancelled", "planned"} and moved:
-            yield f"{told}: the bank made payment {moved[0]['id']} of it, {moved[0]['status']}"
-        yield from (f"{told}: {each}" for payment in made for each in _unlike(effect, payment))
-        done = sagas[effect["saga_id"]]["steps"].get(effect["step"], {}).get("status") == "done"
-        came_back = any(payment["id"] in recovered for payment in made)
-        if done and effect["status"] == "confirmed" and not moved and not came_back:
-            yield f"{told}: the step is done, and the bank has {[payment['status'] for payment in made]}"
-    for ref, made in by_ref.items():
-        yield f"the bank made {len(made)} payments for {ref or 'nobody'}, of which we know nothing"
-
-
-def _unlike(effect: Document, payment: Document) -> Iterator[str]:
-    asked = effect["request"]
-    if Money.parse(asked["amount"], asset(asked["currency"])).minor != payment["amount"]:
-        yield f"we asked for {asked['amount']}, the bank moved {payment['amount']} cents"
-    if asked["direction"] != payment["direction"]:
-        yield f"we asked for a {asked['direction']}, the bank made a {payment['direction']}"
-
-
-def _judge_chain(effects: Sequence[Document], sent: Sequence[Document], sagas: Mapping[str, Document]) -> Iterator[str]:
-    """Every delivered step has a transaction of its own, with its recipient and amount, and there are no others."""
-    by_hash = {each["hash"]: each for each in sent if each["kms_id"] is not None}
-    for effect in effects:
-        saga, told = sagas[effect["saga_id"]], _told(effect)
-        tx_id = saga["results"].get(effect["step"], {}).get("tx_id")
-        done = saga["steps"].get(effect["step"], {}).get("status") == "done"
-        if tx_id is None:
-            if done:
-                yield f"{told}: the step is done without a transaction"
-            continue
-        transaction = by_hash.pop(tx_id, None)
-        if transaction is None:
-            yield f"{told}: the chain has no transaction {tx_id}, or it is another effect's too"
-        elif transaction["to"] != effect["request"]["to"] or _coins(transaction) != _coins(effect["request"]):
-            yield f"{told}: we asked for {effect['request']}, the chain has {transaction}"
-    for transaction in by_hash.values():
-        yield f"the chain has {transaction['hash']} to {transaction['to']}, of which we know nothing"
-
-
-def _coins(told: Document) -> Money:
-    return Money.parse(told["amount"], asset(told["currency"]))
+            yield f"{told_of(effect)}: its saga has ended"

@@ -11,8 +11,8 @@ Order = dict[str, Any]
 ADDRESS = "tb1qw508d6qejxtdg4y5r3zarvary0c5xw7kxpjzsx"
 _ON_CHAIN = {"type": "address", "chain": "bitcoin", "address": ADDRESS}
 
-RETURNED_LATE = "17"
-"""Cents of a pull that the bank's sandbox returns after it was sent."""
+RETURNED_LATE, PUSH_RETURNED_LATE = "17", "31"
+"""Cents of a pull, and of a push, that the bank's sandbox returns after it was sent."""
 
 CHECKED_ABOVE = "40.00"
 """What leaves the house above this is screened first."""
@@ -62,7 +62,7 @@ def coins(customer: Customer, wish: Wish = ANYTHING) -> str:
 
 PULLS_TELL = ("13", "19", "29")
 """Cents by which the bank's sandbox rejects a pull, returns it while it clears, or reviews it first."""
-PUSHES_TELL = ("31", "37")
+PUSHES_TELL = (PUSH_RETURNED_LATE, "37")
 """Returned after it was sent; rejected at once."""
 TOPUPS_TELL = ("47", "53", "61", "67")
 """Nobody pays; the card is declined; refunded later; authenticated first."""
@@ -85,7 +85,7 @@ async def deposit(customer: Customer, _others: Sequence[Customer], wish: Wish) -
 
 
 async def withdrawal(customer: Customer, _others: Sequence[Customer], wish: Wish) -> Order:
-    return _over_the_bank(customer, dollars(customer, wish, PUSHES_TELL))
+    return _over_the_bank(customer, dollars(customer, wish, PUSHES_TELL, share=0.2))
 
 
 def _over_the_bank(customer: Customer, amount: str) -> Order:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tests.chaos.moments import Moment, expected
-from tests.chaos.orders import CREDIT_CARD, DEBIT_CARD, Wish
+from tests.chaos.orders import CREDIT_CARD, DEBIT_CARD, PUSH_RETURNED_LATE, Wish
 
 NEWCOMER, COINS = "newcomer", "coins"
 """Somebody new comes, or coins come from outside; every other way is a route of ours."""
@@ -66,7 +66,8 @@ PROVOCATIONS: Mapping[str, Provocation] = {
     "crypto_withdrawal.screen": Provocation(_OUT, Wish(size="large")),
     "crypto_withdrawal": Provocation(_OUT),
     "crypto_deposit": Provocation(COINS),
-    "recovery": Provocation(_TOPUP, Wish(cents="61")),
+    "recovery.open": Provocation(_TOPUP, Wish(cents="61")),
+    "recovery": Provocation(_WITHDRAWAL, Wish(cents=PUSH_RETURNED_LATE, size="small")),
     "onboarding.verify do failed": Provocation(NEWCOMER, verdict="RED"),
     "onboarding.apply do failed": Provocation(NEWCOMER, ssn="000000001"),
     "onboarding": Provocation(NEWCOMER),
