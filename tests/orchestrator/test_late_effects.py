@@ -13,6 +13,7 @@ from app.orchestrator.late_answers import LATE_ANSWER
 from app.orchestrator.progress import order_status
 from app.providers.ports import AchOrder, Direction
 from tests.orchestrator.late import case_of, owed, recoveries_of, watches_of
+from tests.orchestrator.scenarios import Outside
 from tests.worlds import Customer, World
 
 
@@ -81,6 +82,31 @@ async def test_a_withdrawal_that_leaves_after_it_was_given_up_is_taken_from_the_
     assert await world.available(rich_ada.dollars_id) == "400.00"
     assert await owed(world, recovery.user_id) == {}
     await world.audit()
+
+
+async def test_a_refund_that_leaves_after_it_was_given_up_is_not_made_anew(calm_world: World) -> None:
+    world = calm_world
+    customer = await world.customer(new_id("late"))
+    passing, before = await world.passing_account(customer), await Outside.of(world)
+    await world.dial("tatum send", "decline")
+    await world.dial("unit create_payment", "slow")
+    await world.dial("unit create_payment", "timeout_before", times=1_000)
+    saga_id = await world.buy(customer)
+    while not (given_up := await cancelled(world, saga_id)):
+        assert await world.pass_on()
+    await world.calm_down()
+    await make_it_late(world, given_up[0], "Credit")
+    await world.settle()
+    assert order_status(await world.saga(saga_id)) == "refunded"
+    assert (await Outside.of(world)).since(before) == Outside(pulls=1, refunds=1, sends=0)
+    (recovery,) = await recoveries_of(world, saga_id)
+    owing = int((await owed(world, recovery.user_id)).get("USD", "0"))
+    assert Money.parse(await world.available(passing), USD).minor == owing
+    await world.audit()
+
+
+async def cancelled(world: World, saga_id: str) -> list[Effect]:
+    return [each for each in await world.runtime.sagas.effects_of(saga_id) if each.status is EffectStatus.CANCELLED]
 
 
 async def test_a_worker_that_was_fenced_out_keeps_the_answer_it_got(calm_world: World, rich_ada: Customer) -> None:

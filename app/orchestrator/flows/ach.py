@@ -17,8 +17,9 @@ from app.orchestrator.effects import Effect, Sent
 from app.orchestrator.flows import chart
 from app.orchestrator.flows.params import money
 from app.orchestrator.flows.stops import stop_of
+from app.orchestrator.journal import effect_id
 from app.orchestrator.outside import Outside
-from app.orchestrator.saga import Failed, Outcome, Progress, Run, Settled, Stuck, Unwanted, Waiting
+from app.orchestrator.saga import Failed, Outcome, Progress, Run, Settled, Stuck, Unwanted, Waiting, Way
 from app.orchestrator.watches import Watch, WatchRecord, WatchStatus, tripped, watch_id
 from app.providers.outcomes import Declined, Unavailable
 from app.providers.ports import AchOrder, AchPayment, Direction, PaymentStatus
@@ -224,6 +225,7 @@ class Refund:
     | accepted | in_doubt:unit / bank |
     | definitely not done | in_doubt:unit / customer, and the hold again |
     | the pull itself was returned | customer / bank (captures the hold); nothing, if a recovery has booked it |
+    | a refund that was given up has left after all | nothing: the hold is given back, a recovery books it |
     """
 
     terms: Callable[[Run], AchTerms]
@@ -242,6 +244,8 @@ class Refund:
         if payment is not None and payment.status in NOT_DONE:
             watch = await outside.kept.watch(watch_id(run.saga_id, self.pulled_by, f"{UNIT}:payment:{payment.id}"))
             return Settled(self._taken_back(run, watch))
+        if await self._has_left(run, outside):
+            return Settled(Outcome((self._hold_given_back(run),)))
         hears_of = (f"{UNIT}:payment:{pulled['payment_id']}",)
         if payment is None or payment.status is not PaymentStatus.SENT:
             return Waiting(refs=hears_of)
@@ -307,13 +311,24 @@ class Refund:
         legs = (debit(bank, terms.amount), credit(terms.account, terms.amount))
         return Outcome((run.transaction("refund-returned", *legs), self._hold_again(run)))
 
+    async def _has_left(self, run: Run, outside: Outside) -> bool:
+        """Whether a refund that this one is to replace has left after all: then a recovery books it."""
+        earlier = (effect_id(run.saga_id, run.step, Way.UNDO, generation=each) for each in range(run.generation))
+        found = [await outside.providers.ach.find_payment(each) for each in earlier]
+        return any(each is not None and each.status not in NOT_DONE for each in found)
+
+    def _hold_given_back(self, run: Run) -> Transaction:
+        terms = self.terms(run)
+        bank = chart.bank(run.book, terms.amount.asset)
+        held = hold(self._held(run), terms.account, bank, terms.amount, saga_id=run.saga_id)
+        return release(run.transaction_id(run.step, "hold-released"), held, terms.amount)
+
     def _taken_back(self, run: Run, watch: WatchRecord | None) -> Outcome:
         """The return is booked here, unless a recovery was first: then the hold alone is left to give back."""
         terms = self.terms(run)
         bank = chart.bank(run.book, terms.amount.asset)
         if watch is not None and watch.status is WatchStatus.TRIPPED:
-            held = hold(self._held(run), terms.account, bank, terms.amount, saga_id=run.saga_id)
-            return Outcome((release(run.transaction_id(run.step, "hold-released"), held, terms.amount),))
+            return Outcome((self._hold_given_back(run),))
         legs = (debit(terms.account, terms.amount), credit(bank, terms.amount))
         posting = run.transaction("pull-returned", *legs, holds=(self._held(run),))
         return Outcome((posting,), companions=() if watch is None else (tripped(watch),))
