@@ -18,11 +18,13 @@ DELIVERIES = "deliveries"
 Document = dict[str, Any]
 
 PAUSES_S = (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
-"""After each failed attempt but the last; the schedule that the Standard Webhooks specification recommends."""
+"""At least, after each failed attempt but the last; the schedule that Standard Webhooks recommend."""
 
 ATTEMPTS_MAX = len(PAUSES_S) + 1
 
 _JITTER = 0.2
+"""Longer, never shorter: so the last attempt comes when its endpoint has failed for long enough to be disabled."""
+
 _LONG_AGO = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
 
 
@@ -96,7 +98,7 @@ def after_attempt(delivery: Delivery, attempt: Attempt, now: datetime, random: R
         return {**settled, "status": "delivered"}
     if delivery.attempts >= ATTEMPTS_MAX:
         return {**settled, "status": "failed"}
-    pause_s = PAUSES_S[delivery.attempts - 1] * random.uniform(1 - _JITTER, 1 + _JITTER)
+    pause_s = PAUSES_S[delivery.attempts - 1] * random.uniform(1, 1 + _JITTER)
     return {**settled, "due_at": now + timedelta(seconds=pause_s)}
 
 
