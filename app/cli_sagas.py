@@ -26,15 +26,19 @@ saga = typer.Typer(
 
 @saga.command("list", epilog="Example: wallet saga list --status parked --type purchase")
 def list_sagas(
-    status: Annotated[str, typer.Option(help="Only those: running, waiting, compensating, parked, ...")] = "",
-    kind: Annotated[str, typer.Option("--type", help="Only those: purchase, deposit, ...")] = "",
+    status: Annotated[
+        str,
+        typer.Option(help="Only running, waiting, compensating, parked, completed, compensated or cancelled ones."),
+    ] = "",
+    kind: Annotated[str, typer.Option("--type", help="Only those of a flow: purchase, deposit, ...")] = "",
+    book: Annotated[str, typer.Option(help="Only those in that book, a tenant's; else all.")] = "",
     data: Data = DATA_DEFAULT,
 ) -> None:
-    """The newest sagas."""
+    """The fifty newest sagas."""
     settings = settings_of(data)
     from app.stack.sagas import listed
 
-    _print(asyncio.run(listed(settings, status=status, type=kind)))
+    _print(asyncio.run(listed(settings, status=status, kind=kind, book=book)))
 
 
 @saga.command(epilog="Example: wallet saga show sag_7q3k")
@@ -56,11 +60,14 @@ def story(saga_id: SagaId, book: Book = "default", data: Data = DATA_DEFAULT) ->
 
 
 @saga.command(epilog="Example: wallet saga graph purchase")
-def graph(flow: Annotated[str, typer.Argument(help="The flow's name.")]) -> None:
+def graph(
+    flow: Annotated[str, typer.Argument(help="The flow's name.")],
+    version: Annotated[int, typer.Option(min=0, help="Which version of it; 0: the newest.")] = 0,
+) -> None:
     """A flow's state machine, as a Mermaid diagram."""
     from app.stack.sagas import drawn
 
-    typer.echo(drawn(flow))
+    typer.echo(drawn(flow, version))
 
 
 @saga.command(epilog='Example: wallet saga retry sag_7q3k --reason "the account is open again"')

@@ -2,24 +2,25 @@
 
 import os
 import pwd
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 from app.clock import SystemClock, rfc3339
 from app.compliance.proposals import Proposal
 from app.errors import Missing, WalletError
-from app.ids import new_id, public_id, stored_id
+from app.identity.principals import DEFAULT_TENANT
+from app.ids import book_of, new_id, public_id, stored_id
 from app.ledger.acts import Answerable
 from app.ledger.store import LedgerStore
 from app.orchestrator.commands import Command, Situation, legal
 from app.orchestrator.effects import Effect, EffectStatus
 from app.orchestrator.flows import FLOWS
 from app.orchestrator.journal import SagaRecord
-from app.orchestrator.lifecycle import diagram
+from app.orchestrator.lifecycle import ENDS, PARKED, diagram
 from app.orchestrator.operators import Order, Situations
 from app.orchestrator.progress import sentence
-from app.orchestrator.store import SagaStore
+from app.orchestrator.store import CLAIMABLE, SagaStore
 from app.orchestrator.story import summary
 from app.orchestrator.transit import left_on_the_way
 from app.plumbing.mongo import connect
@@ -27,6 +28,7 @@ from app.runtime import open_runtime
 from app.settings import Settings
 from app.stack.problem import GaveUp, Problem
 
+STATUSES = (*CLAIMABLE, PARKED, *ENDS)
 _SAGAS_MAX = 50
 _EVENTS_MAX = 1_000
 _UNKNOWN = {EffectStatus.SENDING, EffectStatus.UNKNOWN, EffectStatus.CANCELLING}
@@ -40,11 +42,17 @@ async def _stores(settings: Settings) -> AsyncIterator[tuple[SagaStore, Situatio
         yield sagas, Situations(FLOWS, sagas, LedgerStore(client, database), SystemClock())
 
 
-async def listed(settings: Settings, **wanted: str) -> list[str]:
-    """The newest sagas, a line each; of one status or type where that is not empty."""
+async def listed(settings: Settings, *, status: str = "", kind: str = "", book: str = "") -> list[str]:
+    """The newest sagas, a line each; of one status, type or book where that is not empty.
+
+    Refuses with Problem a status or a type that there is not: nothing would ever be found.
+    """
+    _require_known("status", status, STATUSES)
+    _require_known("flow", kind, sorted({name for name, _ in FLOWS}))
+    wanted = {"status": status, "type": kind, "book": book}
     async with _stores(settings) as (sagas, _):
         found = await sagas.sagas({name: value for name, value in wanted.items() if value}, _SAGAS_MAX)
-        return [_line(saga) for saga in found] or ["There are none."]
+        return [_listed(saga) for saga in found] or ["There are none."]
 
 
 async def traced(settings: Settings, book: str, saga_id: str) -> list[str]:
@@ -87,13 +95,13 @@ async def commanded(settings: Settings, order: Order, reason: str, key: str) -> 
     return lines
 
 
-def drawn(flow: str) -> str:
-    """A flow's state machine, as Mermaid."""
-    versions = [saga for (name, _), saga in FLOWS.items() if name == flow]
-    if not versions:
-        known = ", ".join(sorted({name for name, _ in FLOWS}))
-        raise Problem(f"There is no flow {flow}: choose one of {known}.")
-    return diagram(versions[-1])
+def drawn(flow: str, version: int = 0) -> str:
+    """A flow's state machine, as Mermaid: of that version, or of the newest. Refuses with Problem what there is not."""
+    versions = {each.version: each for (name, _), each in FLOWS.items() if name == flow}
+    _require_known("flow", "" if versions else flow, sorted({name for name, _ in FLOWS}))
+    version = version or max(versions)
+    _require_known(f"version of {flow}", "" if version in versions else str(version), [str(each) for each in versions])
+    return f"%% {flow}, version {version} of {max(versions)}\n{diagram(versions[version])}"
 
 
 async def _situation(situations: Situations, book: str, saga_id: str) -> Situation:
@@ -148,6 +156,17 @@ def _sentence(met: Situation, event: dict[str, Any]) -> str:
     facts = event["facts"]
     evidence = f", evidence {facts['evidence']}" if facts["evidence"] else ""
     return f"{said} By {facts['by']}: {facts['reason']}{evidence}"
+
+
+def _require_known(what: str, asked: str, known: Sequence[str]) -> None:
+    if asked and asked not in known:
+        raise Problem(f"There is no {what} {asked}: choose one of {', '.join(known)}.")
+
+
+def _listed(saga: SagaRecord) -> str:
+    """The line, and what else its command needs to find it."""
+    book = book_of(saga.id)
+    return _line(saga) if book == DEFAULT_TENANT else f"{_line(saga)}  --book {book}"
 
 
 def _line(saga: SagaRecord) -> str:

@@ -33,8 +33,8 @@ async def test_a_refund_that_was_refused_is_shown_with_its_calls_and_given_up(
 ) -> None:
     saga_id = await run(calm_world, rich_ada, "refund rejected at birth")
     public, settings = public_id(saga_id), calm_world.settings
-    assert any(line.startswith(public) for line in await listed(settings, status="parked", type="purchase"))
-    assert not any(line.startswith(public) for line in await listed(settings, status="completed", type=""))
+    assert any(line.startswith(public) for line in await listed(settings, status="parked", kind="purchase"))
+    assert not any(line.startswith(public) for line in await listed(settings, status="completed"))
     lines = await traced(settings, BOOK, public)
     assert [words(line) for line in lines[1:]] == [
         ["done", "record"],
@@ -74,7 +74,29 @@ async def test_what_is_not_there_is_told_in_a_sentence(calm_world: World) -> Non
             await attempt
 
 
-def test_a_flow_is_drawn_and_an_unknown_one_refused() -> None:
-    assert drawn("purchase").startswith("stateDiagram-v2")
+@pytest.mark.parametrize("asked", [{"status": "stuck"}, {"kind": "purchases"}])
+async def test_a_status_or_flow_that_there_is_not_is_refused(calm_world: World, asked: dict[str, str]) -> None:
     with pytest.raises(Problem, match="choose one of"):
-        drawn("nonsense")
+        await listed(calm_world.settings, **asked)
+
+
+async def test_sagas_are_listed_with_the_book_that_their_commands_need(calm_world: World, rich_ada: Customer) -> None:
+    public = public_id(await run(calm_world, rich_ada, "deposit"))
+    sagas = calm_world.runtime.database["sagas"]
+    stored = await sagas.find_one({"_id": f"{BOOK}/{public}"})
+    assert stored is not None
+    await sagas.insert_one({**stored, "_id": f"acme/{public}", "book": "acme"})
+    (line,) = await listed(calm_world.settings, book="acme")
+    assert line.startswith(f"{public}  deposit  completed")
+    assert line.endswith("  --book acme")
+    assert not any("--book" in line for line in await listed(calm_world.settings, book=BOOK))
+    await sagas.delete_one({"_id": f"acme/{public}"})
+
+
+def test_a_flow_is_drawn_and_an_unknown_one_refused() -> None:
+    newest, first = drawn("purchase"), drawn("purchase", 1)
+    assert newest.startswith("%% purchase, version 2 of 2\nstateDiagram-v2")
+    assert ("do_screen" in newest, "do_screen" in first) == (True, False)
+    for flow, version in (("nonsense", 0), ("purchase", 9)):
+        with pytest.raises(Problem, match="choose one of"):
+            drawn(flow, version)
