@@ -52,18 +52,19 @@ class InboxStore:
         durable = WriteConcern(w="majority", j=True, wtimeout=_WRITE_TIMEOUT_MS)
         self._inbox = database["inbox"].with_options(write_concern=durable)
 
-    async def insert(self, *documents: Mapping[str, Any]) -> int:
-        """Keep new events, durably on a majority, in one message; how many of them had not been here before."""
+    async def insert(self, *documents: Mapping[str, Any]) -> list[bool]:
+        """Keep new events, durably on a majority, in one message; of each, whether it had not been here before."""
         if not documents:
-            return 0
+            return []
+        old = set[int]()
         try:
             await self._inbox.insert_many([dict(document) for document in documents], ordered=False)
         except BulkWriteError as failure:
             told = failure.details
             if told["writeConcernErrors"] or any(each["code"] != _DUPLICATE for each in told["writeErrors"]):
                 raise
-            return int(told["nInserted"])
-        return len(documents)
+            old = {each["index"] for each in told["writeErrors"]}
+        return [place not in old for place in range(len(documents))]
 
     async def due(self, now: datetime, limit: int) -> list[Document]:
         """The events whose turn has come, the longest due first."""

@@ -50,7 +50,7 @@ async def open_runtime(
         wallets = open_wallets(ground, records, vendors, doors, edge.rates, background)
         oversight = open_oversight(ground, records, doors)
         orchestration = open_orchestration(ground, records, vendors, doors, edge.step_up, wallets)
-        news = open_news(ground, records, vendors, doors, wallets, orchestration)
+        news = open_news(ground, records, vendors, doors, wallets, orchestration, background)
         notifications = open_notifications(ground, records, doors, stack)
         yield Runtime(
             **vars(ground),

@@ -11,6 +11,7 @@ from app.orchestrator.silence import Silence
 from app.orchestrator.silence_store import SilenceStore
 from app.orchestrator.sweep_store import SweepStore
 from app.orchestrator.sweeping import Sweeping
+from app.runtime.background import Background
 from app.runtime.doors import Doors
 from app.runtime.ground import Ground
 from app.runtime.orchestration import Orchestration
@@ -32,12 +33,19 @@ class News:
 
 
 def open_news(
-    ground: Ground, records: Records, vendors: Vendors, doors: Doors, wallets: Wallets, orchestration: Orchestration
+    ground: Ground,
+    records: Records,
+    vendors: Vendors,
+    doors: Doors,
+    wallets: Wallets,
+    orchestration: Orchestration,
+    background: Background,
 ) -> News:
     """For everybody whom news may concern."""
     settings, clock, database = ground.settings, ground.clock, records.database
     events, sweeps = InboxStore(database), SweepStore(database)
     inbox = Inbox(events, clock)
+    background.start(inbox.deliveries)
     of_chains = chain_news(
         orchestration.flows,
         orchestration.lookout,

@@ -1,5 +1,6 @@
 """The inbox keeps every event once, and what becomes of it is pure arithmetic."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -31,6 +32,36 @@ async def test_an_event_that_comes_twice_is_kept_once(store: InboxStore) -> None
     assert await inbox.receive([event("1"), event("2")]) == 2
     assert await inbox.receive([event("2"), event("3"), event("3")]) == 1
     assert [each["event_id"] for each in await store.due(NOON, limit=10)] == ["1", "2", "3"]
+
+
+async def test_deliveries_of_one_moment_are_kept_together_and_each_is_told_of_its_own(
+    database: AsyncDatabase[dict[str, Any]], store: InboxStore
+) -> None:
+    inbox = Inbox(store, ManualClock(NOON))
+    await inbox.receive([event("old")])
+    async with asyncio.TaskGroup() as group:
+        group.create_task(inbox.deliveries.run())
+        await asyncio.sleep(0)
+        await database.command("profile", 2)
+        deliveries = [[event("1"), event("2")], [event("old"), event("3")], [event("2")], []]
+        told = await asyncio.gather(*map(inbox.receive, deliveries))
+        await database.command("profile", 0)
+        inbox.deliveries.close()
+    assert told == [2, 1, 0, 0]
+    assert await database["system.profile"].count_documents({"op": "insert", "ns": f"{database.name}.inbox"}) == 1
+    await database.drop_collection("system.profile")
+
+
+async def test_a_delivery_that_cannot_be_kept_spoils_no_other(store: InboxStore) -> None:
+    inbox = Inbox(store, ManualClock(NOON))
+    spoilt = WebhookEvent("unit", "\ud800", "payment.sent", (), {})
+    async with asyncio.TaskGroup() as group:
+        group.create_task(inbox.deliveries.run())
+        await asyncio.sleep(0)
+        told = await asyncio.gather(*map(inbox.receive, [[event("1")], [spoilt]]), return_exceptions=True)
+        inbox.deliveries.close()
+    assert (told[0], type(told[1])) == (1, UnicodeEncodeError)
+    assert [each["event_id"] for each in await store.due(NOON, limit=10)] == ["1"]
 
 
 async def test_the_same_event_id_of_two_vendors_is_two_events(store: InboxStore) -> None:
