@@ -6,7 +6,7 @@ it is opened once.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import structlog
 
@@ -97,10 +97,12 @@ class Lookout:
             await self._look_at(watch)
         return bool(watches)
 
-    async def watches(self, refs: Sequence[str]) -> bool:
-        """Whether any of these objects is watched, by whoever takes it to be there: that it is, is no news to them."""
-        found = await self._watches.watches_about(refs)
-        return bool(found) and not any(misses(watch) for watch in found)
+    async def watched(self, refs: Sequence[str]) -> Mapping[str, bool]:
+        """Of these objects, those that are watched: whether by whoever takes it to be there, so that it is no news."""
+        found: dict[str, bool] = {}
+        for watch in await self._watches.watches_about(refs):
+            found[watch.ref] = found.get(watch.ref, True) and not misses(watch)
+        return found
 
     async def is_late(self, refs: Sequence[str]) -> bool:
         """An object that nobody knows: whether it belongs to an effect of ours that had ended, and so is dealt with.

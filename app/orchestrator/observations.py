@@ -8,10 +8,10 @@ tells us its object's id) is tried again, later each time, and parked in the end
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
@@ -47,6 +47,7 @@ _ARRIVED = frozenset({"payment.sent", "KMS_COMPLETED_TX", "OUTGOING_NATIVE_TX", 
 
 _UNDER_WAY = {EffectStatus.SENDING, EffectStatus.UNKNOWN, EffectStatus.CONFIRMED}
 
+T = TypeVar("T")
 Listener = Callable[[str, list[str], Mapping[str, Any]], Awaitable[bool | None]]
 """Hears an event's type, refs and payload. None: not its business; False: not understood yet.
 
@@ -88,6 +89,7 @@ class Observations:
         self._waking: Gathered[bool] = Gathered(self._wake_those)
         self._behind: Gathered[list[Effect]] = Gathered(self._effects_behind)
         self._beside: Gathered[list[str]] = Gathered(inbox.named_together)
+        self._watched: Gathered[bool] = Gathered(lookout.watched)
 
     def close(self) -> None:
         """Take up nothing more."""
@@ -100,7 +102,7 @@ class Observations:
 
     async def run(self) -> None:
         """Work off what is due, until closed."""
-        gathering = (self._waking, self._behind, self._beside)
+        gathering = (self._waking, self._behind, self._beside, self._watched)
         async with asyncio.TaskGroup() as group:
             for each in gathering:
                 group.create_task(each.run())
@@ -163,8 +165,11 @@ class Observations:
         if type_ not in _ON_ITS_WAY | _ARRIVED:
             return None
         if type_ in _ARRIVED:
-            named = [each for ref in refs for each in await self._beside.get(ref) or ()]
-            if await self._wake(named) or await self._lookout.watches(refs):
+            named = dict.fromkeys(each for beside in await _all(self._beside, refs) for each in beside)
+            if await self._wake(named):
+                return True
+            watched = await _all(self._watched, refs)
+            if watched and all(watched):
                 return True
             return False if is_news and await self._statuses_behind(named) & _UNDER_WAY else None
         if EffectStatus.CONFIRMED not in await self._statuses_behind(refs):
@@ -202,8 +207,8 @@ class Observations:
             return await self._lookout.is_late(refs)
         return not takes_back or all(effect.status is EffectStatus.CANCELLED for effect in known)
 
-    async def _statuses_behind(self, refs: list[str]) -> set[EffectStatus]:
-        return {effect.status for ref in refs for effect in await self._behind.get(ref) or ()}
+    async def _statuses_behind(self, refs: Iterable[str]) -> set[EffectStatus]:
+        return {effect.status for effects in await _all(self._behind, refs) for effect in effects}
 
     async def _effects_behind(self, refs: list[str]) -> Mapping[str, list[Effect]]:
         found: dict[str, list[Effect]] = {ref: [] for ref in refs}
@@ -213,9 +218,10 @@ class Observations:
                     found[ref].append(effect)
         return found
 
-    async def _wake(self, refs: list[str]) -> bool:
+    async def _wake(self, refs: Iterable[str]) -> bool:
         """Let those who wait for one of these look at once; says whether anybody does."""
-        return any([await self._waking.get(ref) for ref in refs])
+        woken = await _all(self._waking, refs)
+        return any(woken)
 
     async def _wake_those(self, refs: list[str]) -> Mapping[str, bool]:
         awaited = await self._sagas.books_waiting_for(refs)
@@ -237,6 +243,12 @@ class Observations:
             if review is None or await apply_review(review, self._users, at) is None:
                 return False
         return True
+
+
+async def _all(gathered: Gathered[T], keys: Iterable[str]) -> list[T]:
+    """What is found under any of the keys, all asked for at once."""
+    found = await asyncio.gather(*map(gathered.get, keys))
+    return [each for each in found if each is not None]
 
 
 def _without_id(document: Document) -> Document:
