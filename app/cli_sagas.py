@@ -72,7 +72,7 @@ def graph(
 
 @saga.command(epilog='Example: wallet saga retry sag_7q3k --reason "the account is open again"')
 def retry(saga_id: SagaId, reason: Reason, key: Key = "", book: Book = "default", data: Data = DATA_DEFAULT) -> None:
-    """Go on where it was parked; it looks before it does anything."""
+    """Go on where it was parked; it looks before it does anything. An undo whose call is over makes another one."""
     _give("retry", saga_id, None, reason, key, book, data)
 
 
@@ -108,7 +108,7 @@ def mark_absent(
 def compensate(
     saga_id: SagaId, reason: Reason, key: Key = "", book: Book = "default", data: Data = DATA_DEFAULT
 ) -> None:
-    """Unwind, where no call is open and there is a way back."""
+    """Unwind, where no call is open and there is a way back; a pull that is awaited is called off."""
     _give("compensate", saga_id, None, reason, key, book, data)
 
 
@@ -122,7 +122,7 @@ def write_off(
 
 @saga.command(epilog='Example: wallet saga cancel sag_7q3k --reason "ordered by mistake"')
 def cancel(saga_id: SagaId, reason: Reason, key: Key = "", book: Book = "default", data: Data = DATA_DEFAULT) -> None:
-    """Call it off, before anything has left the house."""
+    """Call it off, before anything has left the house or while a pull is awaited; it need not be parked."""
     _give("cancel", saga_id, None, reason, key, book, data)
 
 

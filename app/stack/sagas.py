@@ -31,6 +31,8 @@ from app.stack.problem import GaveUp, Problem
 STATUSES = (*CLAIMABLE, PARKED, *ENDS)
 _SAGAS_MAX = 50
 _EVENTS_MAX = 1_000
+_REASON_MAX = 500
+_EVIDENCE_MAX = 200
 _UNKNOWN = {EffectStatus.SENDING, EffectStatus.UNKNOWN, EffectStatus.CANCELLING}
 
 
@@ -73,9 +75,12 @@ async def told(settings: Settings, book: str, saga_id: str) -> list[str]:
 async def commanded(settings: Settings, order: Order, reason: str, key: str) -> list[str]:
     """Give the command in the name of whoever is logged in here, and show what the saga has become.
 
-    Where two must want it and nobody has proposed it yet, it is proposed. Refuses with Problem what is not there, with
-    GaveUp what does not fit.
+    Where two must want it and nobody has proposed it yet, it is proposed. Refuses with Problem a reason or evidence
+    that tells nothing and what is not there, with GaveUp what does not fit.
     """
+    _require_tellable("reason", reason, _REASON_MAX)
+    if order.evidence is not None:
+        _require_tellable("evidence", order.evidence, _EVIDENCE_MAX)
     answerable = Answerable(_who(), reason, key or new_id("key"))
     refused: WalletError | None = None
     async with open_runtime(settings) as runtime:
@@ -156,6 +161,12 @@ def _sentence(met: Situation, event: dict[str, Any]) -> str:
     facts = event["facts"]
     evidence = f", evidence {facts['evidence']}" if facts["evidence"] else ""
     return f"{said} By {facts['by']}: {facts['reason']}{evidence}"
+
+
+def _require_tellable(what: str, text: str, length_max: int) -> None:
+    """The trail keeps it for good, and shows it to whoever reads what was done."""
+    if not (text.strip() and text.isprintable() and len(text) <= length_max):
+        raise Problem(f"The {what} is 1 to {length_max} characters in one line, and not blank.")
 
 
 def _require_known(what: str, asked: str, known: Sequence[str]) -> None:

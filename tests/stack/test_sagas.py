@@ -74,6 +74,14 @@ async def test_what_is_not_there_is_told_in_a_sentence(calm_world: World) -> Non
             await attempt
 
 
+@pytest.mark.parametrize("text", ["", "  ", "two\nlines", "x" * 501])
+async def test_what_the_trail_keeps_for_good_says_something(calm_world: World, text: str) -> None:
+    saga_id = f"{BOOK}/sag_none"
+    for order, reason in ((Order(saga_id, Command.RETRY), text), (Order(saga_id, Command.CONFIRM, text), "seen")):
+        with pytest.raises(Problem, match="in one line, and not blank"):
+            await commanded(calm_world.settings, order, reason, "")
+
+
 @pytest.mark.parametrize("asked", [{"status": "stuck"}, {"kind": "purchases"}])
 async def test_a_status_or_flow_that_there_is_not_is_refused(calm_world: World, asked: dict[str, str]) -> None:
     with pytest.raises(Problem, match="choose one of"):
