@@ -12,7 +12,7 @@ from app.money import Money
 from app.orchestrator.commands import Situation, legal
 from app.orchestrator.effects import Effect
 from app.orchestrator.journal import SagaRecord
-from app.orchestrator.progress import current_step, sentence, steps_of
+from app.orchestrator.progress import current_step, sentence, steps_of, way_of_call
 from app.orchestrator.transit import left_on_the_way
 
 
@@ -56,10 +56,14 @@ class StepLine(BaseModel):
 
 
 class EffectLine(BaseModel):
-    """One outside call: where it stands, what the provider calls it, and how long ago it was first sent."""
+    """One outside call: where it stands, what the provider calls it, and how long ago it was first sent.
+
+    ``way``: whether it does its step, undoes it, or calls it off.
+    """
 
     id: str
     step: str
+    way: str
     provider: str
     operation: str
     status: str
@@ -72,10 +76,11 @@ class EffectLine(BaseModel):
     age_s: int
 
     @classmethod
-    def of(cls, effect: Effect, now: datetime) -> Self:
+    def of(cls, saga: SagaRecord, effect: Effect, now: datetime) -> Self:
         return cls(
             id=public_id(effect.id),
             step=effect.step,
+            way=way_of_call(saga, effect),
             provider=effect.provider,
             operation=effect.operation,
             status=effect.status.value,
@@ -136,7 +141,7 @@ class EvidenceView(SagaLine):
             definition=saga.def_version,
             watching_until=watching_until,
             steps=_steps(met),
-            effects=[EffectLine.of(each, met.now) for each in met.effects],
+            effects=[EffectLine.of(saga, each, met.now) for each in met.effects],
             events=[_event(met, each) for each in events],
             transit=[BalanceLine.of(*each) for each in left_on_the_way(met.postings).items()],
             holds=[BalanceLine.of(hold, Money(minor, assets[hold])) for hold, minor in met.held.items() if minor],

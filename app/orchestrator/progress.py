@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from app.ledger.changes import Document
-from app.orchestrator.journal import SagaRecord
+from app.orchestrator.effects import Effect
+from app.orchestrator.journal import SagaRecord, effect_id
 from app.orchestrator.lifecycle import phase_of
-from app.orchestrator.saga import Saga
+from app.orchestrator.saga import Saga, Way, direction
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,15 @@ def current_step(saga: SagaRecord) -> str | None:
 def steps_of(flow: Saga, saga: SagaRecord) -> list[StepProgress]:
     """Every step of the definition, those not reached as ``pending``."""
     return [_step(step.name, saga.steps.get(step.name)) for step in flow.steps]
+
+
+def way_of_call(saga: SagaRecord, effect: Effect) -> Way:
+    """Which of its step's actions a call stands for."""
+    for way in (Way.UNDO, Way.CALL_OFF):
+        for generation in range(saga.generations.get(direction(effect.step, way), 0) + 1):
+            if effect_id(saga.id, effect.step, way, generation=generation) == effect.id:
+                return way
+    return Way.DO
 
 
 def _step(name: str, told: Mapping[str, Any] | None) -> StepProgress:
@@ -149,7 +159,7 @@ _SENTENCES = {
     "not-called-off": "{Step}: it was too late to call it off ({reason}); what becomes of it is waited for.",
     "giving-up": "{Step}: giving up on {provider}; no send may start from here, and one more look will follow.",
     "begun-anew": "{Step}: it did not happen ({reason}); it will be tried once more, as another call.",
-    "progress": "{Step}: there is news.",
+    "progress": "{Step}: it has come further, and is not settled yet.",
     "done": "{Step}: {told}.",
     "failed": "{Step}: it did not happen ({reason}); what was done before is undone.",
     "undone": "{Step}: taken back.",
@@ -160,11 +170,14 @@ _SENTENCES = {
     "compensated": "Everything is undone; the money is where it was.",
 }
 
+_OF_A_CALL = frozenset({"sending", "accepted", "unavailable", "unknown", "giving-up", "begun-anew", "progress"})
+"""What is told of a call forwards and of the one that undoes it: a payment and its refund must not read alike."""
+
 
 def sentence(flow: Saga, params: Mapping[str, Any], event: Document) -> str:
     """One event of a saga's history as a sentence."""
-    name = str(event["step"])
-    facts = {"Step": name.capitalize() or "Saga", **event["facts"]}
+    name, undoes = str(event["step"]), event["type"] in _OF_A_CALL and event["status"] == "compensating"
+    facts = {"Step": f"{name.capitalize() or 'Saga'}{', being undone' if undoes else ''}", **event["facts"]}
     if event["type"] == "done":
         facts["told"] = flow.step(name).told(flow.params.model_validate(params))
     return _SENTENCES[event["type"]].format_map(facts)

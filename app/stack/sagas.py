@@ -19,7 +19,8 @@ from app.orchestrator.flows import FLOWS
 from app.orchestrator.journal import SagaRecord
 from app.orchestrator.lifecycle import ENDS, PARKED, diagram
 from app.orchestrator.operators import Order, Situations
-from app.orchestrator.progress import sentence
+from app.orchestrator.progress import sentence, way_of_call
+from app.orchestrator.saga import Way
 from app.orchestrator.store import CLAIMABLE, SagaStore
 from app.orchestrator.story import summary
 from app.orchestrator.transit import left_on_the_way
@@ -127,7 +128,7 @@ def _trace(met: Situation) -> Iterator[str]:
     for name in names:
         calls = [effect for effect in met.effects if effect.step == name]
         yield _step(name, met.saga.steps.get(name), is_unknown=any(call.status in _UNKNOWN for call in calls))
-        yield from map(_call, sorted(calls, key=lambda call: call.first_sent_at))
+        yield from (_call(met.saga, each) for each in sorted(calls, key=lambda call: call.first_sent_at))
     for account_id, amount in left_on_the_way(met.postings).items():
         yield f"on the way  {public_id(account_id)}  {amount} {amount.asset.code}"
     if commands := legal(met):
@@ -147,11 +148,12 @@ def _step(name: str, told: Mapping[str, Any] | None, *, is_unknown: bool) -> str
     return f"{'unknown' if is_unknown else told['status']:<10}  {name:<10}  {rfc3339(told['at'])}"
 
 
-def _call(effect: Effect) -> str:
+def _call(saga: SagaRecord, effect: Effect) -> str:
     words = [effect.provider, effect.operation, effect.status.value]
     words.extend(each for each in (effect.provider_ref, effect.reason and f"({effect.reason})") if each)
     attempts = f"{effect.attempts} attempt{'' if effect.attempts == 1 else 's'}"
-    return f"            {' '.join(words)}, {attempts} since {rfc3339(effect.first_sent_at)}"
+    purpose = {Way.UNDO: ", to undo it", Way.CALL_OFF: ", to call it off"}.get(way_of_call(saga, effect), "")
+    return f"            {' '.join(words)}, {attempts} since {rfc3339(effect.first_sent_at)}{purpose}"
 
 
 def _sentence(met: Situation, event: dict[str, Any]) -> str:

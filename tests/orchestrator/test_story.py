@@ -27,3 +27,14 @@ async def test_the_story_begins_with_what_it_came_to(calm_world: World, rich_ada
     assert story["summary"].endswith(" s, with 1 call outside and 4 postings.")
     [sending, *_] = story["postings"]["collect"]
     assert sending["sentence"] == "100.00 USD from in_doubt.unit, 100.00 USD to pending"
+
+
+async def test_a_refund_does_not_read_like_the_payment(calm_world: World, rich_ada: Customer) -> None:
+    await calm_world.dial("tatum send", "decline")
+    saga_id = await calm_world.buy(rich_ada)
+    await calm_world.settle()
+    called = [each for each in await calm_world.story(saga_id, rich_ada) if "the call to unit" in each]
+    assert called == [
+        "Collect: the call to unit was recorded, and then made (attempt 1).",
+        "Collect, being undone: the call to unit was recorded, and then made (attempt 1).",
+    ]

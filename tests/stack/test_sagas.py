@@ -47,6 +47,8 @@ async def test_a_refund_that_was_refused_is_shown_with_its_calls_and_given_up(
         ["fits", "now"],
     ]
     assert lines[-1].endswith("write-off")
+    collected, *refunds = (line for line in lines if words(line) == ["unit", "create_payment"])
+    assert (collected.endswith("Z"), all(each.endswith("Z, to undo it") for each in refunds)) == (True, True)
     with pytest.raises(GaveUp, match=r"What fits now: retry, write-off\. \(unwind-impossible\)"):
         await commanded(settings, Order(saga_id, Command.COMPENSATE), "take it back", "")
     careful, give_up = settings.model_copy(update={"four_eyes_above": "1.00"}), Order(saga_id, Command.WRITE_OFF)
