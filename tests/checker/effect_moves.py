@@ -139,8 +139,9 @@ class EffectMoves:
         name = f"worker {NAMES[seat]} commits: {commit.told}"
         effect = self.records.effect(state.effect)
         rule = self.setup.fenced_out if worker.fenced else "check"
-        if commit.mark and effect is not None and self.setup.resend_mark != "check":
-            rule = self.setup.resend_mark
+        marking = self.setup.first_mark if effect is None else self.setup.resend_mark
+        if commit.mark and marking != "check":
+            rule = marking
         if commit.saga is None:
             yield name, self._told(state, seat, ("posted",))
         elif rule == "pretend":

@@ -85,6 +85,13 @@ def _send_after_giving_up(effect: Effect, now: datetime, policy: Policy) -> Next
     return effects.next_move_when_absent(effect, now, policy)
 
 
+def _conclude_without_looking(effect: Effect, now: datetime, policy: Policy) -> Next:
+    usual = effects.next_move(effect, now, policy)
+    if usual is not Next.FIND or effect.attempts < policy.attempts_max:
+        return usual
+    return Next.CONCLUDE_ABSENT if effect.status is EffectStatus.CANCELLING else Next.GIVE_UP
+
+
 def _absent_is_absent(effect: Effect, now: datetime, policy: Policy) -> Next:
     usual = effects.next_move_when_absent(effect, now, policy)
     return Next.CONCLUDE_ABSENT if usual is Next.PARK else usual
@@ -98,6 +105,10 @@ def _every_operation(effect: Effect, _ref: str) -> bool:
     return effect.status in {EffectStatus.SENDING, EffectStatus.UNKNOWN, EffectStatus.CONFIRMED}
 
 
+def _given_up_or_not(effect: Effect, _ref: str) -> bool:
+    return effect.approved_ref is None
+
+
 def _without(provider: str, bounds: Bounds, *, believed: Capabilities | None = None, rules: Rules = RULES) -> Setup:
     usual = setup(provider, bounds)
     return replace(usual, policy=policy_for(believed or usual.provider, bounds), rules=rules)
@@ -107,6 +118,7 @@ _CALM, _ONE_FREEZE = Bounds(left=QUIETLY), Bounds(left=FROZEN)
 _SLOW_NETWORK = Bounds(left=QUIETLY, network=3, horizon=9)
 _SLOW_WORKERS = Bounds(left=QUIETLY, slow=3)
 _QUICK_NETWORK = Bounds(left=FROZEN, network=1, horizon=6)
+_ONE_SEND = Bounds(left=FROZEN, network=1, horizon=7, attempts_max=1)
 _EXPIRING = DECLARED["unit"]
 
 TAKEN_AWAY: Mapping[str, Setup] = {
@@ -115,6 +127,7 @@ TAKEN_AWAY: Mapping[str, Setup] = {
     "no send again once the key may be forgotten": _without(
         "a key that is soon forgotten", _CALM, rules=Rules(next_move=_send_without_looking)
     ),
+    "every first send is recorded first": replace(_without("no fence", _CALM), first_mark="pretend"),
     "every send again is marked first": replace(_without("unit", _SLOW_NETWORK), resend_mark="pretend"),
     "no send after giving up": _without(
         "no fence", _ONE_FREEZE, rules=Rules(next_move_when_absent=_send_after_giving_up)
@@ -128,6 +141,8 @@ TAKEN_AWAY: Mapping[str, Setup] = {
     "no call after its hour": _without("unit", _CALM, rules=Rules(may_begin=_always)),
     "an earlier holder's write fails": replace(_without("unit", _SLOW_WORKERS), fenced_out="apply"),
     "one approval for each effect": replace(_without("tatum", _QUICK_NETWORK), approves=_every_operation),
+    "what was given up approves nothing": replace(_without("tatum", _ONE_SEND), approves=_given_up_or_not),
+    "absence is concluded only after a look": _without("unit", _CALM, rules=Rules(next_move=_conclude_without_looking)),
     "absence is concluded only where there is a fence": _without(
         "no fence", _ONE_FREEZE, rules=Rules(next_move_when_absent=_absent_is_absent)
     ),

@@ -104,9 +104,9 @@ def contradicts(effect: Effect, ref: str) -> bool:
 class Setup:
     """A provider as it really is, what the product goes by, and the decisions it makes.
 
-    ``on_mark`` and ``on_fenced_out`` are what the door says to the mark of a send, and to a holder whose fence is
-    below the saga's: ``check``, ``refuse``, ``apply`` without looking, or ``pretend``. ``lost`` is how a call ends
-    whose answer did not come.
+    ``first_mark``, ``resend_mark`` and ``fenced_out`` are what the door says to the record of a first send, to that of
+    another one, and to a holder whose fence is below the saga's: ``check``, ``refuse``, ``apply`` without looking, or
+    ``pretend``. ``lost`` is how a call ends whose answer did not come.
     """
 
     name: str
@@ -114,6 +114,7 @@ class Setup:
     policy: Policy
     rules: Rules = RULES
     bounds: Bounds = field(default_factory=Bounds)
+    first_mark: str = "check"
     resend_mark: str = "check"
     fenced_out: str = "refuse"
     lost: str = "unknown"
