@@ -169,7 +169,7 @@ class World:
                 cooling=cooling_of(self.settings, runtime.database, door, self.clock),
             ),
             onboardings=Onboardings(starting),
-            approvals=Approvals(runtime.sagas, door, runtime.providers.coins),
+            approvals=Approvals(runtime.sagas, door, runtime.providers.coins, runtime.keeping),
             observations=Observations(
                 InboxStore(runtime.database),
                 runtime.sagas,

@@ -70,7 +70,7 @@ def open_orchestration(
         orders=_orders(ground, records, vendors, doors, flows, wallets),
         onboardings=Onboardings(Flows(sagas, telling, clock, hint)),
         card_prompts=CardPrompts(sagas, ground.sealer, clock, engine.hasten),
-        approvals=Approvals(sagas, doors.door, providers.coins),
+        approvals=Approvals(sagas, doors.door, providers.coins, keeping),
     )
 
 

@@ -9,6 +9,7 @@ from app.ledger.changes import Change, Posted
 from app.orchestrator.approvals import Approvals
 from app.orchestrator.effects import Effect
 from app.orchestrator.journal import effect_companion, effect_from
+from app.orchestrator.outside import Kept
 from app.orchestrator.store import SagaStore
 from app.providers.chain_ports import PendingSend, SendsCoins
 from tests.checker.asking import Finished, TickingClock, ask, replay
@@ -67,7 +68,7 @@ class Daemon:
 def approved(effect: Effect, operation: PendingSend) -> Effect | None:
     """What the product's approvals make of an effect, asked for an operation; None where they say no."""
     asking = _Asking(operation)
-    approvals = Approvals(cast("SagaStore", asking), asking, cast("SendsCoins", asking))
+    approvals = Approvals(cast("SagaStore", asking), asking, cast("SendsCoins", asking), cast("Kept", asking))
     answers: list[tuple[int, Any]] = []
     while True:
         try:

@@ -218,3 +218,22 @@ async def refuse_everything(world: World) -> None:
         await JSONResponse({}, status_code=403)(_scope, _receive, send)
 
     world.wire.hosts["wallet"] = refuse
+
+
+async def test_a_question_looks_at_no_sends_but_those_that_took_what_the_operation_spends(
+    calm_world: World, rich_ada: Customer
+) -> None:
+    """A house has sent the same amount thousands of times, and each send is still there to be looked at."""
+    world = calm_world
+    for _ in range(3):
+        await send_waiting_for_approval(world, rich_ada)
+    _, pending_id = await send_waiting_for_approval(world, rich_ada)
+    effects = world.runtime.database["effects"]
+    await effects.update_one({"provider_ref": pending_id}, {"$set": {"provider_ref": None, "status": "unknown"}})
+    await world.runtime.database.command("profile", 2)
+    assert await ask(world, pending_id) == 200
+    await world.runtime.database.command("profile", 0)
+    profile = world.runtime.database["system.profile"]
+    looked = await profile.find({"ns": f"{effects.full_name}", "op": "query"}).to_list()
+    await world.runtime.database.drop_collection("system.profile")
+    assert [each["docsExamined"] for each in looked] == [0, 1]
