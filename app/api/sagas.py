@@ -82,6 +82,7 @@ class PostingView(BaseModel):
     """What a step posted."""
 
     transaction_id: str
+    at: Instant
     kind: str
     status: str
     sentence: str
@@ -91,6 +92,7 @@ class PostingView(BaseModel):
     def of(cls, transaction: dict[str, Any]) -> Self:
         return cls(
             transaction_id=public_id(transaction["_id"]),
+            at=transaction["timestamp"],
             kind=transaction["kind"],
             status=transaction["status"],
             sentence=moved(transaction_from(transaction)),

@@ -184,9 +184,15 @@ def sentence(flow: Saga, params: Mapping[str, Any], event: Document) -> str:
 
 
 def postings_by_step(transactions: Sequence[Document]) -> Mapping[str, list[Document]]:
-    """A saga's ledger transactions by the step that posted them."""
+    """A saga's ledger transactions by the step that posted them; what a hold does not say, its commit does."""
+    by_commit = {_commit_of(each): str(each["metadata"]["step"]) for each in transactions if "step" in each["metadata"]}
     found: dict[str, list[Document]] = {}
     for transaction in transactions:
-        step = str(transaction["metadata"].get("step", "record"))
-        found.setdefault(step, []).append(transaction)
+        step = transaction["metadata"].get("step") or by_commit.get(_commit_of(transaction), "record")
+        found.setdefault(str(step), []).append(transaction)
     return found
+
+
+def _commit_of(transaction: Document) -> tuple[str, int]:
+    """The block that a transaction is in: a saga moves once in each."""
+    return transaction["position"]["stream"], transaction["position"]["n"]

@@ -38,3 +38,15 @@ async def test_a_refund_does_not_read_like_the_payment(calm_world: World, rich_a
         "Collect: the call to unit was recorded, and then made (attempt 1).",
         "Collect, being undone: the call to unit was recorded, and then made (attempt 1).",
     ]
+
+
+async def test_a_hold_is_told_beside_the_step_that_placed_it(calm_world: World, rich_ada: Customer) -> None:
+    await calm_world.dial("tatum send", "decline")
+    saga_id = await calm_world.buy(rich_ada)
+    await calm_world.settle()
+    path, headers = f"/v1/sagas/{public_id(saga_id)}/story", await calm_world.signed_in("ada")
+    story = (await calm_world.api.get(path, headers=headers)).json()
+    held = {step: [each["kind"] for each in told].count("hold") for step, told in story["postings"].items()}
+    assert held == {"record": 1, "collect": 1, "convert": 1, "deliver": 0}
+    moments = {each["at"] for each in story["story"]}
+    assert all(each["at"] in moments for told in story["postings"].values() for each in told)
