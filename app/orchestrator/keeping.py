@@ -43,7 +43,7 @@ class Keeping:
 
     async def compliance_level(self, user_id: str) -> str:
         """How far the verification of the user of that stored id stands; one that nobody knows has none."""
-        user = await self.users.by_id(user_id)
+        user = await self.users.reads.get(user_id)
         return user.compliance_level if user else "none"
 
     async def card_payee(self, user_id: str) -> str | None:

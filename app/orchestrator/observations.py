@@ -45,7 +45,10 @@ waits for it looks.
 _ARRIVED = frozenset({"payment.sent", "KMS_COMPLETED_TX", "OUTGOING_NATIVE_TX", "OUTGOING_FUNGIBLE_TX"})
 """Events that something has gone well: whoever waits for it looks, and whoever watches it knew."""
 
-_UNDER_WAY = {EffectStatus.SENDING, EffectStatus.UNKNOWN, EffectStatus.CONFIRMED}
+_UNANSWERED = {EffectStatus.SENDING, EffectStatus.UNKNOWN}
+"""What such an effect has become its saga will find by itself, whatever is told of it."""
+
+_UNDER_WAY = _UNANSWERED | {EffectStatus.CONFIRMED}
 
 T = TypeVar("T")
 Listener = Callable[[str, list[str], Mapping[str, Any]], Awaitable[bool | None]]
@@ -171,7 +174,9 @@ class Observations:
             watched = await _all(self._watched, refs)
             if watched and all(watched):
                 return True
-            return False if is_news and await self._statuses_behind(named) & _UNDER_WAY else None
+            statuses = await self._statuses_behind(named)
+            is_unanswered = not watched and bool(statuses & _UNANSWERED)
+            return False if is_unanswered or (is_news and statuses & _UNDER_WAY) else None
         if EffectStatus.CONFIRMED not in await self._statuses_behind(refs):
             return False if is_news else None
         if type_ in _MAY_BE_STOPPED:

@@ -178,3 +178,23 @@ async def test_only_an_event_that_may_change_something_has_the_payment_fetched(
         assert (await in_inbox(world, name))["status"] == "done"
         assert await world.work() == (kind != "payment.clearing")
     await world.settle()
+
+
+async def test_of_a_send_whose_answer_is_not_known_yet_nothing_is_fetched_however_often_it_is_told(
+    calm_world: World, rich_ada: Customer
+) -> None:
+    world = calm_world
+    saga_id = await world.buy(rich_ada, paying="account")
+    await world.work()
+    operation = await payment_of(world, saga_id)
+    (await world.api.get(f"/webhooks/tatum/kms/{operation}")).raise_for_status()
+    lost = {"$set": {"status": "unknown", "provider_ref": None}}
+    await world.runtime.database["effects"].update_one({"saga_id": saga_id}, lost)
+    await world.runtime.database["sagas"].update_one({"_id": saga_id}, {"$set": {"waits": [], "wake_at": None}})
+    told = event("told", f"tatum:kms:{operation}", f"tatum:tx:{'ab' * 32}", kind="KMS_COMPLETED_TX", provider="tatum")
+    await world.runtime.inbox.receive([told])
+    before = (await world.desk.get("/control/tatum/calls")).json()["items"]
+    await exhaust(world, times=3)
+    assert (await world.desk.get("/control/tatum/calls")).json()["items"] == before
+    kept = await in_inbox(world, "told", "tatum")
+    assert (kept["status"], kept["attempts"]) == ("received", 3)
