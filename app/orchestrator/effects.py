@@ -100,14 +100,19 @@ class Next(Enum):
     PARK = auto()
 
 
+PATIENCE = timedelta(hours=6)
+"""How long what was definitely not done is tried again, however often that is: an outage unwinds nobody's order."""
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The bounds of one provider's effects."""
+    """The bounds of one provider's effects. ``patience`` is with a provider that is away, not with a lost answer."""
 
     capabilities: Capabilities
     timeout: timedelta
     quiet: timedelta
     attempts_max: int = 8
+    patience: timedelta = PATIENCE
 
 
 def quiet_until(effect: Effect, policy: Policy) -> datetime:
@@ -126,8 +131,8 @@ def may_begin(effect: Effect, now: datetime) -> bool:
 def next_move(effect: Effect, now: datetime, policy: Policy) -> Next:
     """What to do about an effect whose outcome is open, before anything was looked up."""
     if effect.status is EffectStatus.PLANNED:
-        may_send = effect.attempts < policy.attempts_max and not _key_has_expired(effect, now, policy)
-        return Next.SEND if may_send else Next.GIVE_UP
+        is_early = effect.attempts < policy.attempts_max or now < effect.first_sent_at + policy.patience
+        return Next.SEND if is_early and not _key_has_expired(effect, now, policy) else Next.GIVE_UP
     if now < quiet_until(effect, policy):
         return Next.WAIT
     return Next.FIND

@@ -134,7 +134,8 @@ def in_ticks(declared: Capabilities) -> Capabilities:
 
 def policy_for(capabilities: Capabilities, bounds: Bounds) -> Policy:
     """What the product goes by, where it believes the declaration: it waits out the network and the read's lag."""
-    return Policy(capabilities, TIMEOUT * TICK, (bounds.network + READ_LAG) * TICK, bounds.attempts_max)
+    quiet = (bounds.network + READ_LAG) * TICK
+    return Policy(capabilities, TIMEOUT * TICK, quiet, bounds.attempts_max, patience=0 * TICK)
 
 
 def ticks(duration: timedelta | None) -> int | None:

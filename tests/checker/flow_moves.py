@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, cast
 
@@ -151,7 +151,8 @@ class FlowMoves:
         return Flows(cast("SagaStore", _Asking(world)), _Asking(world), self._clock, hint)
 
     def _driver(self, world: World) -> Driver:
-        policies = {name: Policy(known, TIMEOUT, QUIET, self._attempts_max) for name, known in CAPABILITIES.items()}
+        attempts_max, none = self._attempts_max, timedelta(0)
+        policies = {name: Policy(known, TIMEOUT, QUIET, attempts_max, none) for name, known in CAPABILITIES.items()}
         flows = {(flow.name, flow.version): flow for flow in (self._recovery, self._flow)}
         scribe, store = Scribe(_Asking(world), self._clock, _POLL_S), cast("SagaStore", _Asking(world))
         return Driver(flows, store, scribe, _outside(world), policies, self._clock)

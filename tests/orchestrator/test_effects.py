@@ -44,10 +44,10 @@ def capabilities(fence: Any, resend_age: timedelta | None = None) -> Capabilitie
 
 
 POLICIES = {
-    "key": Policy(capabilities("key", 40 * HOUR), TIMEOUT, QUIET, attempts_max=3),
-    "eternal": Policy(capabilities("key"), TIMEOUT, QUIET, attempts_max=3),
-    "approval": Policy(capabilities("approval"), TIMEOUT, QUIET, attempts_max=3),
-    "none": Policy(capabilities("none"), TIMEOUT, QUIET, attempts_max=3),
+    "key": Policy(capabilities("key", 40 * HOUR), TIMEOUT, QUIET, attempts_max=3, patience=HOUR),
+    "eternal": Policy(capabilities("key"), TIMEOUT, QUIET, attempts_max=3, patience=HOUR),
+    "approval": Policy(capabilities("approval"), TIMEOUT, QUIET, attempts_max=3, patience=HOUR),
+    "none": Policy(capabilities("none"), TIMEOUT, QUIET, attempts_max=3, patience=HOUR),
 }
 
 
@@ -69,9 +69,13 @@ def effect(status: str, attempts: int = 1, **fields: Any) -> Effect:
 BEFORE_LOOKING = """
 key       planned     1  -60   SEND
 key       planned     2  -60   SEND
-key       planned     3  -60   GIVE_UP
+key       planned     3  -60   SEND
+key       planned     9  3539  SEND
+key       planned     2  3540  SEND
+key       planned     3  3540  GIVE_UP
 none      planned     2  -60   SEND
-approval  planned     3  -60   GIVE_UP
+approval  planned     3  3539  SEND
+approval  planned     3  3540  GIVE_UP
 key       sending     1  -60   WAIT
 key       sending     1    0   WAIT
 key       sending     1   89   WAIT

@@ -1,6 +1,7 @@
 """Whatever goes wrong with a call outside, or with the news about it, the money moves once and the saga ends."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -91,6 +92,21 @@ async def test_a_vendor_that_is_never_there_is_given_up_and_everything_undone(
     calm_world: World, rich_ada: Customer
 ) -> None:
     await run(calm_world, SCENARIOS["pull declined"], rich_ada, ("unit create_payment", "rate_limit", 1_000))
+
+
+@pytest.mark.parametrize("call", LOOKED_UP_BY)
+async def test_an_outage_of_an_hour_puts_off_and_unwinds_nothing(
+    calm_world: World, rich_ada: Customer, call: str
+) -> None:
+    world, before = calm_world, await Outside.of(calm_world)
+    await world.dial(call, "rate_limit", times=1_000)
+    saga_id = await world.buy(rich_ada)
+    back_at = world.clock.now() + timedelta(hours=1)
+    while world.clock.now() < back_at:
+        assert await world.pass_on(), "it was given up"
+    await world.calm_down()
+    await world.settle()
+    await require_end(world, PURCHASE, saga_id, before, rich_ada)
 
 
 async def test_a_vendor_that_never_answers_and_never_acts_is_given_up_and_everything_undone(
