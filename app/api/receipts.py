@@ -10,9 +10,11 @@ from app.api.deps import CurrentRuntime, Reader
 from app.api.problems import problems
 from app.api.strict import StrictRoute
 from app.errors import Missing
+from app.identity.principals import Principal
 from app.ids import stored_id
 from app.ledger.accounts import CUSTOMER
 from app.ledger.receipts import receipt
+from app.runtime import Runtime
 
 router = APIRouter(tags=["receipts"], route_class=StrictRoute)
 
@@ -52,8 +54,7 @@ class ReceiptKey(BaseModel):
 async def show_receipt(transaction_id: TransactionId, caller: Reader, runtime: CurrentRuntime) -> ReceiptView:
     """Proof that a transaction of yours is in the books; ``wallet verify --receipt`` checks it offline."""
     transaction = await runtime.ledger.transaction(stored_id(caller.book, transaction_id))
-    own = await runtime.ledger.accounts_of(caller.book, caller.user_id, CUSTOMER)
-    if transaction is None or {account.id for account in own}.isdisjoint(_accounts(transaction)):
+    if transaction is None or not await _is_told_to(caller, transaction, runtime):
         raise Missing("transaction")
     found = await runtime.ledger.block_of(transaction)
     if found is None:
@@ -68,5 +69,10 @@ async def show_receipt_key(runtime: CurrentRuntime) -> ReceiptKey:
     return ReceiptKey(algorithm="Ed25519", key_id=runtime.signer.key_id, public_key=runtime.signer.public_key)
 
 
-def _accounts(transaction: dict[str, Any]) -> set[str]:
-    return {leg["account_id"] for leg in transaction["legs"]}
+async def _is_told_to(caller: Principal, transaction: dict[str, Any], runtime: Runtime) -> bool:
+    """Whether it touches an account of theirs, or is of a saga of theirs: outcome and story name all that it posted."""
+    own = await runtime.ledger.accounts_of(caller.book, caller.user_id, CUSTOMER)
+    if not {account.id for account in own}.isdisjoint(leg["account_id"] for leg in transaction["legs"]):
+        return True
+    saga_id = transaction["saga_id"]
+    return saga_id is not None and await runtime.sagas.saga_of(saga_id, caller.user_id) is not None

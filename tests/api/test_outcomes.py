@@ -46,6 +46,17 @@ async def test_anybody_checks_how_a_purchase_ended(calm_world: World, rich_ada: 
     assert "a purchase, ended completed" in checked_outcome(file, await public_key(calm_world))
 
 
+async def test_every_transaction_of_an_outcome_has_its_receipt(calm_world: World, rich_ada: Customer) -> None:
+    await calm_world.dial("tatum send", "decline")
+    saga_id = await calm_world.buy(rich_ada)
+    await calm_world.settle()
+    _, given = await outcome(calm_world, saga_id)
+    paths = [f"/v1/transactions/{each}/receipt" for each in json.loads(given["content"])["transactions"]]
+    for by, status in (("ada", 200), ("mallory", 404)):
+        headers = await calm_world.signed_in(by)
+        assert {(await calm_world.api.get(path, headers=headers)).status_code for path in paths} == {status}
+
+
 async def test_what_somebody_edited_proves_nothing(calm_world: World, rich_ada: Customer, tmp_path: Path) -> None:
     saga_id = await calm_world.deposit(rich_ada)
     await calm_world.settle()
