@@ -1,6 +1,6 @@
 """The key daemon at one effect: it asks the product's own approvals before it signs."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -18,10 +18,11 @@ from tests.checker.effect_world import Setup, State
 
 
 class _Asking:
-    """The approvals' way to the effects, to the door and to the queue."""
+    """The approvals' way to the effects, to the door and to the queue. What an operation spends, its saga has taken."""
 
-    def __init__(self, operation: PendingSend) -> None:
+    def __init__(self, operation: PendingSend, saga_id: str) -> None:
         self._operation = operation
+        self._saga_id = saga_id
 
     async def effects_where(self, query: Mapping[str, Any], limit: int) -> list[Effect]:
         return cast("list[Effect]", await ask("effects", query))
@@ -32,6 +33,9 @@ class _Asking:
 
     async def pending_send(self, pending_id: str) -> PendingSend:
         return self._operation
+
+    async def inputs(self, chain: str, refs: Sequence[str]) -> dict[str, Any]:
+        return {ref: {"taken_by": self._saga_id} for ref in refs}
 
 
 class Daemon:
@@ -67,7 +71,7 @@ class Daemon:
 
 def approved(effect: Effect, operation: PendingSend) -> Effect | None:
     """What the product's approvals make of an effect, asked for an operation; None where they say no."""
-    asking = _Asking(operation)
+    asking = _Asking(operation, effect.saga_id)
     approvals = Approvals(cast("SagaStore", asking), asking, cast("SendsCoins", asking), cast("Kept", asking))
     answers: list[tuple[int, Any]] = []
     while True:
