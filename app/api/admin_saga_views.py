@@ -150,8 +150,6 @@ class EvidenceView(SagaLine):
 
 
 def _steps(met: Situation) -> list[StepLine]:
-    if met.flow is None:
-        return [StepLine(name=name, **told) for name, told in met.saga.steps.items()]
     return [
         StepLine(name=step.name, status=step.status, attempts=step.attempts, at=step.at)
         for step in steps_of(met.flow, met.saga)
@@ -159,6 +157,6 @@ def _steps(met: Situation) -> list[StepLine]:
 
 
 def _event(met: Situation, event: dict[str, Any]) -> EventLine:
-    told = sentence(met.flow, met.saga.params, event) if met.flow else event["type"]
+    told = sentence(met.flow, met.saga.params, event)
     names = ("seq", "at", "type", "step", "status")
     return EventLine(sentence=told, **{name: event[name] for name in names})

@@ -32,5 +32,5 @@ async def show_outcome(saga_id: SagaId, caller: Reader, runtime: CurrentRuntime)
     if saga is None:
         raise Missing("saga")
     postings = [transaction_from(each) for each in await runtime.ledger.transactions_of_saga(saga.id)]
-    flow = FLOWS[saga.type, saga.def_version]
+    flow = FLOWS.get((saga.type, saga.def_version))
     return OutcomeView.model_validate(attestation(saga, flow, postings, runtime.signer))

@@ -24,6 +24,7 @@ from app.orchestrator.flows import FLOWS
 from app.orchestrator.journal import SagaRecord
 from app.orchestrator.lifecycle import ENDS
 from app.orchestrator.progress import current_step, postings_by_step, sentence, steps_of
+from app.orchestrator.saga import Saga
 from app.orchestrator.story import moved, summary
 from app.orchestrator.watches import watched_until
 from app.runtime import Runtime
@@ -57,7 +58,7 @@ class SagaView(BaseModel):
 
     @classmethod
     def of(cls, saga: SagaRecord, watching_until: datetime | None) -> Self:
-        steps = steps_of(FLOWS[saga.type, saga.def_version], saga)
+        steps = steps_of(_flow_of(saga), saga)
         return cls(
             id=public_id(saga.id),
             type=saga.type,
@@ -138,7 +139,7 @@ async def tell_saga(saga_id: SagaId, caller: Reader, runtime: CurrentRuntime) ->
     """What happened, in sentences."""
     saga = await _own(runtime, caller, saga_id)
     events = await runtime.sagas.events(saga.id, 0, _EVENTS_MAX)
-    flow = FLOWS[saga.type, saga.def_version]
+    flow = _flow_of(saga)
     transactions = await runtime.ledger.transactions_of_saga(saga.id)
     postings = postings_by_step(transactions)
     effects = await runtime.sagas.effects_of(saga.id)
@@ -197,9 +198,14 @@ def _frame(saga: SagaRecord, event: dict[str, Any]) -> Frame:
         "type": event["type"],
         "step": event["step"],
         "status": event["status"],
-        "sentence": sentence(FLOWS[saga.type, saga.def_version], saga.params, event),
+        "sentence": sentence(_flow_of(saga), saga.params, event),
     }
     return Frame(event["seq"], event["type"], orjson.dumps(shown))
+
+
+def _flow_of(saga: SagaRecord) -> Saga | None:
+    """Its definition; None where this release does not have it: it is parked then, and still somebody's own."""
+    return FLOWS.get((saga.type, saga.def_version))
 
 
 async def _own(runtime: Runtime, caller: Principal, saga_id: str) -> SagaRecord:

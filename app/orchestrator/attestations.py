@@ -28,8 +28,11 @@ class AttestationInvalid(Exception):
     """It does not attest what it says; the message names the first step that fails."""
 
 
-def attestation(saga: SagaRecord, flow: Saga, postings: Sequence[Transaction], signer: Signer) -> dict[str, Any]:
-    """The signed outcome of a saga that has ended; ``postings`` are all of its transactions. Raises SagaUnfinished."""
+def attestation(saga: SagaRecord, flow: Saga | None, postings: Sequence[Transaction], signer: Signer) -> dict[str, Any]:
+    """The signed outcome of a saga that has ended; ``postings`` are all of its transactions. Raises SagaUnfinished.
+
+    Of a definition that this release does not have no amounts are read.
+    """
     if saga.state not in ENDS:
         raise SagaUnfinished(public_id(saga.id), saga.status)
     content = _canonical(
@@ -39,7 +42,7 @@ def attestation(saga: SagaRecord, flow: Saga, postings: Sequence[Transaction], s
             "type": saga.type,
             "status": saga.status,
             "at": rfc3339(saga.updated_at),
-            "amounts": _amounts(flow, saga.params),
+            "amounts": _amounts(flow, saga.params) if flow else {},
             "transactions": [public_id(each.id) for each in postings if each.status is Status.POSTED],
         }
     )

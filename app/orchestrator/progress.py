@@ -27,8 +27,10 @@ def current_step(saga: SagaRecord) -> str | None:
     return phase_of(saga.parked_from or saga.state)[1] or None
 
 
-def steps_of(flow: Saga, saga: SagaRecord) -> list[StepProgress]:
-    """Every step of the definition, those not reached as ``pending``."""
+def steps_of(flow: Saga | None, saga: SagaRecord) -> list[StepProgress]:
+    """Every step of the definition, those not reached as ``pending``; of one that is not known, those reached."""
+    if flow is None:
+        return [_step(name, told) for name, told in saga.steps.items()]
     return [_step(step.name, saga.steps.get(step.name)) for step in flow.steps]
 
 
@@ -174,12 +176,12 @@ _OF_A_CALL = frozenset({"sending", "accepted", "unavailable", "unknown", "giving
 """What is told of a call forwards and of the one that undoes it: a payment and its refund must not read alike."""
 
 
-def sentence(flow: Saga, params: Mapping[str, Any], event: Document) -> str:
-    """One event of a saga's history as a sentence."""
+def sentence(flow: Saga | None, params: Mapping[str, Any], event: Document) -> str:
+    """One event of a saga's history as a sentence; where this release has no definition of it, in fewer words."""
     name, undoes = str(event["step"]), event["type"] in _OF_A_CALL and event["status"] == "compensating"
     facts = {"Step": f"{name.capitalize() or 'Saga'}{', being undone' if undoes else ''}", **event["facts"]}
     if event["type"] == "done":
-        facts["told"] = flow.step(name).told(flow.params.model_validate(params))
+        facts["told"] = flow.step(name).told(flow.params.model_validate(params)) if flow else "done"
     return _SENTENCES[event["type"]].format_map(facts)
 
 

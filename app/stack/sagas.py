@@ -157,7 +157,7 @@ def _call(saga: SagaRecord, effect: Effect) -> str:
 
 
 def _sentence(met: Situation, event: dict[str, Any]) -> str:
-    said = sentence(met.flow, met.saga.params, event) if met.flow else str(event["type"])
+    said = sentence(met.flow, met.saga.params, event)
     if event["type"] != "command":
         return said
     facts = event["facts"]

@@ -122,6 +122,23 @@ async def test_a_saga_is_shown_with_its_evidence_and_what_fits_now(tenant: Tenan
     assert "params" not in shown
 
 
+async def test_a_saga_of_another_release_is_still_its_owners_to_read(tenant: Tenant) -> None:
+    saga_id = await park(tenant)
+    sagas, events = tenant.runtime.database["sagas"], tenant.runtime.database["saga_events"]
+    await sagas.update_one({"_id": stored_id("acme", saga_id)}, {"$set": {"def_version": 99}})
+    await events.update_one({"type": "parked"}, {"$set": {"type": "done"}})
+    shown, story = [
+        (await tenant.call("GET", f"/v1/sagas/{saga_id}{path}", by="bob")).json() for path in ("", "/story")
+    ]
+    assert [(each["name"], each["status"]) for each in shown["steps"]] == [("record", "done")]
+    assert [each["sentence"] for each in story["story"]] == ["The request was accepted.", "Collect: done."]
+    await sagas.update_one({"_id": stored_id("acme", saga_id)}, {"$set": {"state": "cancelled", "status": "cancelled"}})
+    outcome = await tenant.call("GET", f"/v1/sagas/{saga_id}/outcome", by="bob")
+    assert '"amounts":{}' in outcome.json()["content"]
+    followed = await tenant.call("GET", f"/v1/sagas/{saga_id}/events", by="bob")
+    assert "Collect: done." in followed.text
+
+
 async def test_an_operator_retries_once_and_it_is_in_the_trail(tenant: Tenant) -> None:
     path = f"/v1/admin/sagas/{await park(tenant)}/commands"
     first = await tenant.call("POST", path, "ops:act", by="operator", key="once", json=RETRY)
