@@ -65,7 +65,7 @@ class State:
 
 @dataclass(slots=True)
 class _Overlay:
-    """What one change would do, until it is accepted or dropped."""
+    """What one change would do, until it is accepted or dropped. ``fact``: whether what is applied now is one."""
 
     fact: bool
     accounts: dict[str, Account] = field(default_factory=dict)
@@ -105,7 +105,9 @@ class Book:
                 self._open(account, overlay)
             for standing in change.standings:
                 self._stand(standing, overlay)
-            for transaction in change.transactions:
+            facts = change.facts
+            for number, transaction in enumerate(change.transactions):
+                overlay.fact = number < facts
                 self._apply_or_blame(transaction, change, overlay)
             for spending in change.spendings:
                 self._spend(spending, change.book, overlay)
@@ -247,17 +249,17 @@ class Book:
         checks.require_customers(transaction, accounts, change.payer)
         checks.require_currencies(transaction, accounts)
         checks.require_two_accounts(transaction)
-        if not change.fact:
+        if not overlay.fact:
             checks.require_open(accounts[leg.account_id] for leg in transaction.moving_legs)
-        freed = self._draw_on_holds(transaction, overlay, fact=change.fact)
+        freed = self._draw_on_holds(transaction, overlay)
         if transaction.reverses is not None:
             self._take_back(transaction, transaction.reverses, overlay)
         legs = transaction.legs
         seqs: tuple[int, ...] = ()
-        if change.fact and transaction.status is Status.POSTED:
+        if overlay.fact and transaction.status is Status.POSTED:
             legs = self._divert(transaction, accounts, freed, overlay)
         if transaction.status is Status.POSTED:
-            seqs = self._post(transaction, legs, freed, change, overlay)
+            seqs = self._post(transaction, legs, freed, overlay)
         elif not transaction.hold_ids:
             self._place_hold(transaction, overlay)
         else:
@@ -291,7 +293,7 @@ class Book:
         return tuple(landed)
 
     def _post(
-        self, transaction: Transaction, legs: Iterable[Leg], freed: Mapping[str, int], change: Change, overlay: _Overlay
+        self, transaction: Transaction, legs: Iterable[Leg], freed: Mapping[str, int], overlay: _Overlay
     ) -> tuple[int, ...]:
         """Move the balances; the numbers of the entries, one a leg."""
         debited: set[str] = set()
@@ -310,7 +312,7 @@ class Book:
             if leg.side is Side.DEBIT:
                 debited.add(account.id)
         self._free(freed, overlay)
-        if not change.fact:
+        if not overlay.fact:
             for account_id in debited:
                 self._require_funds(account_id, overlay)
         return tuple(seqs)
@@ -337,14 +339,14 @@ class Book:
             account = overlay.accounts.get(account_id) or self._accounts[account_id]
             overlay.accounts[account_id] = self._moved(account, held=account.held - amount)
 
-    def _draw_on_holds(self, transaction: Transaction, overlay: _Overlay, *, fact: bool) -> dict[str, int]:
+    def _draw_on_holds(self, transaction: Transaction, overlay: _Overlay) -> dict[str, int]:
         """Use holds up by what the transaction takes (whole, if it closes them); says what that frees, by account."""
         freed: dict[str, int] = {}
         for hold_id in transaction.hold_ids:
             hold = overlay.holds.get(hold_id) or self._holds.get(hold_id)
             if hold is None or hold.account_id in freed:
                 raise HoldUnavailable(public_id(hold_id))
-            taken = self._taken(transaction, hold, fact=fact)
+            taken = self._taken(transaction, hold, fact=overlay.fact)
             freed[hold.account_id] = hold.remaining if transaction.closes_holds else taken
             left = hold.remaining - freed[hold.account_id]
             until = hold.expires_at if left else None  # what reserves nothing is never due
@@ -359,17 +361,14 @@ class Book:
             leg.amount.minor for leg in transaction.legs if leg.account_id == hold.account_id and leg.side is side
         )
         if fact and not releases:
-            return self._taken_by_fact(asked, hold)
+            if not asked:
+                raise HoldUnavailable(public_id(hold.id))
+            return min(asked, hold.remaining)
         if not 0 < asked <= hold.remaining or (releases and asked != hold.remaining):
             raise HoldUnavailable(public_id(hold.id))
         if not releases and hold.expires_at is not None and hold.expires_at <= self._at:
             raise HoldExpired(public_id(hold.id))
         return asked
-
-    def _taken_by_fact(self, asked: int, hold: Hold) -> int:
-        if not asked:
-            raise HoldUnavailable(public_id(hold.id))
-        return min(asked, hold.remaining)
 
     def _moved(self, account: Account, **fields: Any) -> Account:
         return replace(account, version=account.version + 1, updated_at=self._at, **fields)

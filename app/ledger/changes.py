@@ -53,6 +53,7 @@ class Change:
     A *request* meets every limit inside the commit. A *fact* has already happened outside, so it is never refused
     for money: what an account cannot take lands in its owner's receivable or in suspense, and a case opens.
 
+    ``requests``: how many of a fact's last transactions are requests all the same; where one is refused, so is all.
     ``versions``: the versions that accounts it writes must still have. ``payer``: the user whose customer account every
     transaction's source must be, ANYBODY for any customer's, None where sources and destinations may be of any role.
     """
@@ -62,6 +63,7 @@ class Change:
     companions: tuple[Companion, ...] = ()
     openings: tuple[Account, ...] = ()
     fact: bool = False
+    requests: int = 0
     standings: tuple[StandingChange, ...] = ()
     versions: Mapping[str, int] = field(default_factory=dict)
     spendings: tuple[Spending, ...] = ()
@@ -80,6 +82,11 @@ class Change:
             raise ValueError("a fact meets no limit")
         if self.fact and any(len(transaction.legs) > _FACT_LEGS_MAX for transaction in self.transactions):
             raise Unbalanced(f"a fact has 2 to {_FACT_LEGS_MAX} legs")
+
+    @property
+    def facts(self) -> int:
+        """How many of its first transactions are facts."""
+        return len(self.transactions) - self.requests if self.fact else 0
 
     def _written(self) -> set[str]:
         standing = {each.account_id for each in self.standings}

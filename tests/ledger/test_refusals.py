@@ -520,6 +520,22 @@ def test_a_fact_with_a_reused_key_or_an_unknown_account_is_still_refused() -> No
     assert isinstance(book().judge(request(move(ALICE, BANK, 1), companions=[STALE], fact=True)), StaleGuard)
 
 
+def test_a_request_behind_a_fact_is_refused_like_any_and_nothing_becomes_true() -> None:
+    judged, fact = book(), transfer("fact", BANK, BOB, 5)
+    refused = judged.judge(request(fact, move(BOB, ALICE, 6), fact=True, requests=1))
+    assert isinstance(refused, InsufficientFunds)
+    assert refused.transaction_id == txn("new")
+    assert isinstance(book().judge(request(fact, move(BOB, CAROL, 5), fact=True, requests=1)), AccountFrozen)
+    assert (judged.transactions, judged.cases, list(judged.changed_accounts)) == ([], [], [])
+
+
+def test_a_fact_before_a_request_is_still_never_refused_for_money() -> None:
+    judged = book()
+    together = request(transfer("fact", ALICE, BANK, 7_300), move(BANK, BOB, 5), fact=True, requests=1)
+    assert isinstance(judged.judge(together), Posted)
+    assert [case["landed_on"] for case in judged.cases] == [OWED]
+
+
 def test_a_change_stays_in_its_book() -> None:
     with pytest.raises(ValueError, match="book"):
         Change("other", (move(ALICE, BOB, 1),))
