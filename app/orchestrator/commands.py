@@ -42,8 +42,8 @@ from app.orchestrator.effects import Effect, EffectStatus, may_begin_anew
 from app.orchestrator.flows.recovery import watch_on_ended
 from app.orchestrator.journal import Event, SagaRecord, begun_anew, current_effect_id, effect_companion
 from app.orchestrator.lifecycle import CANCELLED, ENDS, PARKED, is_awaiting, is_call, may, move, phase_of, way_of
+from app.orchestrator.passages import settle_skips
 from app.orchestrator.saga import Call, Outcome, Run, Saga, Way
-from app.orchestrator.scribe import settle_skips
 from app.orchestrator.transit import left_on_the_way, mirror_of, released, written_off
 from app.orchestrator.watches import watch_companion
 from app.orchestrator.work import Work, work_on

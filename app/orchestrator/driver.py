@@ -20,13 +20,14 @@ from app.orchestrator.effects import (
     Rules,
     Sent,
     anew_at,
-    digest_of,
     is_untouched,
 )
 from app.orchestrator.journal import EFFECTS, Event, SagaRecord, current_effect_id, effect_companion
 from app.orchestrator.late_answers import late_answer
 from app.orchestrator.lifecycle import may
+from app.orchestrator.onward import Announced, Onward, Standing, finished
 from app.orchestrator.outside import Outside
+from app.orchestrator.passages import Passage, moving, told
 from app.orchestrator.saga import (
     Call,
     Failed,
@@ -75,6 +76,7 @@ class Driver:
         clock: Clock,
         rules: Rules = RULES,
     ) -> None:
+        self._onward = Onward(scribe, policies, clock)
         self._flows = flows
         self._store = store
         self._scribe = scribe
@@ -83,72 +85,76 @@ class Driver:
         self._clock = clock
         self._rules = rules
 
-    async def advance(self, saga: SagaRecord, lease: Lease) -> SagaRecord | None:
+    async def advance(self, standing: Standing, lease: Lease) -> Standing | None:
         """Take the saga one commit further."""
+        try:
+            if isinstance(standing, Announced):
+                return await self._make(standing, lease)
+            return await self._go_on(standing)
+        except TakenOver:
+            return None
+
+    async def _go_on(self, saga: SagaRecord) -> Standing | None:
         flow = self._flows.get((saga.type, saga.def_version))
         if flow is None:
             await self._scribe.park_unknown(saga)
             return None
         work = work_on(flow, saga, self._clock.now())
         action = work.action
-        try:
-            if callable(action):
-                return await self._run_inner(work, action)
-            return await self._look_or_call(work, action, lease)
-        except TakenOver:
-            return None
+        if callable(action):
+            return await self._run_inner(work, action)
+        return await self._look_or_call(work, action)
 
-    async def _look_or_call(self, work: Work, action: Look | Call, lease: Lease) -> SagaRecord | None:
+    async def _look_or_call(self, work: Work, action: Look | Call) -> Standing | None:
         """An outside step. Of the three words only those of a read get here: what is sent has its own answers."""
         try:
             if isinstance(action, Look):
                 return await self._take(work, await action.examine(work.run, self._outside), None)
-            return await self._go_outside(work, action, lease)
+            return await self._go_outside(work, action)
         except Declined as declined:
             return await self._scribe.park(work, f"{READ_REFUSED}-{declined.reason}")
         except (Unavailable, OutcomeUnknown) as unread:
             wish_s = unread.retry_after_s if isinstance(unread, Unavailable) else None
             return await self._scribe.sleep(work, self._scribe.later(work.saga.looks, wish_s), looked=True)
 
-    async def _go_outside(self, work: Work, call: Call, lease: Lease) -> SagaRecord | None:
+    async def _go_outside(self, work: Work, call: Call) -> Standing | None:
         """What is next of a call."""
         effect = await self._recorded(work) if work.begun else None
         if effect is None:
-            return await self._examine(work, call, lease)
+            return await self._examine(work, call)
         if work.awaiting:
             seen = await call.look(effect, self._outside)
             return await self._take(work, call.judge(work.run, effect, seen), effect)
-        return await self._resolve(work, call, effect, lease)
+        return await self._resolve(work, call, effect)
 
     async def _recorded(self, work: Work) -> Effect | None:
         return await self._store.effect(current_effect_id(work.saga, work.step.name, work.way))
 
     # Inner steps.
 
-    async def _run_inner(self, work: Work, action: Inner) -> SagaRecord | None:
-        outcome = action(work.run)
+    async def _run_inner(self, work: Work, action: Inner) -> Standing | None:
         try:
-            return await self._scribe.move(work, "undone" if work.run.undoing else "done", outcome)
+            return await self._onward.move_on(moving(work, finished(work), action(work.run)))
         except WalletError as refusal:
             return await self._refused(work, refusal)
 
-    async def _refused(self, work: Work, refusal: WalletError) -> SagaRecord | None:
+    async def _refused(self, work: Work, refusal: WalletError) -> Standing | None:
         """The book refused a step's posting: let go, park, or unwind."""
         if isinstance(refusal, StaleGuard | Busy):
             return None
         if parks(refusal) or isinstance(refusal, Missing) or not may(work.flow, work.saga.state, "fail"):
             return await self._scribe.park(work, refusal.code)
-        return await self._scribe.move(work, "fail", Outcome(), reason=refusal.code)
+        return await self._onward.move_on(moving(work, "fail", Outcome(), reason=refusal.code))
 
     # Outside steps: before the first send, after a lost answer.
 
-    async def _examine(self, work: Work, call: Call, lease: Lease) -> SagaRecord | None:
-        first_look = await call.examine(work.run, self._outside)
+    async def _examine(self, work: Work, call: Call) -> Standing | None:
+        first_look = None if call.examine is None else await call.examine(work.run, self._outside)
         if first_look is None or isinstance(first_look, Ready):
-            return await self._send(work, call, None, lease, first_look)
+            return await self._announce(work, call, None, first_look or Ready())
         return await self._take(work, first_look, None)
 
-    async def _resolve(self, work: Work, call: Call, effect: Effect, lease: Lease) -> SagaRecord | None:
+    async def _resolve(self, work: Work, call: Call, effect: Effect) -> Standing | None:
         policy = self._policies[call.provider]
         decision = self._rules.next_move(effect, self._clock.now(), policy)
         if decision is Next.FIND:
@@ -158,7 +164,7 @@ class Driver:
             decision = self._rules.next_move_when_absent(effect, self._clock.now(), policy)
         match decision:
             case Next.SEND:
-                return await self._send_again(work, call, effect, lease)
+                return await self._announce_again(work, call, effect)
             case Next.GIVE_UP:
                 return await self._give_up(work, effect)
             case Next.CONCLUDE_ABSENT:
@@ -168,37 +174,30 @@ class Driver:
             case _:
                 return await self._scribe.sleep(work, self._rules.quiet_until(effect, policy))
 
-    async def _send_again(self, work: Work, call: Call, effect: Effect, lease: Lease) -> SagaRecord | None:
+    async def _announce_again(self, work: Work, call: Call, effect: Effect) -> Standing | None:
         if is_untouched(effect):
-            return await self._send(work, call, effect, lease)
+            return await self._announce(work, call, effect, Ready())
         return await self._scribe.park(work, "request-altered")
 
-    async def _send(
-        self, work: Work, call: Call, earlier: Effect | None, lease: Lease, ready: Ready | None = None
-    ) -> SagaRecord | None:
-        """Record the send, make sure the lease outlives it, send, record the answer."""
-        now, ready = self._clock.now(), ready or Ready()
-        effect = self._announced(work, call, earlier, now, ready)
-        outcome = call.sending(work.run) if earlier is None else Outcome()
-        if ready.request:
-            outcome = replace(outcome, result={**outcome.result, **ready.request})
-        event = Event("sending", work.step.name, {"provider": call.provider, "attempt": effect.attempts})
-        companions = (effect_companion(earlier, effect), *ready.companions)
+    async def _announce(self, work: Work, call: Call, earlier: Effect | None, ready: Ready) -> Standing | None:
+        """Record the send. Whoever has recorded it may make it."""
+        passage, effect = self._onward.announcing(work, call, earlier, ready)
         try:
-            saga = await self._scribe.keep(work, outcome, companions, (event,), effect.attempts)
+            saga = await self._scribe.write(passage)
         except WalletError as refusal:
             if ready.was_taken(refusal):
                 return work.saga
             return await self._refused(work, refusal)
-        if saga is None or not await lease.covers(self._policies[call.provider].timeout.total_seconds()):
-            return None
-        if not self._rules.may_begin(effect, self._clock.now()):
-            return None
-        effect = replace(effect, version=1 if earlier is None else earlier.version + 1)
-        return await self._make(work_on(work.flow, saga, self._clock.now()), call, effect)
+        return None if saga is None else self._onward.announced(passage, call, effect)
 
-    async def _make(self, work: Work, call: Call, effect: Effect) -> SagaRecord | None:
-        """Make the recorded call, and record the answer; one that comes after the saga was taken over is kept too."""
+    async def _make(self, announced: Announced, lease: Lease) -> Standing | None:
+        """Make the recorded call if the lease outlives it, and record the answer; one that comes after the saga was
+        taken over is kept too.
+        """
+        work, call, effect = announced.work, announced.call, announced.effect
+        covered = await lease.covers(self._policies[call.provider].timeout.total_seconds())
+        if not covered or not self._rules.may_begin(effect, self._clock.now()):
+            return None
         try:
             sent = await call.send(effect, self._outside)
         except Declined as declined:
@@ -214,42 +213,25 @@ class Driver:
             await self._scribe.keep_late(late_answer(effect, sent, refs, self._clock.now()))
             return None
 
-    def _announced(self, work: Work, call: Call, earlier: Effect | None, now: datetime, ready: Ready) -> Effect:
-        send_by = now + self._policies[call.provider].timeout
-        if earlier is not None:
-            return replace(earlier, status=EffectStatus.SENDING, attempts=earlier.attempts + 1, send_by=send_by)
-        request = {**call.request(work.run), **ready.request}
-        return Effect(
-            id=current_effect_id(work.saga, work.step.name, work.way),
-            saga_id=work.saga.id,
-            step=work.step.name,
-            provider=call.provider,
-            operation=call.operation,
-            request=request,
-            request_digest=digest_of(request),
-            status=EffectStatus.SENDING,
-            attempts=1,
-            send_by=send_by,
-            first_sent_at=now,
-        )
-
     # Outside steps: the answer.
 
-    async def _accept(self, work: Work, call: Call, effect: Effect, sent: Sent) -> SagaRecord | None:
+    async def _accept(self, work: Work, call: Call, effect: Effect, sent: Sent) -> Standing | None:
         def accepted(fresh: Effect) -> tuple[Effect, Outcome]:
             confirmed = replace(fresh, status=EffectStatus.CONFIRMED, provider_ref=sent.ref, reason=None)
             outcome = call.accepted(work.run, confirmed)
             return confirmed, outcome.followed_by(Outcome(result=sent.facts)) if sent.facts else outcome
 
-        async def commit(before: Effect, after: Effect, outcome: Outcome) -> SagaRecord | None:
+        async def commit(before: Effect, after: Effect, outcome: Outcome) -> Standing | None:
             event = Event("accepted", work.step.name, {"provider": call.provider, "ref": after.ref})
             companion = effect_companion(before, after)
             seen = None if sent.seen is None else call.judge(work.run.knowing(outcome.result), after, sent.seen)
             if not isinstance(seen, Settled):
                 return await self._scribe.wait(work, call.waits_for(after), outcome, companion, event)
-            outcome, trigger = outcome.followed_by(seen.outcome), "undone" if work.run.undoing else "done"
-            return await self._scribe.move(
-                work, trigger, outcome, companions=(companion,), watches=seen.watches, earlier=(event,), fact=True
+            outcome, trigger = outcome.followed_by(seen.outcome), finished(work)
+            return await self._onward.move_on(
+                moving(
+                    work, trigger, outcome, companions=(companion,), watches=seen.watches, earlier=(event,), fact=True
+                )
             )
 
         try:
@@ -261,13 +243,13 @@ class Driver:
 
     async def _conclude(
         self, work: Work, call: Call, effect: Effect, status: EffectStatus, reason: str
-    ) -> SagaRecord | None:
+    ) -> Standing | None:
         """It definitely did not happen: mirror what was booked, and unwind."""
 
         def refused(fresh: Effect) -> tuple[Effect, Outcome]:
             return replace(fresh, status=status, reason=reason), call.refused(work.run)
 
-        async def commit(before: Effect, after: Effect, outcome: Outcome) -> SagaRecord | None:
+        async def commit(before: Effect, after: Effect, outcome: Outcome) -> Standing | None:
             if before.approved_ref is not None:  # this send was refused, but an earlier one is being signed
                 return await self._accept(work, call, before, Sent(before.approved_ref))
             companions = (effect_companion(before, after),)
@@ -279,7 +261,9 @@ class Driver:
                 event = Event("not-called-off", work.step.name, {"reason": reason})
                 return await self._scribe.wait(work, call.waits_for(after), outcome, *companions, event)
             if may(work.flow, work.saga.state, "fail"):
-                return await self._scribe.move(work, "fail", outcome, reason=reason, companions=companions, fact=True)
+                return await self._onward.move_on(
+                    moving(work, "fail", outcome, reason=reason, companions=companions, fact=True)
+                )
             return await self._scribe.park(work, reason, outcome, companions)
 
         return await self._answer(effect, refused, commit)
@@ -288,8 +272,8 @@ class Driver:
         self,
         effect: Effect,
         decide: Callable[[Effect], tuple[Effect, Outcome]],
-        commit: Callable[[Effect, Effect, Outcome], Awaitable[SagaRecord | None]],
-    ) -> SagaRecord | None:
+        commit: Callable[[Effect, Effect, Outcome], Awaitable[Standing | None]],
+    ) -> Standing | None:
         """Commit an answer to an effect that an approval may be changing at the same moment. Raises TakenOver."""
         for _ in range(_EFFECT_RETRIES):
             after, outcome = decide(effect)
@@ -302,28 +286,28 @@ class Driver:
                 effect = fresh
         raise TakenOver
 
-    async def _unsent(self, work: Work, effect: Effect, unavailable: Unavailable) -> SagaRecord | None:
+    async def _unsent(self, work: Work, effect: Effect, unavailable: Unavailable) -> Standing | None:
         until = self._scribe.later(effect.attempts, unavailable.retry_after_s)
         return await self._leave_open(work, effect, EffectStatus.PLANNED, "unavailable", unavailable.reason, until)
 
-    async def _unknown(self, work: Work, effect: Effect, reason: str) -> SagaRecord | None:
+    async def _unknown(self, work: Work, effect: Effect, reason: str) -> Standing | None:
         until = self._rules.quiet_until(effect, self._policies[effect.provider])
         return await self._leave_open(work, effect, EffectStatus.UNKNOWN, "unknown", reason, until)
 
     async def _leave_open(
         self, work: Work, effect: Effect, status: EffectStatus, told: str, reason: str, until: datetime
-    ) -> SagaRecord | None:
+    ) -> Standing | None:
         """Record that the send has no outcome yet, and come back to it then."""
         event = Event(told, work.step.name, {"provider": effect.provider, "reason": reason})
 
-        async def commit(before: Effect, after: Effect, _: Outcome) -> SagaRecord | None:
+        async def commit(before: Effect, after: Effect, _: Outcome) -> Standing | None:
             return await self._scribe.sleep(work, until, (effect_companion(before, after),), (event,))
 
         return await self._answer(
             effect, lambda fresh: (replace(fresh, status=status, reason=reason), Outcome()), commit
         )
 
-    async def _give_up(self, work: Work, effect: Effect) -> SagaRecord | None:
+    async def _give_up(self, work: Work, effect: Effect) -> Standing | None:
         """The tombstone: from here no send may start; absence is concluded only after another quiet look."""
         event = Event("giving-up", work.step.name, {"provider": effect.provider})
         tombstone = replace(effect, status=EffectStatus.CANCELLING)
@@ -332,7 +316,7 @@ class Driver:
 
     # What was seen.
 
-    async def _take(self, work: Work, seen: Progress, effect: Effect | None) -> SagaRecord | None:
+    async def _take(self, work: Work, seen: Progress, effect: Effect | None) -> Standing | None:
         match seen:
             case Waiting():
                 return await self._still_waiting(work, seen)
@@ -341,19 +325,20 @@ class Driver:
             case Failed():
                 return await self._fail(work, seen, await self._awaited(work, effect))
             case Unwanted(reason):
-                return await self._scribe.move(work, "call_off", Outcome(), reason=reason)
+                return await self._onward.move_on(moving(work, "call_off", Outcome(), reason=reason))
             case Stuck(reason):
                 return await self._scribe.park(work, reason)
 
-    async def _settle(self, work: Work, seen: Settled) -> SagaRecord | None:
+    async def _settle(self, work: Work, seen: Settled) -> Standing | None:
         """What happened is booked as a fact; if what it was decided by has changed meanwhile, it is looked at again."""
-        trigger = "undone" if work.run.undoing else "done"
         try:
-            return await self._scribe.move(work, trigger, seen.outcome, watches=seen.watches, fact=True)
+            return await self._onward.move_on(
+                moving(work, finished(work), seen.outcome, watches=seen.watches, fact=True)
+            )
         except (StaleGuard, AccountFrozen):
             return await self._look_again(work)
 
-    async def _look_again(self, work: Work) -> SagaRecord | None:
+    async def _look_again(self, work: Work) -> Standing | None:
         try:
             return await self._scribe.sleep(work, self._scribe.later(0, None), looked=True)
         except StaleGuard:
@@ -365,7 +350,7 @@ class Driver:
             return effect
         return await self._store.effect(current_effect_id(work.saga, work.step.name, Way.DO))
 
-    async def _fail(self, work: Work, seen: Failed, effect: Effect | None) -> SagaRecord | None:
+    async def _fail(self, work: Work, seen: Failed, effect: Effect | None) -> Standing | None:
         """It was taken back after it had been accepted. Ending the effect keeps anybody from approving it now."""
         reason, outcome = seen.reason, seen.outcome
         companions = (
@@ -374,17 +359,17 @@ class Driver:
         if not may(work.flow, work.saga.state, "fail"):
             return await self._scribe.park(work, reason, outcome, companions)
         try:
-            return await self._scribe.move(
-                work, "fail", outcome, reason=reason, companions=companions, watches=seen.watches, fact=True
+            return await self._onward.move_on(
+                moving(work, "fail", outcome, reason=reason, companions=companions, watches=seen.watches, fact=True)
             )
         except StaleGuard:
             return None
 
-    async def _still_waiting(self, work: Work, seen: Waiting) -> SagaRecord | None:
+    async def _still_waiting(self, work: Work, seen: Waiting) -> Standing | None:
         outcome = seen.outcome
         looks, waits = work.saga.looks, work.saga.waits
         events = (Event("progress", work.step.name, outcome.result),) if outcome.transactions else ()
-        saga = self._scribe.told(
+        saga = told(
             work,
             work.steps_with("waiting"),
             outcome,
@@ -393,4 +378,4 @@ class Driver:
             wake_at=seen.until or self._scribe.later(looks, None),
             waits=tuple(dict.fromkeys((*waits, *seen.refs))),
         )
-        return await self._scribe.write(work, saga, outcome, (), events, fact=True, released=True)
+        return await self._scribe.write(Passage(work, saga, outcome, (), events, fact=True, released=True))

@@ -17,6 +17,7 @@ from app.ledger.changes import Change, Door
 from app.orchestrator.driver import Driver
 from app.orchestrator.journal import SAGAS, Event, SagaRecord, progress
 from app.orchestrator.lifecycle import PARKED
+from app.orchestrator.onward import Announced, Standing
 from app.orchestrator.store import SagaStore
 from app.plumbing.correlation import correlation_id
 
@@ -94,12 +95,12 @@ class Engine:
 
     async def drive(self, saga: SagaRecord, claim: Claim) -> None:
         """Take a claimed saga as far as it goes."""
-        current: SagaRecord | None = saga
+        current: Standing | None = saga
         token = correlation_id.set(saga.correlation_id)
         try:
             while current is not None:
-                saga = current
-                current = await self._driver.advance(saga, claim)
+                saga = current.saga if isinstance(current, Announced) else current
+                current = await self._driver.advance(current, claim)
         except Exception as error:
             if isinstance(error, StaleGuard) and error.collection == SAGAS:
                 log.info("saga-taken-over", saga_id=saga.id, state=saga.state)

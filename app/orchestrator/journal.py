@@ -115,14 +115,23 @@ def birth(saga: SagaRecord, events: tuple[Event, ...]) -> tuple[Companion, ...]:
 def progress(
     before: SagaRecord, after: SagaRecord, events: tuple[Event, ...], *, released: bool
 ) -> tuple[Companion, ...]:
-    """The companions that move a saga on, if it still is as it was read and nobody else has claimed it since."""
+    """The companions that move a saga on by these events, whether or not ``after`` counts them already."""
     version, told = before.version + 1, before.events + len(events)
     counted = (
         after if (after.version, after.events) == (version, told) else replace(after, version=version, events=told)
     )
+    return (moved(before, counted, released=released), *telling(before, counted, events))
+
+
+def moved(before: SagaRecord, after: SagaRecord, *, released: bool) -> Companion:
+    """The companion of a saga, if it still is as it was read and nobody else has claimed it since."""
     guard = {"version": before.version, "fence": before.fence}
-    saga = Companion(SAGAS, before.id, guard, saga_document(counted, released=released))
-    return (saga, *_event_companions(counted, before.events, events), *notifications(before, counted))
+    return Companion(SAGAS, before.id, guard, saga_document(after, released=released))
+
+
+def telling(before: SagaRecord, after: SagaRecord, events: tuple[Event, ...]) -> tuple[Companion, ...]:
+    """The companions of what is told of it: its events, which ``after`` counts already, and its notifications."""
+    return (*_event_companions(after, before.events, events), *notifications(before, after))
 
 
 def _event_companions(saga: SagaRecord, earlier: int, events: tuple[Event, ...]) -> tuple[Companion, ...]:

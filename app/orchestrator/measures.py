@@ -5,6 +5,7 @@ No label names a person, a saga or an account: every label has few values. Amoun
 """
 
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -119,16 +120,20 @@ class Measures:
     def observe_change(self, change: Change) -> None:
         """A change has become true."""
         saga = next((each.document for each in change.companions if each.collection == SAGAS), None)
+        events = [each.document for each in change.companions if each.collection == EVENTS]
+        if saga is not None:
+            for number, event in enumerate(events):
+                self._observe_event(saga, event, {later["step"] for later in events[number:]})
         for companion in change.companions:
-            if companion.collection == EVENTS and saga is not None:
-                self._observe_event(saga, companion.document)
-            elif companion.collection == "inbox":
+            if companion.collection == "inbox":
                 self._observe_webhook(companion)
 
-    def _observe_event(self, saga: Mapping[str, Any], event: Mapping[str, Any]) -> None:
+    def _observe_event(self, saga: Mapping[str, Any], event: Mapping[str, Any], told_now: AbstractSet[str]) -> None:
+        """``told_now``: its step, and those that moved on behind it in the same commit."""
         kind, facts = event["type"], event["facts"]
         if kind in _PASSED and event["step"] in saga["steps"]:
-            self.steps.labels(saga["type"], event["step"], kind).observe(_took_s(saga, event["step"]))
+            took_s = _took_s(saga, event["step"], told_now)
+            self.steps.labels(saga["type"], event["step"], kind).observe(took_s)
         if kind in _ENDED:
             self.ends.labels(saga["type"], kind).inc()
         if kind == "sending":
@@ -157,15 +162,15 @@ class MeasuringDoor:
         return verdict
 
 
-def _took_s(saga: Mapping[str, Any], step: str) -> float:
+def _took_s(saga: Mapping[str, Any], step: str, told_now: AbstractSet[str]) -> float:
     """Seconds from when the step before was over, or the saga began."""
     ended: datetime = saga["steps"][step]["at"]
-    return (ended - max(_before(saga, step))).total_seconds()
+    return (ended - max(_before(saga, told_now))).total_seconds()
 
 
-def _before(saga: Mapping[str, Any], step: str) -> Iterator[datetime]:
+def _before(saga: Mapping[str, Any], told_now: AbstractSet[str]) -> Iterator[datetime]:
     yield saga["created_at"]
-    told = {name: each for name, each in saga["steps"].items() if name != step}
+    told = {name: each for name, each in saga["steps"].items() if name not in told_now}
     yield from (each["at"] for each in told.values() if each["status"] != "skipped")  # passed over in this very commit
 
 

@@ -203,6 +203,7 @@ class Ready:
 
 
 Inner = Callable[[Run], Outcome]
+Examine = Callable[[Run, Outside], Awaitable[Progress | Ready | None]]
 
 
 class Call(Protocol):
@@ -218,8 +219,12 @@ class Call(Protocol):
     @property
     def operation(self) -> str: ...
 
-    async def examine(self, run: Run, outside: Outside) -> Progress | Ready | None:
-        """Before the first send: None or Ready to go ahead, or why there is nothing (or not yet anything) to send."""
+    @property
+    def examine(self) -> "Examine | None":
+        """Before the first send: None or Ready to go ahead, or why there is nothing (or not yet anything) to send.
+
+        A call that has none is recorded in the same commit as what led to it.
+        """
         ...
 
     def request(self, run: Run) -> Mapping[str, Any]:

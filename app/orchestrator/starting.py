@@ -20,8 +20,8 @@ from app.ledger.limits import Spending
 from app.money import Money
 from app.orchestrator.journal import Event, SagaRecord, birth
 from app.orchestrator.lifecycle import ENDS, first_state, move
+from app.orchestrator.passages import settle_skips
 from app.orchestrator.saga import Run, Saga, Way
-from app.orchestrator.scribe import settle_skips
 from app.orchestrator.store import SagaStore
 from app.plumbing.correlation import correlation_id
 

@@ -45,6 +45,12 @@ class Work:
             raise LookupError(f"{self.flow.name}: {self.step.name} has no {self.way}")
         return action
 
+    @property
+    def due_since(self) -> datetime:
+        """What is due stays due since then: one key of an index less to write at every step."""
+        due, now = self.saga.wake_at, self.run.now
+        return due if due is not None and due < now else now
+
     def tries_again(self, status: EffectStatus) -> bool:
         """Whether a call that ended in vain is made once more: an undo always, a calling off unless it was refused."""
         return self.run.undoing or (self.way is Way.CALL_OFF and status is EffectStatus.CANCELLED)

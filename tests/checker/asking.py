@@ -12,6 +12,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 from app.errors import Busy, StaleGuard
+from app.orchestrator.driver import Driver, Lease
+from app.orchestrator.journal import SagaRecord
+from app.orchestrator.onward import Announced
 
 START = datetime(2026, 11, 20, 5, tzinfo=UTC)
 TICK = timedelta(seconds=1)
@@ -40,6 +43,14 @@ class _Asked:
 
     def __await__(self) -> Generator[Question, Any, Any]:
         return (yield self._question)
+
+
+async def driven(driver: Driver, saga: SagaRecord, lease: Lease) -> SagaRecord | None:
+    """One stretch of a worker: as far as the next commit that follows from nothing but the saga."""
+    standing = await driver.advance(saga, lease)
+    while isinstance(standing, Announced):
+        standing = await driver.advance(standing, lease)
+    return standing
 
 
 async def ask(kind: str, about: Any = None) -> Any:

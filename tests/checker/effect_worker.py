@@ -6,7 +6,7 @@ a provider is a question.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, cast
+from typing import Any, ClassVar, NamedTuple, cast
 
 from pydantic import BaseModel
 
@@ -23,7 +23,7 @@ from app.orchestrator.scribe import Scribe
 from app.orchestrator.store import SagaStore
 from app.providers.chain_ports import ChainTransaction, Paid, PendingSend
 from app.providers.outcomes import Declined, OutcomeUnknown, Unavailable
-from tests.checker.asking import START, TICK, Finished, Interned, Question, TickingClock, ask, replay
+from tests.checker.asking import START, TICK, Finished, Interned, Question, TickingClock, ask, driven, replay
 
 SAGA_ID = "default/sag_1"
 PROVIDER = "provider"
@@ -45,8 +45,7 @@ class Probe:
     provider: str = PROVIDER
     operation: str = "act"
 
-    async def examine(self, run: Run, outside: Outside) -> Progress | None:
-        return None
+    examine: ClassVar[None] = None
 
     def request(self, run: Run) -> Mapping[str, Any]:
         return {}
@@ -228,7 +227,7 @@ class Program:
     def _replayed(self, saga: int, started: int, answers: tuple[tuple[int, Code], ...]) -> Question | Finished:
         record = self.records.saga(saga)
         told = ((tick, self._decoded(code)) for tick, code in answers)
-        reached = replay(self._driver.advance(record, _AskingLease()), started, told, self._clock)
+        reached = replay(driven(self._driver, record, _AskingLease()), started, told, self._clock)
         if isinstance(reached, Finished):
             return Finished(None if reached.result is None else self.records.number(reached.result))
         if reached.kind == "commit":

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, cast
 
-from app.errors import WalletError
+from app.errors import StaleGuard, WalletError
 from app.ledger.accounts import CUSTOMER, AccountStatus
 from app.ledger.changes import Change
 from app.orchestrator.driver import Driver
@@ -24,12 +24,13 @@ from app.orchestrator.watch_store import WatchStore
 from app.orchestrator.watches import WatchRecord
 from app.providers.outcomes import Declined, OutcomeUnknown, Unavailable
 from app.providers.registry import CAPABILITIES
-from tests.checker.asking import START, Finished, TickingClock, ask, replay
+from tests.checker.asking import START, Finished, TickingClock, ask, driven, replay
 from tests.checker.effect_approval import approved
 from tests.checker.flow_orders import Order
 from tests.checker.flow_ports import Ports, pending_send
 from tests.checker.flow_world import BOOK, QUIET, TIMEOUT, USER, World
 from tests.checker.things import Thing
+from tests.orchestrator.crashes import steps_told
 
 _POLL_S = 1.0
 
@@ -117,7 +118,7 @@ class FlowMoves:
             yield from self.late(world)
             return
         if world.due:
-            yield from self._runs(world, lambda: self._driver(world).advance(world.saga, _Asking(world)))
+            yield from self._runs(world, lambda: driven(self._driver(world), world.saga, _Asking(world)))
         elif world.saga.wake_at is not None:
             yield "time passes", replace(world, now=world.saga.wake_at)
         if world.freezes:
@@ -158,7 +159,10 @@ class FlowMoves:
         return Driver(flows, store, scribe, _outside(world), policies, self._clock)
 
     def _runs(self, start: World, program: Callable[[], Any], who: str = "a worker") -> Iterator[Move]:
-        """Every way a worker's next stretch may go; behind each commit it may be gone."""
+        """Every way a worker's next stretch may go; behind each commit it may be gone.
+
+        What moves several steps on at once may be refused together, and is done one step after the other then.
+        """
         waiting: list[tuple[tuple[tuple[int, Any], ...], World, str]] = [((), start, who)]
         while waiting:
             answers, world, told = waiting.pop()
@@ -178,6 +182,8 @@ class FlowMoves:
                 else:
                     yield f"{said}, and is gone", after
                 waiting.append(((*answers, (0, verdict)), after, said))
+                if len(steps_told(reached.about)) > 1:
+                    waiting.append(((*answers, (0, StaleGuard(SAGAS, "several"))), world, f"{said} (not together)"))
             else:
                 ends = _canceled if reached.kind == "cancel" else _made
                 waiting.extend(

@@ -2,12 +2,25 @@
 
 from collections.abc import Awaitable
 
+from app.errors import StaleGuard
 from app.ledger.changes import Change, Door, Duplicate, Posted
 from app.orchestrator.journal import EVENTS
 
 
 class Crashed(BaseException):
     """The process is gone; nothing in it can catch this."""
+
+
+def steps_told(change: Change) -> list[str]:
+    """The steps that a change tells of, in order: more than one where several moved on in one commit."""
+    told = (str(each.document["step"]) for each in change.companions if each.collection == EVENTS)
+    return list(dict.fromkeys(filter(None, told)))
+
+
+def refuse_several(change: Change) -> None:
+    """Raises StaleGuard for a change that moves several steps on: whoever submits it then moves one after the other."""
+    if len(steps_told(change)) > 1:
+        raise StaleGuard(EVENTS, "several")
 
 
 class FallingDoor:

@@ -17,7 +17,7 @@ from app.ledger.changes import Change, Document, Door, Duplicate, Posted
 from app.ledger.transactions import Transaction
 from app.orchestrator.journal import EFFECTS, EVENTS, SAGAS
 from app.orchestrator.watches import WATCHES
-from tests.orchestrator.crashes import Crashed
+from tests.orchestrator.crashes import Crashed, refuse_several
 from tests.orchestrator.scenarios import SCENARIOS
 
 FOLDER = Path(__file__).parent / "golden"
@@ -101,7 +101,8 @@ class Words:
 class Historian:
     """Writes down every commit of the first saga of that flow that it sees; dies behind ``dies_after``, if given.
 
-    A commit that only waits, or sleeps, depends on when somebody looked: it is no part of the history.
+    A commit that only waits, or sleeps, depends on when somebody looked: it is no part of the history. Each commit
+    moves one step on, as it does wherever several are refused together.
     """
 
     def __init__(self, door: Door, flow: str, dies_after: int | None = None) -> None:
@@ -118,6 +119,7 @@ class Historian:
     async def submit(self, change: Change, *, deadline_s: float = 10.0) -> Posted | Duplicate:
         if self.dead:
             raise Crashed
+        refuse_several(change)
         verdict = await self._door.submit(change, deadline_s=deadline_s)
         if isinstance(verdict, Posted) and self._is_told(change):
             self.commits.append(self._told(change))

@@ -15,8 +15,9 @@ from app.money import ASSETS, Money
 from app.orchestrator.driver import Driver, Lease
 from app.orchestrator.flows import FLOWS, chart
 from app.orchestrator.flows.screening import SCREEN
-from app.orchestrator.journal import SAGAS, SagaRecord
+from app.orchestrator.journal import SAGAS
 from app.orchestrator.lifecycle import COMPENSATED, PARKED, may
+from app.orchestrator.onward import Standing
 from app.orchestrator.outside import Outside as Reachable
 from app.orchestrator.saga import Action, Failed, Look, Outcome, Progress, Run, Saga, Step
 from tests.orchestrator.histories import events_in, history_of
@@ -115,15 +116,15 @@ async def test_a_step_that_fails_leaves_everything_where_it_was(
 class Twice(Driver):
     """Does everything once more, as a worker would that slept through its own success."""
 
-    async def advance(self, saga: SagaRecord, lease: Lease) -> SagaRecord | None:
-        after = await Driver.advance(self, saga, lease)
+    async def advance(self, standing: Standing, lease: Lease) -> Standing | None:
+        after = await Driver.advance(self, standing, lease)
         try:
-            again = await Driver.advance(self, saga, lease)
+            again = await Driver.advance(self, standing, lease)
         except StaleGuard as stale:
             if stale.collection != SAGAS:
                 raise
         else:
-            assert again is None or after is saga, "it was done a second time"
+            assert again is None or after is standing, "it was done a second time"
         return after
 
 

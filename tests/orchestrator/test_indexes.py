@@ -11,6 +11,7 @@ from app.orchestrator.journal import SAGAS
 from app.orchestrator.measures import Measures
 from app.orchestrator.measures_store import MeasuresStore
 from app.orchestrator.store import COLLECTIONS, SagaStore
+from tests.orchestrator.crashes import refuse_several
 from tests.orchestrator.test_engine import note, started, step, toy
 from tests.worlds import World
 
@@ -18,13 +19,14 @@ NOW = datetime(2026, 11, 20, 5, tzinfo=UTC)
 
 
 class Copyist:
-    """A door that keeps what was written of sagas."""
+    """A door that keeps what was written of sagas, step by step."""
 
     def __init__(self, door: Door) -> None:
         self._door = door
         self.written: list[Document] = []
 
     async def submit(self, change: Change, *, deadline_s: float = 10.0) -> Posted | Duplicate:
+        refuse_several(change)
         self.written.extend(each.document for each in change.companions if each.collection == SAGAS)
         return await self._door.submit(change, deadline_s=deadline_s)
 

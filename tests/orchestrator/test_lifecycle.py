@@ -23,8 +23,8 @@ from app.orchestrator.lifecycle import (
     phase_of,
     public_status,
 )
+from app.orchestrator.passages import settle_skips
 from app.orchestrator.saga import Call, Inner, Outcome, Run, Saga, Step
-from app.orchestrator.scribe import settle_skips
 
 TRIGGERS = ("done", "skip", "wait", "fail", "undone", "call_off", "park")
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from app.identity.users import reference_of
 from app.ledger.changes import Companion
@@ -89,8 +89,7 @@ class PutOnFile:
     provider: str = STRIPE
     operation: str = "create_external_account"
 
-    async def examine(self, run: Run, outside: Outside) -> Progress | None:  # noqa: ARG002
-        return None
+    examine: ClassVar[None] = None
 
     def request(self, run: Run) -> Mapping[str, Any]:
         return {"payee_id": run.results["payee"]["payee_id"], "card_token": run.params.card_token}
