@@ -3,17 +3,18 @@
 from datetime import datetime
 from typing import Annotated, Any, Self
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from pydantic import AfterValidator, BaseModel, Field, JsonValue
 
 from app.api.bodies import Body, id_of
-from app.api.deps import CurrentRuntime, OperationsReader, Operator
+from app.api.deps import CurrentRuntime, OperationsReader, Operator, OptionalIdempotencyKey
 from app.api.problems import problems
 from app.api.strict import StrictRoute
 from app.api.views import Instant, Page
 from app.errors import (
     CallbackRefused,
     EndpointDisabled,
+    IdempotencyKeyReused,
     Missing,
     OutcomeUnresolved,
     Overloaded,
@@ -129,10 +130,21 @@ class TestSent(BaseModel):
     notification_id: str
 
 
-@router.post("", status_code=201, responses=problems(CallbackRefused, TooManyEndpoints, Overloaded, OutcomeUnresolved))
-async def register_endpoint(body: EndpointRequest, caller: Operator, runtime: CurrentRuntime) -> EndpointWithSecret:
+@router.post(
+    "",
+    status_code=201,
+    responses=problems(IdempotencyKeyReused, Missing, CallbackRefused, TooManyEndpoints, Overloaded, OutcomeUnresolved),
+)
+async def register_endpoint(
+    body: EndpointRequest,
+    caller: Operator,
+    key: OptionalIdempotencyKey,
+    runtime: CurrentRuntime,
+    response: Response,
+) -> EndpointWithSecret:
     """Have notifications sent to a URL; the answer alone shows the secret that signs them."""
-    made = await runtime.endpoints.register(caller.book, caller.user_id, body.url, body.types)
+    response.headers["Cache-Control"] = "no-store"
+    made = await runtime.endpoints.register(caller.book, caller.user_id, body.url, body.types, key)
     return EndpointWithSecret.with_secret(made)
 
 
@@ -159,9 +171,16 @@ async def list_deliveries(
 
 
 @router.post("/{endpoint_id}/secrets", status_code=201, responses=problems(Missing, TooManySecrets, *_CHANGING))
-async def rotate_secret(endpoint_id: EndpointId, caller: Operator, runtime: CurrentRuntime) -> EndpointWithSecret:
+async def rotate_secret(
+    endpoint_id: EndpointId,
+    caller: Operator,
+    key: OptionalIdempotencyKey,
+    runtime: CurrentRuntime,
+    response: Response,
+) -> EndpointWithSecret:
     """Another secret; for a day the one before it signs beside it."""
-    made = await runtime.endpoints.rotate(stored_id(caller.book, endpoint_id), caller.user_id)
+    response.headers["Cache-Control"] = "no-store"
+    made = await runtime.endpoints.rotate(stored_id(caller.book, endpoint_id), caller.user_id, key)
     return EndpointWithSecret.with_secret(made)
 
 
@@ -176,9 +195,11 @@ async def enable_endpoint(endpoint_id: EndpointId, caller: Operator, runtime: Cu
     status_code=202,
     responses=problems(Missing, EndpointDisabled, Overloaded, OutcomeUnresolved),
 )
-async def send_test_notification(endpoint_id: EndpointId, caller: Operator, runtime: CurrentRuntime) -> TestSent:
+async def send_test_notification(
+    endpoint_id: EndpointId, caller: Operator, key: OptionalIdempotencyKey, runtime: CurrentRuntime
+) -> TestSent:
     """Send an ``endpoint.test`` there."""
-    test = await runtime.endpoints.send_test(stored_id(caller.book, endpoint_id), caller.user_id)
+    test = await runtime.endpoints.send_test(stored_id(caller.book, endpoint_id), caller.user_id, key)
     return TestSent(notification_id=public_id(test.id))
 
 

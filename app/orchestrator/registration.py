@@ -10,8 +10,8 @@ from pydantic import SecretStr
 
 from app.clock import Clock
 from app.compliance.trail import Deed, Trail
-from app.errors import EndpointDisabled, Missing, TooManyEndpoints
-from app.ids import book_of, new_id, public_id, stored_id
+from app.errors import EndpointDisabled, IdempotencyKeyReused, Missing, TooManyEndpoints
+from app.ids import book_of, derived_id, new_id, public_id, stored_id
 from app.ledger.changes import ABSENT, Change, Companion
 from app.outbox.deliveries import DELIVERIES, delivery_document, delivery_id
 from app.outbox.endpoints import (
@@ -67,12 +67,18 @@ class Endpoints:
         self._clock = clock
         self._draw = draw
 
-    async def register(self, book: str, by: str, url: str, types: Sequence[str]) -> WithSecret:
-        """A new endpoint. Raises CallbackRefused, TooManyEndpoints."""
+    async def register(self, book: str, by: str, url: str, types: Sequence[str], key: str | None = None) -> WithSecret:
+        """A new endpoint; under the same key the same one, with its newest secret.
+
+        Raises IdempotencyKeyReused, Missing (it was removed since), CallbackRefused, TooManyEndpoints.
+        """
+        endpoint_id = stored_id(book, derived_id("nep", book, by, key or new_id("key")))
+        if key and await self._store.endpoint(endpoint_id) is not None:
+            return self._same(await self.get(endpoint_id), url, types)
         await self._sender.require_callable(url)
         if len(await self._store.endpoints(book)) >= ENDPOINTS_MAX:
             raise TooManyEndpoints(ENDPOINTS_MAX)
-        endpoint_id, secret = stored_id(book, new_id("nep")), new_secret(self._draw)
+        secret = new_secret(self._draw)
         endpoint = Endpoint(
             id=endpoint_id,
             url=url,
@@ -86,6 +92,11 @@ class Endpoints:
         await self._act(_deed(endpoint, by, "register").changing({}, _shown(endpoint)), born)
         return WithSecret(endpoint, secret)
 
+    def _same(self, endpoint: Endpoint, url: str, types: Sequence[str]) -> WithSecret:
+        if (endpoint.url, endpoint.types) != (url, tuple(types)):
+            raise IdempotencyKeyReused("url" if endpoint.url != url else "types")
+        return WithSecret(endpoint, self._sealer.open(endpoint.secrets[0]["sealed"], endpoint.id))
+
     async def all_of(self, book: str) -> list[Endpoint]:
         """A tenant's endpoints, oldest first."""
         return await self._store.endpoints(book)
@@ -97,11 +108,18 @@ class Endpoints:
             raise Missing("notification endpoint")
         return endpoint
 
-    async def rotate(self, endpoint_id: str, by: str) -> WithSecret:
-        """Another secret; the one before it signs beside it for a day. Raises Missing, TooManySecrets."""
+    async def rotate(self, endpoint_id: str, by: str, key: str | None = None) -> WithSecret:
+        """Another secret, under the same key the same one; the one before it signs beside it for a day.
+
+        Raises Missing, TooManySecrets.
+        """
         endpoint, secret = await self.get(endpoint_id), new_secret(self._draw)
-        sealed = self._sealer.seal(secret, endpoint.id)
-        secrets = rotated(endpoint.secrets, sealed, self._clock.now(), OVERLAP)
+        cause = derived_id("key", by, key) if key else None
+        made = next((each for each in endpoint.secrets if cause and each.get("cause") == cause), None)
+        if made is not None:
+            return WithSecret(endpoint, self._sealer.open(made["sealed"], endpoint.id))
+        fresh = secret_entry(self._sealer.seal(secret, endpoint.id), cause)
+        secrets = rotated(endpoint.secrets, fresh, self._clock.now(), OVERLAP)
         await self._change(endpoint, by, "rotate", {"secrets": secrets})
         return WithSecret(replace(endpoint, secrets=tuple(secrets), version=endpoint.version + 1), secret)
 
@@ -121,12 +139,19 @@ class Endpoints:
         await self._change(endpoint, by, "remove", gone)
         await self._store.drop_deliveries(endpoint.id)
 
-    async def send_test(self, endpoint_id: str, by: str) -> Notification:
-        """An ``endpoint.test`` to that endpoint alone, delivered as any other. Raises Missing, EndpointDisabled."""
+    async def send_test(self, endpoint_id: str, by: str, key: str | None = None) -> Notification:
+        """An ``endpoint.test`` to that endpoint alone, delivered as any other; under the same key the same one.
+
+        Raises Missing, EndpointDisabled.
+        """
         endpoint, now = await self.get(endpoint_id), self._clock.now()
+        test_id = stored_id(book_of(endpoint.id), derived_id("evt", endpoint.id, by, key or new_id("key")))
+        sent = await self._store.notification(test_id) if key else None
+        if sent is not None:
+            return sent
         if not endpoint.is_enabled:
             raise EndpointDisabled(public_id(endpoint.id), endpoint.reason)
-        test = Notification(stored_id(book_of(endpoint.id), new_id("evt")), "endpoint.test", "", now)
+        test = Notification(test_id, "endpoint.test", "", now)
         told = {**notification_document(test), **published_fields(test, 0, now)}
         delivery = delivery_document(test.id, test.type, endpoint.id, now)
         await self._act(

@@ -64,8 +64,8 @@ class Endpoint:
         return tuple(sealer.open(each["sealed"], self.id) for each in active)
 
 
-def rotated(secrets: Sequence[Document], sealed: Sealed, now: datetime, overlap: timedelta) -> list[Document]:
-    """The secrets once a new one signs, and the one before it for the overlap. Raises TooManySecrets.
+def rotated(secrets: Sequence[Document], fresh: Document, now: datetime, overlap: timedelta) -> list[Document]:
+    """The secrets once a fresh one signs, and the one before it for the overlap. Raises TooManySecrets.
 
     None is dropped before its time: whoever rotates twice has not yet told the receiver of either.
     """
@@ -73,12 +73,12 @@ def rotated(secrets: Sequence[Document], sealed: Sealed, now: datetime, overlap:
     kept = [each for each in kept if each["until"] > now]
     if len(kept) >= SECRETS_MAX:
         raise TooManySecrets(SECRETS_MAX, rfc3339(min(each["until"] for each in kept)))
-    return [secret_entry(sealed), *kept]
+    return [fresh, *kept]
 
 
-def secret_entry(sealed: Sealed) -> Document:
-    """A secret as stored: it signs until it is rotated."""
-    return {"sealed": dict(sealed), "until": None}
+def secret_entry(sealed: Sealed, cause: str | None = None) -> Document:
+    """A secret as stored: it signs until it is rotated. ``cause`` stands for the key that it was asked for under."""
+    return {"sealed": dict(sealed), "until": None, "cause": cause}
 
 
 def endpoint_from(document: Document) -> Endpoint:

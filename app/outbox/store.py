@@ -103,7 +103,8 @@ class OutboxStore:
 
     async def endpoints(self, book: str) -> list[Endpoint]:
         """A tenant's endpoints, oldest first."""
-        found = self._endpoints.find({"_id": ids_of_book(book), "status": {"$ne": REMOVED}}).sort("_id", ASCENDING)
+        found = self._endpoints.find({"_id": ids_of_book(book), "status": {"$ne": REMOVED}})
+        found = found.sort([("created_at", ASCENDING), ("_id", ASCENDING)])
         return [endpoint_from(document) async for document in found]
 
     async def note_success(self, endpoint_id: str) -> None:

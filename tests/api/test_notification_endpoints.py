@@ -38,6 +38,28 @@ async def test_a_rotation_shows_another_secret(tenant: Tenant) -> None:
     assert rotated.json()["secret"] not in {"", made["secret"]}
 
 
+async def test_whoever_asks_again_under_the_same_key_gets_the_same_endpoint_and_secret(tenant: Tenant) -> None:
+    asked = {"url": HERE, "types": ["purchase.*"]}
+    first, again = [await tenant.call("POST", PATH, "ops:act", key="once", json=asked) for _ in range(2)]
+    assert (first.json(), first.headers["cache-control"]) == (again.json(), "no-store")
+    await tenant.runtime.redis.flushdb()
+    assert (await tenant.call("POST", PATH, "ops:act", key="once", json=asked)).json() == first.json()
+    assert len((await tenant.call("GET", PATH, "ops:read")).json()["items"]) == 1
+
+    secrets = f"{PATH}/{first.json()['id']}/secrets"
+    second, same, third = [await tenant.call("POST", secrets, "ops:act", key=key) for key in ("r1", "r1", "r2")]
+    assert second.json()["secret"] == same.json()["secret"] != third.json()["secret"]
+
+    tests = []
+    for _ in range(2):
+        tests.append((await tenant.call("POST", secrets.replace("secrets", "test"), "ops:act", key="t")).json())
+        await tenant.runtime.redis.flushdb()
+    assert tests[0] == tests[1]
+
+    other = await tenant.call("POST", PATH, "ops:act", key="once", json={**asked, "url": f"{HERE}/other"})
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency-key-reused")
+
+
 @pytest.mark.parametrize(
     "url",
     ["https://10.0.0.1/", "https://169.254.169.254/latest/meta-data", "ftp://hooks.example/", "http://[::ffff:a00:1]/"],
