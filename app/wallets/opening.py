@@ -4,6 +4,7 @@ from app.errors import AccountNotFound, TooManyAccounts
 from app.ids import derived_id, new_id, stored_id
 from app.ledger.accounts import CUSTOMER, Account, AccountStatus, customer_account, main_account
 from app.ledger.changes import Change
+from app.ledger.checks import require_open
 from app.ledger.committer import Committer
 from app.ledger.store import LedgerStore
 from app.money import Asset
@@ -51,8 +52,12 @@ async def passing_account(store: LedgerStore, book: str, user_id: str, asset: As
     """The stored id of the account that money of that currency passes through on its way elsewhere.
 
     The first open one by id, so that it is always the same; if there is none, the one that a first such order opens.
+    Raises AccountClosed, AccountFrozen where that one is there and not open.
     """
-    for account in await store.accounts_of(book, user_id, CUSTOMER):
+    owned = await store.accounts_of(book, user_id, CUSTOMER)
+    for account in owned:
         if account.asset == asset and account.status is AccountStatus.OPEN:
             return account.id
-    return main_account(book, user_id, asset).id
+    main = main_account(book, user_id, asset)
+    require_open(each for each in owned if each.id == main.id)
+    return main.id

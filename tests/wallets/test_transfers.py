@@ -22,8 +22,9 @@ from app.identity.store import Users
 from app.identity.users import ComplianceLevel
 from app.ids import derived_id, public_id
 from app.ledger import verbs
-from app.ledger.accounts import Account
+from app.ledger.accounts import Account, main_account
 from app.ledger.batch_store import BatchStore
+from app.ledger.changes import Change
 from app.ledger.limits import Limit, Limits, Period
 from app.ledger.preview import Previews
 from app.money import BTC, USD, Asset, Money
@@ -289,6 +290,17 @@ async def test_money_passes_through_the_oldest_open_account_of_its_currency(bank
         {"_id": bank.of["ada"].id}, {"$set": {"status": "frozen"}, "$inc": {"version": 1}}
     )
     assert await passing_account(bank.till.ledger, BOOK, ADA.user_id, USD) == second.id
+
+
+async def test_no_money_passes_through_the_one_account_that_is_stopped(bank: Bank) -> None:
+    main = main_account(BOOK, ADA.user_id, BTC)
+    await bank.till.door.submit(Change(BOOK, openings=(main,)))
+    assert await passing_account(bank.till.ledger, BOOK, ADA.user_id, BTC) == main.id
+    await bank.till.database["accounts"].update_one(
+        {"_id": main.id}, {"$set": {"status": "frozen"}, "$inc": {"version": 1}}
+    )
+    with pytest.raises(AccountFrozen):
+        await passing_account(bank.till.ledger, BOOK, ADA.user_id, BTC)
 
 
 async def test_without_an_account_money_passes_through_one_that_the_order_opens(bank: Bank) -> None:

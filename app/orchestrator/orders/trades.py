@@ -144,8 +144,6 @@ class Trades:
             link = await self._bank_links.own(asked.book, asked.user_id, funding.id)
             self._cooling.require_rested_link(link)
             account_id = await passing_account(self._ledger, asked.book, asked.user_id, USD)
-            if passing := await self._ledger.account(account_id):
-                require_open([passing])
             return {"funding": "bank", "bank_link_id": link.id, "account_id": account_id}
         account = await self._paying_account(asked, funding.id, quote.total.asset)
         return {"funding": "account", "account_id": account.id}
