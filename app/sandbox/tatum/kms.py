@@ -26,6 +26,10 @@ from app.sandbox.vendor import Answer, Call
 PENDING = "tatum_kms"
 REFUSALS_MAX = 5
 ASKS_MAX = 1_000
+_LOOKS_EVERY_S = 0.1
+"""The daemon looks into the queue now and then, the real one every five seconds: nothing is asked for while the answer
+to the call that queued it is still on its way.
+"""
 _ASK_AGAIN_FIRST_S = 0.2
 _ASK_AGAIN_MAX_S = 5.0
 _LISTED_MAX = 10_000
@@ -54,7 +58,7 @@ class Kms:
             raise refusal(403, "balance.insufficient", "Insufficient balance on the sending address.")
         pending_id = await self._simulation.new_uuid("tatum-kms")
         await self._store.put(PENDING, self._document(pending_id, sending))
-        await self._schedule("ask", pending_id, self._simulation.config.pace_s / 4)
+        await self._schedule("ask", pending_id, max(self._simulation.config.pace_s / 4, _LOOKS_EVERY_S))
         return Answer({"signatureId": pending_id})
 
     async def _with_inputs(self, sending: Sending) -> Sending:
