@@ -18,6 +18,7 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """The addresses of a host name, for a port. Raises OSError when there are none."""
 
 _URL_LENGTH_MAX = 2_048
+_PORT_MAX = 65_535
 _RESOLVE_S = 5.0
 
 # What ``is_global`` lets pass though nobody's public server is there: IANA's special-purpose registries.
@@ -28,12 +29,12 @@ _NOT_PUBLIC = tuple(
             "192.0.0.0/24",  # protocol assignments, metadata services among them
             "192.88.99.0/24",  # 6to4 relays
             "168.63.129.16/32",  # a cloud's metadata service on a public address
-            "64:ff9b:1::/48",  # local-use translation
-            "fec0::/10",  # site-local, deprecated and still routed in places
-            "::/96",  # IPv4-compatible
+            "3fff::/20",  # documentation (RFC 9637)
         ),
     )
 )
+_GLOBAL_UNICAST = IPv6Network("2000::/3")
+"""All that IANA has ever given out; whatever else looks like an address stands for one of another network."""
 _TRANSLATED = IPv6Network("64:ff9b::/96")
 
 
@@ -83,6 +84,8 @@ def may_be_called(address: str, reach: Reach) -> bool:
         return reach.loopback
     if parsed.is_multicast or not parsed.is_global:
         return False
+    if parsed.version == _GLOBAL_UNICAST.version and parsed not in _GLOBAL_UNICAST:
+        return False
     return not any(parsed in network for network in _NOT_PUBLIC if network.version == parsed.version)
 
 
@@ -95,6 +98,8 @@ def _parse(url: str, reach: Reach) -> httpx2.URL:
         raise CallbackRefused("it is no URL") from None
     if parsed.scheme != "https" and not (parsed.scheme == "http" and reach.plain):
         raise CallbackRefused("it must begin with https")
+    if parsed.port is not None and not 0 < parsed.port <= _PORT_MAX:
+        raise CallbackRefused("its port is none")
     if not parsed.host or parsed.userinfo or parsed.fragment:
         raise CallbackRefused("it must be a host and a path, without credentials or fragment")
     return parsed

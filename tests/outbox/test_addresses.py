@@ -47,9 +47,14 @@ def answering(*addresses: str) -> Resolve:
         ("fd00:ec2::254", False),  # metadata
         ("ff02::1", False),
         ("2001:db8::1", False),
+        ("3fff::1", False),  # documentation
+        ("5f00::1", False),  # segment routing
+        ("100:0:0:1::1", False),  # a dummy prefix
         ("::ffff:10.0.0.1", False),  # IPv4 inside IPv6
         ("::ffff:8.8.8.8", True),
         ("::127.0.0.1", False),
+        ("::ffff:0:127.0.0.1", False),  # IPv4 translated, RFC 2765
+        ("::ffff:0:8.8.8.8", False),
         ("64:ff9b::7f00:1", False),
         ("64:ff9b::808:808", True),
         ("64:ff9b:1::1", False),
@@ -79,6 +84,8 @@ def test_a_sandbox_may_call_this_machine_and_still_nothing_else_that_is_private(
         ("https://user:password@hooks.example/", "credentials"),
         ("https://hooks.example/#part", "fragment"),
         ("https://[::1/", "no URL"),
+        ("https://hooks.example:0/", "port"),
+        ("https://hooks.example:99999/", "port"),
         ("https://hooks.example/" + "x" * 2_048, "longer"),
     ],
 )
