@@ -4,6 +4,8 @@ from collections import Counter, defaultdict
 
 from app.ledger.accounts import CUSTOMER, RECEIVABLE
 from app.orchestrator.flows import chart
+from app.orchestrator.flows.ach import ACH_PULL, ACH_PUSH
+from app.orchestrator.flows.chain import CHAIN_SEND
 from app.orchestrator.flows.crypto_deposit import CHAIN_DEPOSIT
 from app.orchestrator.flows.recovery import RECOVERY
 from app.orchestrator.lifecycle import COMPLETED, ENDS, PARKED
@@ -18,7 +20,8 @@ from tests.checker.search import Counterexample, Explored, Problem, Search
 from tests.checker.things import Thing
 
 VOID = ("rejected", "returned", "canceled", "gone", "reverted", "denied", "failed")
-_ON_CHAIN = ("broadcast", "mined")
+_UNDOES = {ACH_PULL, ACH_PUSH, CHAIN_SEND}
+"""Kinds of watches that trip when something has gone back to where it came from."""
 
 TWICE = "nothing is made twice"
 LEFT = "nothing is left on the way"
@@ -35,24 +38,33 @@ def broken(order: Order, start: World, world: World, *, at_rest: bool) -> str | 
 
 
 def _broken_at_the_end(order: Order, start: World, world: World) -> str | None:
-    state, left = world.saga.state, world.left_on_the_way()
+    left = world.left_on_the_way()
     if _away(start, world) and not left and not _moving(world):
         return f"{BOOKS}: {_away(start, world)}"
-    if state == PARKED:
+    if PARKED in {world.saga.state, world.ordered.state}:
         return None
     if left:
         return f"{LEFT}: {', '.join(left)}"
     if any(each.remaining for each in world.holds.values()):
         return HELD
-    agreed = (order.inside, order.outside) if _is_done(state, world) else ({}, {})
+    agreed = (order.inside, order.outside) if _is_done(world) else ({}, {})
     has = (_inside(start, world), _outside(world, order))
+    if any(watch.status is WatchStatus.TRIPPED and watch.kind in _UNDOES for watch in world.watches):
+        return None if _together(has) == _together(agreed) else f"{WEALTH}, here or there: {has}"
     return None if has == tuple({k: v for k, v in each.items() if v} for each in agreed) else f"{WEALTH}: {has}"
 
 
-def _is_done(state: str, world: World) -> bool:
+def _together(wealth: tuple[Wealth, Wealth]) -> Wealth:
+    """What somebody has here and elsewhere: what came back later has only moved from one to the other."""
+    inside, outside = wealth
+    total = {code: inside.get(code, 0) + outside.get(code, 0) for code in {*inside, *outside}}
+    return {code: minor for code, minor in total.items() if minor}
+
+
+def _is_done(world: World) -> bool:
     """Whether the customer has what they ordered; of coins from outside, whether the chain has them."""
     came_in = [each.stage for each in _booked(world) if each.kind == "incoming"]
-    return "deep" in came_in if came_in else state == COMPLETED
+    return "deep" in came_in if came_in else world.ordered.state == COMPLETED
 
 
 def _booked(world: World) -> tuple[Thing, ...]:
@@ -65,6 +77,8 @@ def _booked(world: World) -> tuple[Thing, ...]:
     for number, each in enumerate(world.things):
         if each.stage == "returned" and f"#{number}" in returning:
             booked.append(each._replace(stage="sent"))
+        elif each.kind == "send" and (CHAIN_SEND, f"tx#{number}") in watched:
+            booked.append(each._replace(stage="mined"))
         elif each.stage == "shallow" and (CHAIN_DEPOSIT, f"tx#{number}") in watched:
             booked.append(each._replace(stage="deep"))
         else:

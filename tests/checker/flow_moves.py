@@ -40,17 +40,20 @@ _GONE, _AGAIN = ("replaced",), ("shallow", "reverted")
 
 STAGES: dict[str, dict[str, tuple[str, ...]]] = {
     "payment": {"pending": ("sent", "returned", "rejected")},
-    "send": {"queued": ("gone",), "approved": ("broadcast",), "broadcast": ("mined", "reverted")},
+    "send": {
+        "queued": ("gone",),
+        "approved": ("broadcast",),
+        "broadcast": ("mined", "reverted"),
+        "mined": _GONE,
+        "replaced": ("mined", "reverted"),
+    },
     "application": {"pending": ("approved", "denied")},
     "incoming": {"shallow": ("deep", *_GONE), "deep": _GONE, "replaced": _AGAIN, "reverted": _GONE},
     "charge": {"open": ("paid",)},
     "payout": {"pending": ("paid", "failed")},
     "applicant": {"none": ("pending",), "pending": ("verified", "rejected")},
 }
-"""How third parties' things move on by themselves; what is approved has a rule of its own.
-
-What settled may be returned at any time, but a saga on its way forward does not look, so that is tried where it does.
-"""
+"""How third parties' things move on by themselves; what is approved, and what is returned, has a rule of its own."""
 
 
 class _HeldClock(TickingClock):
@@ -134,7 +137,7 @@ class FlowMoves:
 
     def late(self, world: World) -> Iterator[Move]:
         """What the lookout does once the saga has ended, where the order is followed that far; nothing at rest."""
-        if not self._order.reorgs:
+        if not self._order.followed:
             return
         for ref in dict.fromkeys(watch.ref for watch in world.watches):
             heard = self._runs(world, partial(self._lookout(world).hear, [ref]), "the lookout")
@@ -192,7 +195,6 @@ class FlowMoves:
                 )
 
     def _third_parties(self, world: World) -> Iterator[Move]:
-        forward = world.saga.state.startswith(("do:", "await:"))
         for number, thing in enumerate(world.things):
             for stage in STAGES.get(thing.kind, {}).get(thing.stage, ()):
                 if stage == "replaced" and not world.reorgs:
@@ -200,7 +202,7 @@ class FlowMoves:
                 after = _became(world, number, stage)
                 after = replace(after, reorgs=world.reorgs - 1) if stage == "replaced" else after
                 yield f"#{number} ({thing.kind}) is {stage}", after
-            if thing.kind == "payment" and thing.stage == "sent" and not forward:
+            if thing.kind == "payment" and thing.stage == "sent":
                 yield f"#{number} (payment) is returned late", _became(world, number, "returned")
             if thing.kind == "send" and thing.stage == "queued":
                 yield from _approvals(world, number, thing)

@@ -33,7 +33,7 @@ class Order:
 
     Undoing it adds nothing. ``things``: what third parties have before, and the books have as it was then. ``freezes``:
     how often an officer may freeze the customer's accounts meanwhile. ``reorgs``: how often the chain may change its
-    mind, also after the end: then what the lookout makes of it is followed too.
+    mind, also after the end. ``followed``: whether what the lookout makes of what comes after the end is followed too.
     """
 
     flow: str
@@ -43,6 +43,7 @@ class Order:
     things: tuple[Thing, ...] = ()
     freezes: int = 0
     reorgs: int = 0
+    followed: bool = False
 
     def world(self) -> World:
         """Before the order: a customer with five hundred dollars and some coins, and coins to sell."""
@@ -83,8 +84,10 @@ _HERE = {"receiving_account_id": COINS}
 _MINUS, _PLUS_Q = {"USD": -HUNDRED.minor}, {"BTC": Q.minor}
 
 ORDERS: Mapping[str, Order] = {
-    "purchase, bank to chain": Order("purchase", _purchase(**_BANK, **_CHAIN), outside={**_MINUS, **_PLUS_Q}),
-    "purchase, bank to account": Order("purchase", _purchase(**_BANK, **_HERE), _PLUS_Q, _MINUS),
+    "purchase, bank to chain": Order(
+        "purchase", _purchase(**_BANK, **_CHAIN), outside={**_MINUS, **_PLUS_Q}, followed=True
+    ),
+    "purchase, bank to account": Order("purchase", _purchase(**_BANK, **_HERE), _PLUS_Q, _MINUS, followed=True),
     "purchase, account to chain": Order("purchase", _purchase(**_ACCOUNT, **_CHAIN), _MINUS, _PLUS_Q),
     "purchase, account to account": Order("purchase", _purchase(**_ACCOUNT, **_HERE), {**_MINUS, **_PLUS_Q}),
     "sale": Order(
@@ -105,18 +108,22 @@ ORDERS: Mapping[str, Order] = {
         {"account_id": DOLLARS, "bank_link_id": f"{BOOK}/lnk_1", "amount": money(HUNDRED)},
         {"USD": HUNDRED.minor},
         _MINUS,
+        followed=True,
     ),
     "withdrawal": Order(
         "withdrawal",
         {"account_id": DOLLARS, "bank_link_id": f"{BOOK}/lnk_1", "amount": money(HUNDRED)},
         _MINUS,
         {"USD": HUNDRED.minor},
+        followed=True,
     ),
     "crypto withdrawal": Order(
         "crypto_withdrawal",
         {"account_id": COINS, **_CHAIN, "amount": money(Q), "network_fee": money(Money(10, BTC))},
         {"BTC": -Q.minor - 10},
         _PLUS_Q,
+        reorgs=2,
+        followed=True,
     ),
     "nonce fill": Order("nonce_fill", {"chain": "ethereum", "address": OURS, "nonce": 0, "gas_percent": 100}),
     "crypto deposit": Order(
@@ -132,6 +139,7 @@ ORDERS: Mapping[str, Order] = {
         _PLUS_Q,
         things=(Thing("incoming", "", "shallow", ("bitcoin", ADDRESS, Q.minor, "BTC")),),
         reorgs=2,
+        followed=True,
     ),
     "card top-up": Order(
         "card_topup",

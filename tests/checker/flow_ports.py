@@ -233,7 +233,7 @@ def _payment(ref: str, thing: Thing) -> AchPayment:
 def pending_send(ref: str, thing: Thing) -> PendingSend:
     """A queued operation as it can be read."""
     chain, to, minor, code, nonce, inputs = thing.facts
-    tx_id = f"tx#{ref[1:]}" if thing.stage in {"broadcast", "mined", "reverted"} else None
+    tx_id = f"tx#{ref[1:]}" if thing.stage in {"broadcast", "mined", "reverted", "replaced"} else None
     return PendingSend(ref, chain, to, Money(minor, asset(code)), tx_id, nonce, inputs)
 
 

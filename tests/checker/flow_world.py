@@ -56,6 +56,12 @@ class World:
         return saga_from({"_id": saga_id, **self.documents[SAGAS, saga_id]})
 
     @cached_property
+    def ordered(self) -> SagaRecord:
+        """The order's own saga as written."""
+        saga_id = next(saga_id for collection, saga_id in self.documents if collection == SAGAS)
+        return saga_from({"_id": saga_id, **self.documents[SAGAS, saga_id]})
+
+    @cached_property
     def watches(self) -> tuple[WatchRecord, ...]:
         """What is watched, or was."""
         kept = ((key[1], document) for key, document in self.documents.items() if key[0] == WATCHES)

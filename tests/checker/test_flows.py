@@ -9,10 +9,13 @@ import pytest
 from app.orchestrator.effects import Effect
 from app.orchestrator.flows import FLOWS
 from app.orchestrator.flows.ach import Pull
+from app.orchestrator.flows.chain import Send, Sighting
 from app.orchestrator.flows.crypto_deposit import CRYPTO_DEPOSIT, look_how_deep
+from app.orchestrator.flows.crypto_withdrawal import CRYPTO_WITHDRAWAL, chain_terms
 from app.orchestrator.flows.deposit import DEPOSIT, terms
 from app.orchestrator.flows.purchase import PURCHASE
 from app.orchestrator.flows.recovery import RECOVERY, book_late_event
+from app.orchestrator.flows.spending import SPENDING
 from app.orchestrator.outside import Outside
 from app.orchestrator.saga import Failed, Look, Outcome, Progress, Run, Saga, Settled, Step
 from app.orchestrator.watches import WATCHES
@@ -94,6 +97,18 @@ async def _without_watch_on_what_was_credited(run: Run, outside: Outside) -> Pro
     return replace(seen, watches=()) if isinstance(seen, Settled) else seen
 
 
+@dataclass(frozen=True, slots=True)
+class Unwatched(Send):
+    def judge(self, run: Run, effect: Effect, seen: Sighting) -> Progress:
+        judged = Send.judge(self, run, effect, seen)
+        return replace(judged, watches=()) if isinstance(judged, Settled) else judged
+
+
+async def _without_booking(run: Run, outside: Outside) -> Progress:
+    seen = await book_late_event(run, outside)
+    return replace(seen, outcome=replace(seen.outcome, transactions=())) if isinstance(seen, Settled) else seen
+
+
 async def _without_another_watch(run: Run, outside: Outside) -> Progress:
     """As if a chain could change its mind only once."""
     seen = await book_late_event(run, outside)
@@ -108,31 +123,43 @@ async def _without_tripping(run: Run, outside: Outside) -> Progress:
     return replace(seen, outcome=replace(seen.outcome, companions=others))
 
 
-LATE_TAKEN_AWAY: Mapping[str, tuple[Saga, Saga]] = {
+DEPOSITED, SENT = "crypto deposit", "crypto withdrawal"
+
+LATE_TAKEN_AWAY: Mapping[str, tuple[str, Saga, Saga]] = {
     "what the chain has taken back is watched": (
+        DEPOSITED,
         with_step(CRYPTO_DEPOSIT, "confirm", do=Look(_without_watch_on_what_is_missing)),
         RECOVERY,
     ),
     "what was credited is watched": (
+        DEPOSITED,
         with_step(CRYPTO_DEPOSIT, "confirm", do=Look(_without_watch_on_what_was_credited)),
         RECOVERY,
     ),
     "what may happen again finds another watch": (
+        DEPOSITED,
         CRYPTO_DEPOSIT,
         with_step(RECOVERY, "book", do=Look(_without_another_watch)),
     ),
     "a booking trips the watch that it was seen by": (
+        DEPOSITED,
         CRYPTO_DEPOSIT,
         with_step(RECOVERY, "book", do=Look(_without_tripping)),
     ),
+    "what was sent is watched": (
+        SENT,
+        with_step(CRYPTO_WITHDRAWAL, "deliver", do=Unwatched(chain_terms, SPENDING)),
+        RECOVERY,
+    ),
+    "what came back is booked": ("deposit", DEPOSIT, with_step(RECOVERY, "book", do=Look(_without_booking))),
 }
-"""Each rule for what a chain takes back after the end: the flows without it. The books then say what is not."""
+"""Each rule for what comes back after the end: the order, and the flows without it. The books then say what is not."""
 
 
 @pytest.mark.parametrize("rule", LATE_TAKEN_AWAY)
 def test_without_the_rule_for_what_comes_late_the_books_are_wrong(rule: str) -> None:
-    flow, recovery = LATE_TAKEN_AWAY[rule]
-    found = check(ORDERS["crypto deposit"], flow, attempts_max=1, recovery=recovery)
+    name, flow, recovery = LATE_TAKEN_AWAY[rule]
+    found = check(ORDERS[name], flow, attempts_max=1, recovery=recovery)
     assert isinstance(found, Counterexample), found
     assert found.claim.startswith(BOOKS), f"\n{found}"
 
