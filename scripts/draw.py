@@ -1,5 +1,6 @@
 """docs/flows.md, drawn from the registered flows: the story, the steps and the legal moves of each."""
 
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +20,7 @@ they are. `wallet saga graph NAME` prints the same diagram.
 
 A state is a step and a phase: `do`, `awaiting` (the outside world must settle first), `undo`, `awaiting_undo_of`;
 `call_off` and `awaiting_end_of`, where what is under way can be stopped. Left out are the move to `parked` that every
-state has, and the move past a step that does not apply.
+state has, the move past a step that does not apply, and `cancelled`, which a parked saga ends in when it is written off.
 """
 
 
@@ -49,7 +50,8 @@ def _row(step: Step) -> str:
 
 def _told(action: object) -> str:
     if is_call(action):
-        return f"{type(action).__name__.lower()}, outside: {getattr(action, 'provider', '')}"
+        name = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(action).__name__).lower()
+        return f"{name}, outside: {getattr(action, 'provider', '')}"
     if isinstance(action, Look):
         return f"{_words(action.examine.__name__)}, looking outside"
     return _words(getattr(action, "__name__", ""))
