@@ -88,6 +88,22 @@ async def test_a_fault_in_a_push_pushes_once(calm_world: World, rich_ada: Custom
     await run(calm_world, SCENARIOS["withdrawal"], rich_ada, ("unit create_payment", fault, 2))
 
 
+async def test_a_request_that_was_changed_since_it_was_recorded_is_not_sent_again(
+    calm_world: World, rich_ada: Customer
+) -> None:
+    world, before = calm_world, await Outside.of(calm_world)
+    await world.dial("unit create_payment", "timeout_before")
+    saga_id = await world.deposit(rich_ada)
+    await world.work()
+    (effect,) = await world.runtime.sagas.effects_of(saga_id)
+    await world.runtime.database["effects"].update_one({"_id": effect.id}, {"$set": {"request.amount": "900.00"}})
+    await world.settle()
+    saga = await world.saga(saga_id)
+    assert (saga.status, saga.reason) == ("parked", "request-altered")
+    assert (await Outside.of(world)).since(before) == Outside(pulls=0, refunds=0, sends=0)
+    await world.audit()
+
+
 async def test_a_vendor_that_is_never_there_is_given_up_and_everything_undone(
     calm_world: World, rich_ada: Customer
 ) -> None:
