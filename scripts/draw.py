@@ -20,7 +20,7 @@ they are. `wallet saga graph NAME` prints the same diagram.
 
 A state is a step and a phase: `do`, `awaiting` (the outside world must settle first), `undo`, `awaiting_undo_of`;
 `call_off` and `awaiting_end_of`, where what is under way can be stopped. Left out are the move to `parked` that every
-state has, the move past a step that does not apply, and `cancelled`, which a parked saga ends in when it is written off.
+state has, the move past a step that does not apply, and `cancelled`, in which what is written off ends.
 """
 
 
