@@ -43,7 +43,7 @@ from app.orchestrator.flows.recovery import watch_on_ended
 from app.orchestrator.journal import Event, SagaRecord, begun_anew, current_effect_id, effect_companion
 from app.orchestrator.lifecycle import CANCELLED, ENDS, PARKED, is_awaiting, is_call, may, move, phase_of, way_of
 from app.orchestrator.passages import settle_skips
-from app.orchestrator.saga import Call, Outcome, Run, Saga, Way
+from app.orchestrator.saga import Call, Outcome, Run, Saga, Way, step_of
 from app.orchestrator.transit import left_on_the_way, mirror_of, released, written_off
 from app.orchestrator.watches import watch_companion
 from app.orchestrator.work import Work, work_on
@@ -306,7 +306,7 @@ def _still_to_count(met: Situation) -> list[Effect]:
     One that was answered counts as long as its step has money on the way.
     """
     step, way = phase_of(met.state)[1], way_of(met.state)
-    under_way = left_on_the_way(each for each in met.postings if each.metadata.get("step") == step)
+    under_way = left_on_the_way(each for each in met.postings if step_of(each.kind) == step)
     answered = {EffectStatus.CONFIRMED} if under_way else set()
     ids = {current_effect_id(met.saga, step, each) for each in ({way, Way.DO} if way is Way.CALL_OFF else {way})}
     return [each for each in met.effects if each.id in ids and each.status in _OPEN | answered]

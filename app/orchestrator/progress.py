@@ -3,13 +3,14 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 from app.ledger.changes import Document
 from app.orchestrator.effects import Effect
 from app.orchestrator.journal import SagaRecord, effect_id
 from app.orchestrator.lifecycle import phase_of
-from app.orchestrator.saga import Saga, Way, direction
+from app.orchestrator.saga import Saga, Way, direction, step_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,15 +187,20 @@ def sentence(flow: Saga | None, params: Mapping[str, Any], event: Document) -> s
 
 
 def postings_by_step(transactions: Sequence[Document]) -> Mapping[str, list[Document]]:
-    """A saga's ledger transactions by the step that posted them; what a hold does not say, its commit does."""
-    by_commit = {_commit_of(each): str(each["metadata"]["step"]) for each in transactions if "step" in each["metadata"]}
+    """A saga's ledger transactions, in their order, by the step that posted them.
+
+    What does not say its step, a hold, has that of what was posted before it in its commit, else of what follows there.
+    """
     found: dict[str, list[Document]] = {}
-    for transaction in transactions:
-        step = transaction["metadata"].get("step") or by_commit.get(_commit_of(transaction), "record")
-        found.setdefault(str(step), []).append(transaction)
+    for _, commit in groupby(transactions, _commit_of):
+        posted = list(commit)
+        step = next(filter(None, (step_of(each["kind"]) for each in posted)), "record")
+        for each in posted:
+            step = step_of(each["kind"]) or step
+            found.setdefault(step, []).append(each)
     return found
 
 
 def _commit_of(transaction: Document) -> tuple[str, int]:
-    """The block that a transaction is in: a saga moves once in each."""
+    """The block that a transaction is in."""
     return transaction["position"]["stream"], transaction["position"]["n"]

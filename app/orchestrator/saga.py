@@ -18,7 +18,7 @@ from app.ids import book_of, derived_id, stored_id
 from app.ledger.accounts import Account
 from app.ledger.changes import Companion
 from app.ledger.standing import StandingChange
-from app.ledger.transactions import Leg, MetadataValue, Transaction
+from app.ledger.transactions import Leg, Transaction
 from app.ledger.transactions import hold as hold_of
 from app.money import Money
 from app.orchestrator.effects import Effect, Sent
@@ -97,7 +97,6 @@ class Run:
 
     def transaction(self, name: str, *legs: Leg, holds: tuple[str, ...] = ()) -> Transaction:
         """A posting of this step. Holds it draws on are closed by it."""
-        metadata: dict[str, MetadataValue] = {"step": self.step, "moment": name}
         return Transaction(
             id=self.own_id(name),
             kind=f"{self.step}.{name}",
@@ -105,12 +104,19 @@ class Run:
             hold_ids=holds,
             closes_holds=bool(holds),
             saga_id=self.saga_id,
-            metadata=metadata,
         )
 
     def hold(self, name: str, source: Account | str, toward: Account | str, amount: Money) -> Transaction:
         """A hold of this step; a saga's holds never expire."""
         return hold_of(self.own_id(name), source, toward, amount, saga_id=self.saga_id)
+
+
+_OF_NO_STEP = frozenset({"hold", "release"})
+
+
+def step_of(kind: str) -> str:
+    """The step that posts transactions of that kind; empty for what a kind does not say."""
+    return "" if kind in _OF_NO_STEP else kind.partition(".")[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from app.ledger.verify import is_transit
 from app.money import Money
 from app.orchestrator.flows import chart
 from app.orchestrator.flows.params import read_money
-from app.orchestrator.saga import Outcome, Run
+from app.orchestrator.saga import Outcome, Run, step_of
 
 WRITE_OFF = "write-off"
 
@@ -39,7 +39,7 @@ def left_on_the_way(postings: Iterable[Transaction]) -> dict[str, Money]:
 
 def mirror_of(run: Run, postings: Sequence[Transaction]) -> Outcome:
     """The mirror of all that the run's step has posted; nothing, where that adds up to nothing."""
-    posted = totals(each for each in postings if each.metadata.get("step") == run.step)
+    posted = totals(each for each in postings if step_of(each.kind) == run.step)
     legs = tuple(_against(account_id, total) for account_id, total in posted.items())
     return Outcome((run.transaction("marked-absent", *legs),)) if legs else Outcome()
 
@@ -56,7 +56,6 @@ def written_off(saga_id: str, postings: Sequence[Transaction]) -> tuple[Transact
             kind=WRITE_OFF,
             legs=tuple(legs),
             saga_id=saga_id,
-            metadata={"step": WRITE_OFF},
         )
         for code, legs in by_currency.items()
     )
