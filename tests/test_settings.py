@@ -104,7 +104,9 @@ def test_production_needs_a_tenant_claim() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("lease_s", 60.0), ("quiet_period_s", 60.0)], ids=["lease", "quiet period"]
+    ("name", "value"),
+    [("lease_s", 60.0), ("quiet_period_s", 60.0), ("quiet_period_s", 89.0)],
+    ids=["lease", "quiet period", "read lag"],
 )
 def test_a_lease_and_a_quiet_period_outlast_the_request_they_cover(name: str, value: float) -> None:
     with pytest.raises(ValidationError, match=f"WALLET_{name.upper()} must exceed"):

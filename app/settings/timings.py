@@ -5,7 +5,10 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from app.settings.section import Section
+from app.settings.section import Environment, Section
+
+READ_LAG_S_MAX = 30.0
+"""How late vendors' reads may be, at the most, as their adapters declare it; the simulators' are never late."""
 
 
 class TimingSettings(Section):
@@ -33,12 +36,18 @@ class TimingSettings(Section):
 
     @model_validator(mode="after")
     def _timings_fit(self) -> Self:
-        """A lease must outlive the request it covers, and the quiet period the request's last echo (design rule)."""
+        """A lease must outlive the request it covers, and the quiet period its last echo and the read that shows it.
+
+        An echo is given as long as a request: the period is counted from the moment at which that was over.
+        """
         margin_s = min(5.0, self.provider_timeout_s)
         if self.lease_s < self.provider_timeout_s + margin_s:
             raise ValueError("WALLET_LEASE_S must exceed WALLET_PROVIDER_TIMEOUT_S by a margin")
         if self.quiet_period_s <= self.provider_timeout_s:
             raise ValueError("WALLET_QUIET_PERIOD_S must exceed WALLET_PROVIDER_TIMEOUT_S")
+        lag_s = 0.0 if self.env is Environment.SANDBOX else READ_LAG_S_MAX
+        if self.quiet_period_s < self.provider_timeout_s + lag_s:
+            raise ValueError(f"WALLET_QUIET_PERIOD_S must exceed WALLET_PROVIDER_TIMEOUT_S by {lag_s:.0f} seconds")
         return self
 
     @property

@@ -24,6 +24,7 @@ from app.orchestrator.journal import effect_id
 from app.orchestrator.saga import Way
 from app.providers.capabilities import Capabilities
 from app.providers.registry import CAPABILITIES
+from app.settings.timings import READ_LAG_S_MAX
 
 SENT_AT = datetime(2026, 11, 20, 5, tzinfo=UTC)
 TIMEOUT = timedelta(seconds=60)
@@ -171,6 +172,10 @@ def test_every_provider_that_moves_money_has_a_fence_and_reads_its_own_writes_wi
         if known.safe_resend_age is not None:
             assert known.key_lifetime is not None
             assert known.safe_resend_age < known.key_lifetime
+
+
+def test_start_up_waits_out_the_latest_read_of_any_provider() -> None:
+    assert max(known.read_lag for known in CAPABILITIES.values()) == timedelta(seconds=READ_LAG_S_MAX)
 
 
 def test_the_approved_operation_stands_for_the_effect() -> None:
