@@ -173,9 +173,12 @@ async def stream_events(
         return Response(status_code=204)
 
     async def look(seen: int) -> News:
+        current = await runtime.sagas.saga(saga.id)  # one read for all streams that look at this moment
+        if current is None or current.events <= seen:
+            return News([], is_last=current is None or current.status in ENDS)
         events = _in_a_row(await runtime.sagas.events(saga.id, seen, _EVENTS_MAX), seen)
-        status = events[-1]["status"] if events else await _status_if_told(runtime, saga, seen)
-        return News([_frame(saga, event) for event in events], is_last=status in ENDS)
+        is_last = bool(events) and events[-1]["status"] in ENDS
+        return News([_frame(saga, event) for event in events], is_last=is_last)
 
     return EventStream(runtime.streams.admit(caller.stored_user_id), look, seen, Pace(_LOOK_S))
 
@@ -183,12 +186,6 @@ async def stream_events(
 def _in_a_row(events: list[dict[str, Any]], seen: int) -> list[dict[str, Any]]:
     """Those up to a hole: a read that takes several moments may miss one that is committed before it ends."""
     return [event for number, event in enumerate(events, start=seen + 1) if event["seq"] == number]
-
-
-async def _status_if_told(runtime: Runtime, saga: SagaRecord, seen: int) -> str | None:
-    """Where the saga stands, if nothing is left to tell of it."""
-    current = await runtime.sagas.saga(saga.id)
-    return current.status if current is not None and current.events <= seen else None
 
 
 def _frame(saga: SagaRecord, event: dict[str, Any]) -> Frame:
