@@ -26,7 +26,7 @@ from app.sandbox.vendor import Answer, Call
 PENDING = "tatum_kms"
 REFUSALS_MAX = 5
 ASKS_MAX = 1_000
-_LOOKS_EVERY_S = 0.1
+_LOOKS_EVERY_S = 0.25
 """The daemon looks into the queue now and then, the real one every five seconds: nothing is asked for while the answer
 to the call that queued it is still on its way.
 """
