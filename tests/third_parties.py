@@ -112,7 +112,7 @@ def _simulation(config: SandboxConfig, clock: Clock, wire: Wire) -> Simulation:
         agenda=Agenda(store, own_time, _TICK_S),
         webhooks=Webhooks(store, own_time, _TICK_S),
         faults=Faults(store),
-        calls=Calls(store, own_time),
+        calls=Calls(clock),
         http=httpx2.AsyncClient(transport=wire),
     )
 

@@ -1,56 +1,41 @@
-"""The call log: what each vendor was asked, and what it answered."""
+"""The call log: what each vendor was asked since this process started, and what it answered."""
 
+from collections import deque
 from typing import Any
 
-from app.clock import rfc3339
-from app.sandbox.shifted_clock import ShiftedClock
-from app.sandbox.store import Document, Store
+from app.clock import Clock, rfc3339
 
-COLLECTION = "calls"
-INDEXES = ("vendor",)
 KEPT_MAX = 10_000
+
+Call = dict[str, Any]
 
 
 class Calls:
-    """The last ``KEPT_MAX`` calls, oldest first."""
+    """The last ``KEPT_MAX`` calls, oldest first. It is for people and tests: no vendor decides anything by it."""
 
-    def __init__(self, store: Store, clock: ShiftedClock) -> None:
-        self._store = store
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._last = 0
+        self._kept: deque[Call] = deque(maxlen=KEPT_MAX)
 
-    async def load(self) -> None:
-        newest = await self._store.find(COLLECTION, {}, sort=(("_id", -1),), limit=1)
-        self._last = newest[0]["_id"] if newest else 0
-
-    def begin(
-        self, *, vendor: str, operation: str, correlation_id: str | None, idempotency_key: str | None
-    ) -> Document:
+    def begin(self, *, vendor: str, operation: str, correlation_id: str | None, idempotency_key: str | None) -> Call:
         """Log a call as it arrives; what ``end`` wants back."""
-        self._last += 1
-        number = self._last
         call = {
-            "_id": number,
             "vendor": vendor,
             "operation": operation,
-            "at": self._clock.real.now(),
+            "at": self._clock.now(),
             "correlation_id": correlation_id,
             "idempotency_key": idempotency_key,
             "fault": None,
             "status": None,
         }
-        self._store.note(COLLECTION, number, call)
-        if number > KEPT_MAX:
-            self._store.note(COLLECTION, number - KEPT_MAX, None)
+        self._kept.append(call)
         return call
 
-    def end(self, call: Document, *, status: int | None, fault: str | None) -> None:
+    def end(self, call: Call, *, status: int | None, fault: str | None) -> None:
         """Log how the call ended. ``status`` is None when nothing was done and nothing answered."""
-        self._store.note(COLLECTION, call["_id"], {**call, "status": status, "fault": fault})
+        call.update(status=status, fault=fault)
 
-    async def of(self, vendor: str, operation: str | None = None) -> list[dict[str, Any]]:
-        query = {"vendor": vendor} | ({"operation": operation} if operation else {})
-        calls = await self._store.find(COLLECTION, query, sort=(("_id", 1),), limit=KEPT_MAX)
+    def of(self, vendor: str, operation: str | None = None) -> list[dict[str, Any]]:
         return [
             {
                 "operation": call["operation"],
@@ -60,5 +45,10 @@ class Calls:
                 "status": call["status"],
                 "fault": call["fault"],
             }
-            for call in calls
+            for call in self._kept
+            if call["vendor"] == vendor and operation in {None, call["operation"]}
         ]
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self._kept.clear()

@@ -98,7 +98,7 @@ def _views(router: APIRouter, simulation: Simulation, vendors: Mapping[str, Vend
     async def list_calls(
         vendor: VendorName, operation: Annotated[str | None, Query(max_length=60)] = None
     ) -> dict[str, Any]:
-        return {"items": await simulation.calls.of(_vendor(vendors, vendor).name, operation)}
+        return {"items": simulation.calls.of(_vendor(vendors, vendor).name, operation)}
 
     @router.get("/{vendor}/book")
     async def show_book(vendor: VendorName) -> dict[str, Any]:

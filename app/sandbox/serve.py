@@ -68,10 +68,10 @@ def create_sandbox(
             await close(simulation)
 
     sandbox = FastAPI(title="Sandbox of the third parties", lifespan=lifespan, docs_url=None, redoc_url=None)
-    sandbox.include_router(control(simulation, vendors))
     sandbox.add_exception_handler(Refusal, _refused)
     for vendor in vendors.values():
         sandbox.mount(f"/{vendor.name}", application(vendor, simulation))
+    sandbox.include_router(control(simulation, vendors))  # behind those who are asked all the time
 
     @sandbox.get("/", include_in_schema=False)
     async def show_start_page() -> HTMLResponse:
@@ -115,7 +115,7 @@ def _simulation(config: SandboxConfig, clock: Clock, transport: httpx2.AsyncBase
         agenda=Agenda(store, own_time, tick_s),
         webhooks=Webhooks(store, own_time, tick_s),
         faults=Faults(store),
-        calls=Calls(store, own_time),
+        calls=Calls(clock),
         http=httpx2.AsyncClient(transport=transport, timeout=WALLET_TIMEOUT_S, trust_env=False),
     )
 

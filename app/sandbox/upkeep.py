@@ -3,13 +3,12 @@
 from collections.abc import Coroutine, Iterable, Sequence
 from typing import Any
 
-from app.sandbox import agenda, calls, faults, shifted_clock, webhooks
+from app.sandbox import agenda, faults, shifted_clock, webhooks
 from app.sandbox.simulation import Simulation
 from app.sandbox.vendor import Vendor
 
 _SHARED: dict[str, Sequence[str]] = {
     agenda.COLLECTION: agenda.INDEXES,
-    calls.COLLECTION: calls.INDEXES,
     faults.COLLECTION: faults.INDEXES,
     shifted_clock.COLLECTION: (),
     webhooks.COLLECTION: webhooks.INDEXES,
@@ -24,7 +23,6 @@ async def open_book(simulation: Simulation, vendors: Iterable[Vendor]) -> None:
         collections |= vendor.collections
     await simulation.store.open(collections, simulation.clock.real.now())
     await simulation.clock.load()
-    await simulation.calls.load()
     await simulation.webhooks.load()
     await _seed(vendors)
 
@@ -33,6 +31,7 @@ async def reset(simulation: Simulation, vendors: Iterable[Vendor]) -> None:
     """Forget everything but signing keys and numbers already given out, the shifted clock too."""
     lasting = frozenset[str]().union(*(vendor.lasting for vendor in vendors))
     await simulation.store.wipe(keep=lasting)
+    simulation.calls.forget()
     await simulation.clock.load()
     await simulation.webhooks.load()
     await _seed(vendors)

@@ -65,6 +65,9 @@ async def test_every_call_is_logged_with_its_correlation_and_key(client: httpx2.
         201,
     )
     assert (second["operation"], second["status"]) == ("list_payments", 401)
+    assert (await client.get("/control/tatum/calls")).json()["items"] == []
+    await client.post("/control/reset")
+    assert (await client.get("/control/unit/calls")).json()["items"] == []
 
 
 @pytest.mark.parametrize(
