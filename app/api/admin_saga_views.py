@@ -5,7 +5,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel
 
-from app.api.views import Instant
+from app.api.views import Instant, SagaStatus
 from app.ids import public_id
 from app.ledger.changes import Document
 from app.money import Money
@@ -21,7 +21,7 @@ class SagaLine(BaseModel):
 
     id: str
     type: str
-    status: str
+    status: SagaStatus
     step: str | None
     reason: str | None
     user_id: str

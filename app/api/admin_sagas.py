@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Response
-from pydantic import Field
+from pydantic import AfterValidator, Field, JsonValue, WithJsonSchema
 
 from app.api.admin_saga_views import EvidenceView, SagaLine
 from app.api.bodies import Body, Reason, SagaId
@@ -34,6 +34,7 @@ from app.errors import (
 from app.ids import stored_id
 from app.ledger.acts import Answerable
 from app.orchestrator.commands import Command
+from app.orchestrator.flows import FLOWS
 from app.orchestrator.operators import Order
 from app.orchestrator.watches import watched_until
 
@@ -42,6 +43,16 @@ router = APIRouter(prefix="/v1/admin/sagas", tags=["parked sagas"], route_class=
 _EVENTS_MAX = 500
 
 Status = Literal["running", "waiting", "compensating", "parked", "completed", "compensated", "cancelled"]
+_FLOWS: list[JsonValue] = [*sorted({name for name, _ in FLOWS})]
+
+
+def _known(flow: str) -> str:
+    if flow not in _FLOWS:
+        raise ValueError("there is no such flow")
+    return flow
+
+
+FlowName = Annotated[str, AfterValidator(_known), WithJsonSchema({"type": "string", "enum": _FLOWS})]
 Evidence = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[\x21-\x7e][\x20-\x7e]*$")]
 
 
@@ -65,7 +76,7 @@ async def list_all_sagas(
     caller: OperationsReader,
     runtime: CurrentRuntime,
     status: Annotated[Status | None, Query()] = None,
-    type: Annotated[str | None, Query(max_length=40)] = None,  # noqa: A002 - the contract's name
+    type: Annotated[FlowName | None, Query()] = None,  # noqa: A002 - the contract's name
     user_id: Annotated[str | None, Query(max_length=80)] = None,
     limit: Limit = 50,
     cursor: Cursor = None,

@@ -14,7 +14,7 @@ from app.api.events import EVENT_STREAM, LastEventId
 from app.api.problems import problems
 from app.api.streams import EventStream, Frame, News, Pace
 from app.api.strict import StrictRoute
-from app.api.views import Instant, stored_money
+from app.api.views import Instant, SagaStatus, stored_money
 from app.clock import rfc3339
 from app.errors import Missing, Overloaded, TooManyStreams
 from app.identity.principals import Principal
@@ -50,7 +50,7 @@ class SagaView(BaseModel):
 
     id: str
     type: str
-    status: str
+    status: SagaStatus
     step: str | None
     steps: list[StepView]
     reason: str | None
@@ -121,7 +121,7 @@ class StoryView(BaseModel):
     """The run in one sentence and in many, and the postings beside each step."""
 
     id: str
-    status: str
+    status: SagaStatus
     summary: str
     story: list[SentenceView]
     postings: dict[str, list[PostingView]]

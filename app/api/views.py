@@ -13,6 +13,8 @@ from app.clock import from_rfc3339, rfc3339
 from app.errors import Malformed
 from app.ledger.feed_store import Place
 from app.money import Money, asset
+from app.orchestrator.lifecycle import ENDS, PARKED
+from app.orchestrator.store import CLAIMABLE
 from app.plumbing.decimals import from_decimal128
 
 T = TypeVar("T")
@@ -44,6 +46,9 @@ def _written_out(given: object) -> object:
 _RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}", re.ASCII)
 PastInstant = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_in_utc)]
 """An instant asked for, as RFC 3339 with its offset."""
+
+SagaStatus = Annotated[str, WithJsonSchema({"type": "string", "enum": [*CLAIMABLE, PARKED, *ENDS]})]
+"""Where a saga stands, in callers' words."""
 
 Limit = Annotated[int, Query(ge=1, le=200)]
 """How many items a page holds at most."""

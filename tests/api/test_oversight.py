@@ -112,6 +112,12 @@ async def test_sagas_are_listed_newest_first_by_status_type_and_user(tenant: Ten
         assert (await tenant.call("GET", f"/v1/admin/sagas?{query}", "ops:read")).json()["items"] == []
 
 
+async def test_a_status_or_flow_that_there_is_not_is_refused(tenant: Tenant) -> None:
+    for query in ("status=stuck", "type=purchases"):
+        refused = await tenant.call("GET", f"/v1/admin/sagas?{query}", "ops:read")
+        assert (refused.status_code, refused.json()["code"]) == (422, "invalid-request")
+
+
 async def test_a_saga_is_shown_with_its_evidence_and_what_fits_now(tenant: Tenant) -> None:
     saga_id = await park(tenant)
     shown = (await tenant.call("GET", f"/v1/admin/sagas/{saga_id}", "ops:read")).json()
