@@ -4,6 +4,7 @@ That is: money, or coins, or coins plus a receivable.
 """
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -148,6 +149,37 @@ async def test_a_return_in_the_last_moment_stops_the_coins(calm_world: World, at
     assert (await Outside.of(world)).since(before) == Outside(pulls=1, refunds=0, sends=0)
     assert await world.inventory() == coins
     await require_one_place(world, customer, payments)
+
+
+class OvertakingDoor:
+    """A worker has seen that the pull was sent. Before it can write so, the pull is returned, and we are told of it."""
+
+    def __init__(self, world: World, door: Door) -> None:
+        self._world = world
+        self._door = door
+        self.told = 0
+
+    async def submit(self, change: Change, *, deadline_s: float = 10.0) -> Posted | Duplicate:
+        if not self.told and any(each.kind == "collect.settled" for each in change.transactions):
+            await give_back(self._world, (await pulls(self._world))[-1]["id"])
+            await self._world.third_parties_act(until=self._world.clock.now() + timedelta(seconds=10))
+            self.told = await self._world.runtime.observations.work_off()
+        return await self._door.submit(change, deadline_s=deadline_s)
+
+
+async def test_a_return_that_is_told_before_its_pull_is_booked_is_not_lost(calm_world: World) -> None:
+    world = calm_world
+    customer = await world.customer(new_id("walker"))
+    before = len(await world.bank_payments())
+    door = OvertakingDoor(world, world.runtime.door)
+    saga_id = await world.deposit(customer, "100.00")
+    world.work_through(door)
+    await world.settle()
+    assert door.told
+    world.clock.advance(_PATIENCE_S)
+    await world.settle()
+    assert [each.status for each in await recoveries_of(world, saga_id)] == ["completed"]
+    await require_one_place(world, customer, before)
 
 
 async def test_returns_on_every_day_of_the_window_over_a_hundred_and_twenty_days(calm_world: World) -> None:
