@@ -130,8 +130,10 @@ def _give(command: str, saga_id: str, evidence: str | None, reason: str, key: st
     settings = settings_of(data)
     from app.orchestrator.commands import Command
     from app.orchestrator.operators import Order
+    from app.plumbing.logging import log_for_a_person
     from app.stack.sagas import commanded
 
+    log_for_a_person()
     order = Order(stored_id(book, saga_id), Command(command), evidence)
     _print(asyncio.run(commanded(settings, order, reason, key)))
 

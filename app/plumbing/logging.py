@@ -73,6 +73,20 @@ def configure_logging() -> None:
     )
 
 
+def log_for_a_person() -> None:
+    """Set structlog up for a command at a terminal: what it did is its own to say, warnings go to standard error."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            name_exception,
+            keep_known_fields,
+            structlog.dev.ConsoleRenderer(colors=False),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger("warning"),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
 def add_correlation_id(_logger: object, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Name the request that the line belongs to, if there is one."""
     current = correlation_id.get()

@@ -1,19 +1,19 @@
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
 import structlog
 
 from app.plumbing.correlation import correlation_id
-from app.plumbing.logging import configure_logging
+from app.plumbing.logging import configure_logging, log_for_a_person
 
 
 @contextmanager
-def set_up() -> Iterator[None]:
+def set_up(configure: Callable[[], None] = configure_logging) -> Iterator[None]:
     """Logging as in a process of the product."""
     before = structlog.get_config()
-    configure_logging()
+    configure()
     try:
         yield
     finally:
@@ -46,3 +46,15 @@ def test_a_line_is_one_json_object_with_listed_fields_only(capsys: pytest.Captur
     entry = json.loads(line)
     assert entry.pop("timestamp").endswith("Z")
     assert entry == {"event": "request", "level": "info", "status": 200, "correlation_id": "cor_12345678"}
+
+
+def test_a_command_at_a_terminal_says_what_it_did_and_only_warns_besides(capsys: pytest.CaptureFixture[str]) -> None:
+    with set_up(log_for_a_person):
+        structlog.get_logger().info("saga-command", saga_id="sag_one")
+        structlog.get_logger().warning("hint-lost", reason="redis", access_token="secret")
+
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "hint-lost" in said.err
+    assert "saga-command" not in said.err
+    assert "secret" not in said.err
