@@ -20,7 +20,7 @@ async def open_case(tenant: Tenant, name: str = "one", **more: Any) -> str:
     case = {
         "_id": stored_id(TENANT, public),
         "book": TENANT,
-        "kind": "return-after-delivery",
+        "kind": "ach-pull",
         "user_id": tenant.person("bob").user_id,
         "status": "open",
         "opened_at": tenant.runtime.clock.now(),

@@ -66,7 +66,7 @@ async def open_case(tenant: Tenant, number: int = 1, book: str = "acme") -> str:
     case = {
         "_id": stored_id(book, public),
         "book": book,
-        "kind": "return-after-delivery",
+        "kind": "ach-pull",
         "account_id": stored_id(book, tenant.accounts["bob"]),
         "status": "open",
         "opened_at": tenant.runtime.clock.now() + timedelta(seconds=number),

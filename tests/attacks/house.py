@@ -113,7 +113,7 @@ class House:
         case = {
             "_id": stored_id(BOOK, new_id("cas")),
             "book": BOOK,
-            "kind": "return-after-delivery",
+            "kind": "ach-pull",
             "account_id": stored_id(BOOK, self.ada.dollars_id),
             "status": "open",
             "opened_at": self.world.clock.now(),
