@@ -157,16 +157,19 @@ class CardClearing:
             answer = await self._use.answer(CardQuestion(request.id, request.card_id, request.amount))
             await self._bank.answer_request(request, answer.reason)
         elif request is not None and request.was_declined:
-            await self._release_hold_of(request)
+            await self._let_go_of(request)
         return True
 
-    async def _release_hold_of(self, request: CardRequest) -> None:
+    async def _let_go_of(self, request: CardRequest) -> None:
+        """Reserve nothing for it: what was answered is given back, and nothing is answered any more."""
         card = await self._store.card_at_bank(request.card_id)
         if card is None:
             return
         answer = await self._store.authorization(authorization_id(book_of(card.id), request.id))
         if answer is not None:
             await self._release(answer)
+        else:
+            await self._use.close(card, CardQuestion(request.id, request.card_id, request.amount))
 
     async def _release(self, answer: CardAuthorization) -> None:
         try:

@@ -1,8 +1,8 @@
 """May this card take that much? Answered from the ledger, as a hold, within the bank's time.
 
 The answer is kept in the commit that places the hold, under an id that comes from the question: asked again, it is the
-same. Whatever goes wrong on the way, time included, is a no; a hold that such a no has left behind is given back when
-the bank says that nothing came of the question.
+same. Whatever goes wrong on the way, time included, is a no. When the bank says that nothing came of a question, a hold
+that such a no has left behind is given back, and one that is still on its way finds the question closed.
 """
 
 import asyncio
@@ -86,11 +86,17 @@ class CardUse:
             log.exception("card-answer-failed", reason=type(error).__name__)
         return Answer(_DECLINED)
 
-    async def _decide(self, question: CardQuestion) -> Answer:
-        card = await self._store.card_at_bank(question.card_id)
-        if card is None:
-            return Answer(_DECLINED)
-        asked = CardAuthorization(
+    async def close(self, card: Card, question: CardQuestion) -> None:
+        """Nothing came of a question that is not answered here: a yes that is still on its way finds it closed.
+
+        Raises StaleGuard when that yes was faster.
+        """
+        closed = replace(self._asked(card, question), reason=_DECLINED)
+        kept = authorization_companion(None, closed)
+        await self._door.submit(Change(book_of(card.id), companions=(kept,), fact=True))
+
+    def _asked(self, card: Card, question: CardQuestion) -> CardAuthorization:
+        return CardAuthorization(
             id=authorization_id(book_of(card.id), question.request_id),
             card_id=card.id,
             request_id=question.request_id,
@@ -98,6 +104,12 @@ class CardUse:
             reason=None,
             asked_at=self._clock.now(),
         )
+
+    async def _decide(self, question: CardQuestion) -> Answer:
+        card = await self._store.card_at_bank(question.card_id)
+        if card is None:
+            return Answer(_DECLINED)
+        asked = self._asked(card, question)
         earlier = await self._store.authorization(asked.id)
         if earlier is not None:
             return _again(earlier, asked)

@@ -4,6 +4,7 @@ import hmac
 import json
 from base64 import b64encode
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import httpx2
@@ -153,25 +154,21 @@ async def test_a_limit_of_the_card_rail_declines(holder: Holder) -> None:
     assert (await use.answer(question(holder, new_id("req"), 40_00))).reason == "CardExceedsAmountLimit"
 
 
+@dataclass(frozen=True, slots=True)
 class SlowDoor:
     """A door that takes its time, or is full."""
 
-    def __init__(self, refusal: type[Exception]) -> None:
-        self._refusal = refusal
+    refusal: type[Exception]
 
     async def submit(self, change: Change, *, deadline_s: float = 10.0) -> Posted | Duplicate:  # noqa: ARG002
-        raise self._refusal
+        raise self.refusal
 
 
 @pytest.mark.parametrize("refusal", [Overloaded, TimeoutError, RuntimeError])
 async def test_no_answer_in_time_is_a_no(holder: Holder, refusal: type[Exception]) -> None:
     runtime = holder.world.runtime
-    use = CardUse(
-        SlowDoor(refusal),  # type: ignore[arg-type]  # it is asked to submit only
-        CardStore(runtime.database),
-        runtime.clock,
-        answer_s=0.2,
-    )
+    door: Any = SlowDoor(refusal)
+    use = CardUse(door, CardStore(runtime.database), runtime.clock, answer_s=0.2)
     assert (await use.answer(question(holder, new_id("req"), 100))).reason == "DoNotHonor"
 
 
@@ -198,15 +195,33 @@ async def test_a_hold_that_expires_is_given_back_and_cleared_later_all_the_same(
     assert await holder.available() == "470.00"
 
 
-async def test_a_yes_that_came_too_late_reserves_nothing_once_the_bank_has_declined(holder: Holder) -> None:
-    world = holder.world
-    body = {"card_id": holder.vendor_id, "amount": 30_00}
-    frozen = await world.desk.post(f"/unit/cards/{holder.vendor_id}/freeze", headers={"Authorization": "Bearer any"})
+async def refused_by_the_bank(holder: Holder) -> str:
+    """A question that the bank will say no to by itself, and has not told of yet."""
+    desk, body = holder.world.desk, {"card_id": holder.vendor_id, "amount": 30_00}
+    frozen = await desk.post(f"/unit/cards/{holder.vendor_id}/freeze", headers={"Authorization": "Bearer any"})
     frozen.raise_for_status()
-    asked = (await world.desk.post("/control/unit/card-request", json=body)).json()["request_id"]
+    return str((await desk.post("/control/unit/card-request", json=body)).json()["request_id"])
+
+
+async def test_a_yes_that_came_too_late_reserves_nothing_once_the_bank_has_declined(holder: Holder) -> None:
+    world, asked = holder.world, await refused_by_the_bank(holder)
     assert (await world.runtime.card_use.answer(question(holder, asked, 30_00))).approves
     assert await holder.available() == "470.00"
     await world.settle()
+    assert await holder.available() == "500.00"
+
+
+async def test_a_yes_that_lands_after_the_bank_has_told_of_its_no_reserves_nothing(holder: Holder) -> None:
+    runtime = holder.world.runtime
+
+    async def submit(change: Change, *, deadline_s: float) -> Posted | Duplicate:
+        await holder.world.settle()
+        return await runtime.door.submit(change, deadline_s=deadline_s)
+
+    door: Any = SimpleNamespace(submit=submit)
+    use = CardUse(door, CardStore(runtime.database), runtime.clock, answer_s=9.0)
+    asked = await refused_by_the_bank(holder)
+    assert not (await use.answer(question(holder, asked, 30_00))).approves
     assert await holder.available() == "500.00"
 
 
