@@ -16,7 +16,7 @@ from app.ledger.changes import Document
 router = APIRouter(prefix="/v1/admin/audit", tags=["audit"], route_class=StrictRoute)
 
 
-class EntryView(BaseModel):
+class AuditEntryView(BaseModel):
     """One act: who did what to what, why, and what that changed. ``hash`` covers the entry and the one before it."""
 
     id: str
@@ -49,7 +49,7 @@ async def list_acts(
     until: Annotated[PastInstant | None, Query(alias="to")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
-) -> Page[EntryView]:
+) -> Page[AuditEntryView]:
     """Every act of the tenant's operators and officers, newest first: all, or those on a subject, of a kind, by
     somebody, ``from`` an instant until just before ``to``.
     """
@@ -61,7 +61,7 @@ async def list_acts(
     found = await runtime.audit.entries(caller.book, query, _number(cursor) if cursor else None, limit + 1)
     shown = found[:limit]
     more = cursor_at(str(shown[-1]["seq"])) if len(found) > limit else None
-    return Page(items=[EntryView.of(each) for each in shown], next_cursor=more)
+    return Page(items=[AuditEntryView.of(each) for each in shown], next_cursor=more)
 
 
 def _number(cursor: str) -> int:

@@ -70,7 +70,7 @@ class NoteView(BaseModel):
     text: str
 
 
-class ProposalView(BaseModel):
+class ProposedDecision(BaseModel):
     """A decision that another officer must agree to."""
 
     decision: str
@@ -101,7 +101,7 @@ class CaseView(BaseModel):
     user_id: str | None
     assignee: str | None
     notes: list[NoteView]
-    proposal: ProposalView | None
+    proposal: ProposedDecision | None
     decisions: list[str]
 
     @classmethod

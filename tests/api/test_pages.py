@@ -30,3 +30,9 @@ async def test_the_description_tells_permission_and_refusals(client: httpx2.Asyn
     assert operation["responses"]["401"]["description"] == "token-missing, token-invalid, proof-invalid"
     assert "Problem" in description["components"]["schemas"]
     assert "HTTPValidationError" not in str(description)
+
+
+async def test_no_shape_in_the_description_has_the_name_of_another(client: httpx2.AsyncClient) -> None:
+    """Two of one name are both described by where their code is, and so are the classes of a generated client."""
+    schemas = (await client.get("/openapi.json")).json()["components"]["schemas"]
+    assert [name for name in schemas if "__" in name] == []
