@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from app.orchestrator.engine import Claim
 from app.orchestrator.store import SagaStore
 from app.plumbing.mongo import connect
 from tests.ledger.given import until
 from tests.ledger.proxy import Fate, Proxy, proxied
+from tests.orchestrator.test_commands import Post, by_post
 from tests.orchestrator.test_engine import note, started, step, toy
 from tests.worlds import World
 
@@ -35,6 +37,23 @@ async def test_no_more_is_claimed_than_there_is_room_for(calm_world: World) -> N
     store, now = calm_world.runtime.sagas, calm_world.clock.now()
     assert len(await store.claim(now, 5.0, DUE - 5)) == DUE - 5
     assert len(await store.claim(now, 5.0, DUE)) == 5
+
+
+async def test_a_recorded_call_is_made_only_by_whom_the_saga_still_belongs_to(calm_world: World) -> None:
+    """Each of two has recorded its call when its lease is over; one of the sagas is somebody else's by then."""
+    world, lease_s, now_s = calm_world, calm_world.settings.lease_s, asyncio.get_running_loop().time()
+    post = Post()
+    for taken_over in (True, False):
+        saga_id = await started(world, by_post(post))
+        engine, store = world.runtime.engine, world.runtime.sagas
+        ((saga, claim),) = await engine._claim(1, only=saga_id)
+        recorded = await engine._driver.advance(saga, claim)
+        assert recorded is not None
+        if taken_over:
+            await world.expire_leases()
+            assert await store.claim(world.clock.now(), lease_s, 1, only=saga_id)
+        await engine._driver.advance(recorded, Claim(store, saga, lease_s, claimed_at_s=now_s - lease_s))
+        assert len(post.sent) == (0 if taken_over else 1)
 
 
 async def test_a_claim_whose_answer_is_lost_is_a_claim(calm_world: World, mongodb_uri: str) -> None:
