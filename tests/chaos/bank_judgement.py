@@ -55,10 +55,13 @@ def _object_of(recovery: Document) -> str:
     return str(recovery["params"]["ref"].rpartition(":")[2])
 
 
-async def judge_bank_balance(database: Database, payments: Sequence[Document]) -> list[str]:
-    """What we have at the bank, by our books, is what the payments have moved there. Holds once no saga is open."""
+async def judge_bank_balance(
+    database: Database, payments: Sequence[Document], by_card: Sequence[Document]
+) -> list[str]:
+    """What we have at the bank, by our books, is what has moved there. Holds once no saga is open."""
     kept = [from_decimal128(each["balance"]) async for each in database["accounts"].find({"role": "bank"})]
     moved = sum(_moved(payment) for payment in payments if payment["status"] not in _NOT_MADE)
+    moved += sum(each["amount"] if each["direction"] == "Credit" else -each["amount"] for each in by_card)
     return [] if -sum(kept) == moved else [f"the bank has moved {moved} cents for us, our books say {-sum(kept)}"]
 
 

@@ -4,6 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from app.money import Money, asset
+from app.orchestrator.treasury import NONCES, RETURNED_NONCES
+from app.plumbing.mongo import Database
+from tests.chaos.orders import ETHER
 from tests.chaos.telling import told_of
 
 Document = dict[str, Any]
@@ -31,3 +34,12 @@ def judge_chain(effects: Sequence[Document], sent: Sequence[Document], sagas: Ma
 
 def _coins(told: Document) -> Money:
     return Money.parse(told["amount"], asset(told["currency"]))
+
+
+async def judge_nonces(database: Database, sent: Sequence[Document]) -> list[str]:
+    """Every nonce that was taken was mined once, or given back. Holds once no saga is open."""
+    mined = {each["hash"] for each in sent if each["kms_id"] is not None and each["chain"] == ETHER.chain}
+    taken = await database[NONCES].find_one({"_id": {"$regex": f"{ETHER.chain}[.]"}})
+    given_back = await database[RETURNED_NONCES].count_documents({"free": 1})
+    used = (0 if taken is None else taken["next"]) - given_back
+    return [] if used == len(mined) else [f"{used} nonces are used up, and the chain has {len(mined)} transactions"]

@@ -29,7 +29,7 @@ class TurnedAway(Exception):
 
 @dataclass(slots=True)
 class Customer:
-    """A verified customer with a linked bank, two accounts, and an address to receive Bitcoin at."""
+    """A verified customer with a linked bank, three accounts, and an address to receive Bitcoin at."""
 
     name: str
     http: httpx2.AsyncClient
@@ -72,7 +72,7 @@ def _is_definite(answer: httpx2.Response) -> bool:
 
 
 class Crowd:
-    """Everybody who has come. Once they are in, they are verified and linked, with an account in USD and one in BTC."""
+    """Everybody who has come. Once they are in, they are verified and linked, with accounts in USD, BTC and ETH."""
 
     def __init__(self, front_url: str, sandbox: SandboxClient, seed: str, opened: AsyncExitStack) -> None:
         self._front_url = front_url
@@ -116,7 +116,7 @@ class Crowd:
         while not customer.link:  # a public token is good for once, also where the answer is lost
             linking = {"public_token": await _patiently(self._sandbox.public_token), "account_id": "acc-checking"}
             customer.link = str((await customer.send("POST", "/v1/bank-links", linking)).json().get("id", ""))
-        for currency in ("USD", "BTC"):
+        for currency in ("USD", "BTC", "ETH"):
             customer.accounts[currency] = (await _granted(customer, "/v1/accounts", {"currency": currency}))["id"]
         asked = {"chain": "bitcoin", "account_id": customer.account("BTC")}
         customer.address = str((await _granted(customer, "/v1/crypto/addresses", asked))["address"])

@@ -7,19 +7,24 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import httpx2
 
+from app.clock import SystemClock
 from app.ids import public_id
 from app.ledger.verify import Audit
 from app.plumbing.mongo import Database
 from app.stack.books import verified
 from tests.chaos.arrivals import deposits, incoming, judge_arrivals
 from tests.chaos.bank_judgement import judge_bank, judge_bank_balance
+from tests.chaos.card_book import movements
 from tests.chaos.card_judgement import judge_cards
-from tests.chaos.chain_judgement import judge_chain
+from tests.chaos.card_use_judgement import judge_card_use
+from tests.chaos.chain_judgement import judge_chain, judge_nonces
 from tests.chaos.customers import Customer
+from tests.chaos.flights import rests
 from tests.chaos.records import Asked
 from tests.chaos.stack import Stack
 from tests.chaos.telling import told_of
@@ -32,7 +37,7 @@ Document = dict[str, Any]
 
 @dataclass(slots=True)
 class Judgement:
-    """What was found; ``open_sagas`` are those that wait for a person, with their reason."""
+    """What was found; ``open_sagas`` are those that wait for a person, or to begin anew, with their reason."""
 
     differences: list[str] = field(default_factory=list)
     open_sagas: list[str] = field(default_factory=list)
@@ -47,7 +52,7 @@ async def judge(
     """Compare everything with everything."""
     found = Judgement()
     sagas = {saga["_id"]: saga async for saga in database["sagas"].find({})}
-    _judge_sagas(found, sagas)
+    _judge_sagas(found, sagas, SystemClock().now())
     found.differences.extend(await _judge_requests(database, records, customers, sagas))
     audit = await verified(stack.settings)
     found.books = audit.line()
@@ -58,8 +63,10 @@ async def judge(
     payments, sent, cards = await _vendor_books(stack.sandbox_url)
     found.differences.extend(_judge_open(effects, sagas))
     found.differences.extend(judge_bank(_of(effects, "unit", "create_payment"), payments, sagas))
+    found.differences.extend(await judge_card_use(database, stack.sandbox_url))
     if not found.open_sagas:
-        found.differences.extend(await judge_bank_balance(database, payments))
+        found.differences.extend(await judge_bank_balance(database, payments, await movements(stack.sandbox_url)))
+        found.differences.extend(await judge_nonces(database, sent))
     found.differences.extend(judge_chain(_of(effects, "tatum", "send"), sent, sagas))
     found.differences.extend(judge_cards(effects, cards, sagas))
     arrived, known = await incoming(stack.sandbox_url), await deposits(database)
@@ -71,13 +78,15 @@ def _of(effects: Sequence[Document], provider: str, operation: str) -> list[Docu
     return [each for each in effects if (each["provider"], each["operation"]) == (provider, operation)]
 
 
-def _judge_sagas(found: Judgement, sagas: Mapping[str, Document]) -> None:
+def _judge_sagas(found: Judgement, sagas: Mapping[str, Document], now: datetime) -> None:
     for saga in sagas.values():
         found.ended[f"{saga['type']} {saga['status']}"] += 1
         if saga["status"] in ENDED:
             continue
         told = f"{public_id(saga['_id'])} {saga['type']} {saga['status']} in {saga['parked_from'] or saga['state']}"
-        found.open_sagas.append(f"{told} ({saga['reason']})")
+        found.open_sagas.append(f"{told} ({saga['reason']}; due {saga['wake_at']})")
+        if rests(saga, now):
+            continue
         if saga["status"] != "parked":
             found.differences.append(f"{told}: it should have come to an end")
         elif saga["reason"] in {"internal-error", "definition-unknown"}:

@@ -20,14 +20,20 @@ _SEQUENCE_HEAD_BYTES = 5  # section kind, size
 _OWN_WORDS = re.compile(r"^(v\d|[a-z_-]+)$")
 _BODY_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _CHUNK_BYTES = 65_536
+_TELLING = re.compile(rb"saga|card_authorizations")
+"""What the collections are called whose writes are read."""
+_CARD = "card"
 
 BEFORE, AFTER = "before", "after"
 _CALLED = ("sending", "accepted")
 ENOUGH = 3
 """How often a long run should have been killed at each moment."""
+CARDS = ("card.question do answered", "card.question do linked")
+"""The commits of what is no saga: the issuer's question about a card, and the authorization that came of the answer."""
 CALLS = (
     "POST /unit/payments",
     "POST /tatum/v3/bitcoin/transaction",
+    "POST /tatum/v3/ethereum/transaction",
     "POST /stripe/v1/payment_intents",
     "POST /stripe/v1/payment_intents/…/cancel",
     "POST /stripe/v1/transfers",
@@ -56,7 +62,7 @@ def commit_name(flow: str, step: str, event: str, *, undoing: bool) -> str:
 def expected() -> list[Moment]:
     """Every moment that the definitions have, in their order."""
     commits = dict.fromkeys(name for flow in FLOWS.values() for step in flow.steps for name in _commits(flow, step))
-    return [Moment(what, when) for what in (*commits, *CALLS) for when in (BEFORE, AFTER)]
+    return [Moment(what, when) for what in (*commits, *CARDS, *CALLS) for when in (BEFORE, AFTER)]
 
 
 def _commits(flow: Saga, step: Step) -> Iterator[str]:
@@ -84,8 +90,8 @@ class Transactions:
     _open: dict[bytes, tuple[int, dict[str, str], list[Mapping[str, Any]]]] = field(default_factory=dict)
 
     def note(self, command: str, message: bytes) -> None:
-        """A write on its way; those of sagas and their events are kept in mind."""
-        if command not in {"insert", "update"} or b"saga" not in message[_BODY_AT : _BODY_AT + 64]:
+        """A write on its way; those of sagas, their events and answers about cards are kept in mind."""
+        if command not in {"insert", "update"} or not _TELLING.search(message[_BODY_AT : _BODY_AT + 64]):
             return
         content, written = _read(message)
         if "autocommit" not in content:
@@ -96,6 +102,10 @@ class Transactions:
                 events.extend(written)
             case "sagas", "insert":
                 flows.update({born["_id"]: born["type"] for born in written})
+            case "card_authorizations", "insert" | "update":
+                flows[_CARD] = _CARD
+                told = "answered" if command == "insert" else "linked"
+                events.append({"saga_id": _CARD, "step": "question", "type": told, "status": "running"})
             case "sagas", "update":
                 flows.update({each["q"]["_id"]: each["u"]["$set"].get("type", "?") for each in written})
 

@@ -8,9 +8,6 @@ from tests.chaos.customers import Customer
 
 Order = dict[str, Any]
 
-ADDRESS = "tb1qw508d6qejxtdg4y5r3zarvary0c5xw7kxpjzsx"
-_ON_CHAIN = {"type": "address", "chain": "bitcoin", "address": ADDRESS}
-
 RETURNED_LATE, PUSH_RETURNED_LATE = "17", "31"
 """Cents of a pull, and of a push, that the bank's sandbox returns after it was sent."""
 
@@ -25,7 +22,7 @@ DEBIT_CARD, CREDIT_CARD, SLOW_CARD = "tok_visa_debit", "tok_visa", "tok_visa_deb
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What an order is to be like; whatever is left open is drawn.
+    """What an order is to be like; whatever is left open is drawn. ``coin``: the code of what is bought or sent.
 
     ``cents`` have a meaning for whoever takes the payment. ``size``: ``small`` and ``large`` are below and above what
     is checked, and a ``hit`` is what the check finds something about.
@@ -36,9 +33,27 @@ class Wish:
     cents: str = ""
     size: str = ""
     card: str = ""
+    coin: str = ""
 
+
+@dataclass(frozen=True, slots=True)
+class Coin:
+    """What is sent where: ``little`` and ``much`` begin amounts below and above what is checked."""
+
+    code: str
+    chain: str
+    receiver: str
+    little: str
+    much: str
+
+
+BITCOIN = Coin("BTC", "bitcoin", "tb1qw508d6qejxtdg4y5r3zarvary0c5xw7kxpjzsx", "0.0001", "0.0006")
+ETHER = Coin("ETH", "ethereum", "0x31207a2065f46a5b948fce6fe5c13e85abaf5631", "0.005", "0.015")
+ON_CHAIN = (BITCOIN, ETHER)
+"""One chain that knows inputs, and one with nonces."""
 
 ANYTHING = Wish()
+SENT_BY_NONCE = Wish(paying="account", to="address", size="small", coin="ETH")
 Maker = Callable[[Customer, Sequence[Customer], Wish], Awaitable[Order | None]]
 """The body of a request, or None when it cannot be made now."""
 
@@ -52,12 +67,20 @@ def dollars(customer: Customer, wish: Wish, telling: Sequence[str] = (), share: 
     return f"{customer.random.randrange(lowest, highest)}.{cents}"
 
 
-def coins(customer: Customer, wish: Wish = ANYTHING) -> str:
+def coins(customer: Customer, wish: Wish = ANYTHING, coin: Coin = BITCOIN) -> str:
     """A little; whoever has none is refused, which is an answer too."""
     if wish.size == "hit":
         return "0.00066600"
-    leading = {"small": "0.0001", "large": "0.0006"}.get(wish.size) or customer.random.choice(("0.0001", "0.0006"))
+    sizes = {"small": coin.little, "large": coin.much}
+    leading = sizes.get(wish.size) or customer.random.choice(list(sizes.values()))
     return f"{leading}{customer.random.randrange(1_000, 10_000)}"
+
+
+def _coin(customer: Customer, wish: Wish) -> Coin:
+    if wish.size == "hit":
+        return BITCOIN
+    code = wish.coin or customer.random.choices([coin.code for coin in ON_CHAIN], (3, 1))[0]
+    return next(coin for coin in ON_CHAIN if coin.code == code)
 
 
 PULLS_TELL = ("13", "19", "29")
@@ -95,16 +118,19 @@ def _over_the_bank(customer: Customer, amount: str) -> Order:
 async def purchase(customer: Customer, _others: Sequence[Customer], wish: Wish) -> Order | None:
     paying = wish.paying or customer.random.choices(("bank", "account"), (6, 4))[0]
     to = wish.to or customer.random.choices(("address", "account"), (7, 3))[0]
+    coin = _coin(customer, wish)
     amount = _HIT_IN_COINS if wish.size == "hit" else dollars(customer, wish, PULLS_TELL)
-    asked = {"side": "buy", "base": "BTC", "quote_currency": "USD", "amount": amount}
-    quote = await customer.send("POST", "/v1/quotes", {**asked, **({"chain": "bitcoin"} if to == "address" else {})})
+    asked = {"side": "buy", "base": coin.code, "quote_currency": "USD", "amount": amount}
+    quote = await customer.send("POST", "/v1/quotes", {**asked, **({"chain": coin.chain} if to == "address" else {})})
     if quote.status_code != 201:
         return None
     bank = {"type": "bank", "bank_link_id": customer.link}
     return {
         "quote_id": quote.json()["id"],
         "funding": bank if paying == "bank" else {"type": "account", "account_id": customer.account("USD")},
-        "destination": _ON_CHAIN if to == "address" else {"type": "account", "account_id": customer.account("BTC")},
+        "destination": {"type": "address", "chain": coin.chain, "address": coin.receiver}
+        if to == "address"
+        else {"type": "account", "account_id": customer.account(coin.code)},
     }
 
 
@@ -121,11 +147,12 @@ async def sale(customer: Customer, _others: Sequence[Customer], wish: Wish) -> O
 
 
 async def crypto_withdrawal(customer: Customer, _others: Sequence[Customer], wish: Wish) -> Order:
+    coin = _coin(customer, wish)
     return {
-        "account_id": customer.account("BTC"),
-        "chain": "bitcoin",
-        "address": ADDRESS,
-        "amount": coins(customer, wish),
+        "account_id": customer.account(coin.code),
+        "chain": coin.chain,
+        "address": coin.receiver,
+        "amount": coins(customer, wish, coin),
     }
 
 

@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tests.chaos.moments import Moment, expected
-from tests.chaos.orders import CREDIT_CARD, DEBIT_CARD, PUSH_RETURNED_LATE, Wish
+from tests.chaos.orders import CREDIT_CARD, DEBIT_CARD, PUSH_RETURNED_LATE, SENT_BY_NONCE, Wish
 
-NEWCOMER, COINS = "newcomer", "coins"
-"""Somebody new comes, or coins come from outside; every other way is a route of ours."""
+NEWCOMER, COINS, SALE = "newcomer", "coins", "sale"
+"""Somebody new comes, coins come from outside, a merchant is paid by card; every other way is a route of ours."""
 
 
 @dataclass(frozen=True, slots=True)
 class Provocation:
-    """``way`` is the route that is asked, or one of the two above; ``declines`` what a vendor then refuses: where the
+    """``way`` is the route that is asked, or one of the three above; ``declines`` what a vendor then refuses: where the
     order ``waits`` for somebody else first, once it does.
 
     ``ssn`` and ``verdict``: who a newcomer turns out to be. ``stops``: what they ask for before an officer stops them.
@@ -34,6 +34,7 @@ _NO_SEND = "tatum send"
 _PURCHASE, _WITHDRAWAL, _OUT = "/v1/purchases", "/v1/withdrawals", "/v1/crypto-withdrawals"
 _TOPUP, _PAYOUT, _DEPOSIT = "/v1/card-topups", "/v1/card-payouts", "/v1/deposits"
 _SPENT = Wish(paying="account", to="address", size="small")
+_TAKEN_OUT = Wish(size="small", coin="BTC")
 _PULLED = Wish(paying="bank", to="address", cents="00", size="small")
 _STUCK = Wish(paying="bank", to="account", cents="23")
 _PAID_FAILS, _LEFT_UNPAID = Wish(cents="37", card=DEBIT_CARD), Wish(cents="47")
@@ -59,12 +60,12 @@ PROVOCATIONS: Mapping[str, Provocation] = {
     "withdrawal.screen do failed": Provocation(_WITHDRAWAL, Wish(size="hit")),
     "withdrawal.screen": Provocation(_WITHDRAWAL, Wish(cents="00", size="large")),
     "withdrawal": Provocation(_WITHDRAWAL, Wish(cents="00")),
-    "crypto_withdrawal.deliver do failed": Provocation(_OUT, declines=_NO_SEND),
-    "crypto_withdrawal.charge undo": Provocation(_OUT, declines=_NO_SEND),
-    "crypto_withdrawal.record undo": Provocation(_OUT, declines=_NO_SEND),
+    "crypto_withdrawal.deliver do failed": Provocation(_OUT, _TAKEN_OUT, declines=_NO_SEND),
+    "crypto_withdrawal.charge undo": Provocation(_OUT, _TAKEN_OUT, declines=_NO_SEND),
+    "crypto_withdrawal.record undo": Provocation(_OUT, _TAKEN_OUT, declines=_NO_SEND),
     "crypto_withdrawal.screen do failed": Provocation(_OUT, Wish(size="hit")),
-    "crypto_withdrawal.screen": Provocation(_OUT, Wish(size="large")),
-    "crypto_withdrawal": Provocation(_OUT),
+    "crypto_withdrawal.screen": Provocation(_OUT, Wish(size="large", coin="BTC")),
+    "crypto_withdrawal": Provocation(_OUT, _TAKEN_OUT),
     "crypto_deposit": Provocation(COINS),
     "recovery.open": Provocation(_TOPUP, Wish(cents="61")),
     "recovery": Provocation(_WITHDRAWAL, Wish(cents=PUSH_RETURNED_LATE, size="small")),
@@ -84,8 +85,10 @@ PROVOCATIONS: Mapping[str, Provocation] = {
     "card_payout.transfer undo": Provocation(_PAYOUT, _PAID_FAILS),
     "card_payout.payout do failed": Provocation(_PAYOUT, _PAID_FAILS),
     "card_payout": Provocation(_PAYOUT, Wish(cents="00", card=DEBIT_CARD)),
+    "card.question": Provocation(SALE),
     "POST /unit/": Provocation(_DEPOSIT, Wish(cents="00")),
-    "POST /tatum/": Provocation(_PURCHASE, _SPENT),
+    "POST /tatum/v3/ethereum/": Provocation(_PURCHASE, SENT_BY_NONCE),
+    "POST /tatum/": Provocation(_PURCHASE, Wish(paying="account", to="address", size="small", coin="BTC")),
     "POST /stripe/v1/payment_intents/": Provocation(_TOPUP, _LEFT_UNPAID),
     "POST /stripe/v1/payment_intents": Provocation(_TOPUP, Wish(cents="00")),
     "POST /stripe/v1/transfers/": Provocation(_PAYOUT, _PAID_FAILS),

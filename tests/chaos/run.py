@@ -3,23 +3,26 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
+from app.clock import SystemClock
 from app.plumbing.mongo import Database, connect
 from app.stack.folder import Folder
 from tests.chaos.arrivals import deposits, incoming, unseen
 from tests.chaos.coverage import Coverage
 from tests.chaos.customers import Crowd, crowd
+from tests.chaos.flights import in_flight
 from tests.chaos.forecast import forecast
 from tests.chaos.judgement import Judgement, judge
+from tests.chaos.merchants import Merchants
 from tests.chaos.newcomers import Newcomers
 from tests.chaos.officers import Officer
 from tests.chaos.orders import offered
 from tests.chaos.records import Records
 from tests.chaos.stack import Stack
-from tests.chaos.traffic import IN_FLIGHT, Traffic
+from tests.chaos.traffic import Traffic
 from tests.chaos.waiting import within
 from tests.chaos.weather import Weather
 
@@ -96,10 +99,12 @@ class _Run:
         makers = offered(described["paths"])
         self._tell(f"{_CUSTOMERS} customers; routes: {', '.join(sorted(makers))}")
         await self._open_with_dollars()
-        seed = self._options.seed
+        seed, people = self._options.seed, list(self._crowd.people.values())
         officer = Officer(await self._crowd.officer(), Random(f"{seed}/officer"))
         newcomers = Newcomers(self._crowd, officer, self._stack, makers, Random(f"{seed}/newcomers"))
-        traffic = Traffic(self._crowd, newcomers, makers, self._records, self._database, self._stack, seed)
+        merchants = Merchants(self._stack.sandbox_url, self._database, people, Random(f"{seed}/merchants"))
+        await merchants.open()
+        traffic = Traffic(people, newcomers, merchants, makers, self._records, self._database, self._stack, seed)
         weather = Weather(self._stack, traffic, self._coverage, self._tell)
         async with asyncio.TaskGroup() as deciding:
             decisions = deciding.create_task(officer.decide())
@@ -135,26 +140,25 @@ class _Run:
     async def _rage_and_rest(self, traffic: Traffic, weather: Weather) -> float:
         """How long it took, after the last blow, until nothing was in flight."""
         async with asyncio.TaskGroup() as asking:
-            asking.create_task(traffic.flow(self._options.in_flight, asking))
-            asking.create_task(traffic.provoke(self._coverage, asking))
-            asking.create_task(traffic.grow(asking))
-            asking.create_task(traffic.pay_in())
+            traffic.begin(self._options.in_flight, self._coverage, asking)
             ends_at = time.monotonic() + self._options.minutes * 60
             await weather.rage(forecast(self._options.seed), ends_at)
             traffic.end()
             await weather.calm()
             calm_at = time.monotonic()
-        await self._until_quiet(still_s=self._stack.last_words_s)
+        await self._until_quiet(self._stack.last_words_s, traffic.fill_gap)
         return time.monotonic() - calm_at
 
-    async def _until_quiet(self, still_s: float = 0.0) -> None:
-        """Until no saga has been in flight for so long, or for as long as that may take."""
+    async def _until_quiet(self, still_s: float = 0.0, help_on: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Until no saga has been in flight for so long, or for as long as that may take; until then, help on."""
         quiet_since: float | None = None
 
         async def quiet() -> bool:
             nonlocal quiet_since
             if await self._is_busy():
                 quiet_since = None
+                if help_on is not None:
+                    await help_on()
                 return False
             quiet_since = quiet_since or time.monotonic()
             return time.monotonic() - quiet_since >= still_s
@@ -163,6 +167,6 @@ class _Run:
 
     async def _is_busy(self) -> bool:
         """Whether a saga is in flight, or coins have come that nobody has seen."""
-        if await self._database["sagas"].count_documents({"status": {"$in": IN_FLIGHT}}):
+        if await self._database["sagas"].count_documents(in_flight(SystemClock().now())):
             return True
         return bool(list(unseen(await incoming(self._stack.sandbox_url), await deposits(self._database))))

@@ -21,6 +21,7 @@ from app.stack.folder import Folder
 from app.stack.problem import GaveUp
 from app.stack.programs import Programs
 from app.stack.supervisor import Supervisor
+from tests.chaos.desk import at_desk
 from tests.chaos.moments import Moment
 from tests.chaos.orders import CHECKED_ABOVE
 from tests.chaos.waiting import within
@@ -118,12 +119,7 @@ class Stack:
 
     async def control(self, method: str, path: str, body: dict[str, object] | None = None) -> bool:
         """Turn a dial of the sandbox; False when it is not there to be turned."""
-        async with httpx2.AsyncClient(base_url=self.sandbox_url, trust_env=False, timeout=2.0) as desk:
-            try:
-                answer = await desk.request(method, f"/control/{path}", json=body)
-            except httpx2.TransportError:
-                return False
-        return answer.is_success
+        return await at_desk(self.sandbox_url, method, path, body) is not None
 
     def _signal(self, name: str, number: signal.Signals) -> None:
         with suppress(ProcessLookupError, ValueError):

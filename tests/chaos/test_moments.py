@@ -7,14 +7,14 @@ import pytest
 from tests.chaos.coverage import Coverage
 from tests.chaos.moments import AFTER, BEFORE, ENOUGH, Moment, expected, least_covered
 from tests.chaos.orders import MAKERS
-from tests.chaos.provocations import COINS, NEVER, NEWCOMER, provocation_of, reachable, why_never
+from tests.chaos.provocations import COINS, NEVER, NEWCOMER, SALE, provocation_of, reachable, why_never
 
 NAMES = list(dict.fromkeys(moment.what for moment in expected()))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_moment_of_every_registered_flow_is_provoked_or_never_comes_for_a_reason(name: str) -> None:
-    assert why_never(name) or provocation_of(name).way in {*MAKERS, NEWCOMER, COINS}
+    assert why_never(name) or provocation_of(name).way in {*MAKERS, NEWCOMER, COINS, SALE}
 
 
 def test_every_reason_is_that_of_a_moment() -> None:

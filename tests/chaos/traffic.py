@@ -2,24 +2,26 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from random import Random
-from typing import Any
 
 from pymongo.errors import PyMongoError
 
+from app.clock import SystemClock
+from app.orchestrator.treasury import RETURNED_NONCES
 from app.plumbing.mongo import Database
 from tests.chaos.coverage import Coverage
-from tests.chaos.customers import Crowd, Customer
+from tests.chaos.customers import Customer
+from tests.chaos.flights import in_flight
+from tests.chaos.merchants import Merchants
 from tests.chaos.newcomers import Newcomers, is_waiting
-from tests.chaos.orders import ANYTHING, Maker, Order, Wish, coins
-from tests.chaos.provocations import COINS, NEWCOMER, Provocation
+from tests.chaos.orders import ANYTHING, SENT_BY_NONCE, Maker, Order, Wish, coins
+from tests.chaos.provocations import COINS, NEWCOMER, SALE, Provocation
 from tests.chaos.records import Asked, Records
 from tests.chaos.stack import Stack
 from tests.chaos.waiting import within
 
-IN_FLIGHT = ["running", "waiting", "compensating"]
 FROM_OUTSIDE = "coins from outside"
 _LOOK_S = 0.2
 _NEWCOMER_EACH_S = 5.0
@@ -40,8 +42,9 @@ class Traffic:
 
     def __init__(
         self,
-        crowd: Crowd,
+        customers: Sequence[Customer],
         newcomers: Newcomers,
+        merchants: Merchants,
         makers: Mapping[str, tuple[int, Maker]],
         records: Records,
         database: Database,
@@ -49,8 +52,9 @@ class Traffic:
         seed: str,
     ) -> None:
         self._newcomers = newcomers
+        self._merchants = merchants
         self._stack = stack
-        self._customers = list(crowd.people.values())
+        self._customers = customers
         self._makers = makers
         self._records = records
         self._database = database
@@ -61,38 +65,50 @@ class Traffic:
         self.in_flight = 0
         self.asked: Counter[str] = Counter()
 
+    def begin(self, target: int, coverage: Coverage, group: asyncio.TaskGroup) -> None:
+        """Let everybody ask, each in their way, until the end."""
+        self.target = target
+        going_on = (self._flow(group), self._provoke(coverage, group), self._grow(group), self._pay_in())
+        for each in (*going_on, self._merchants.sell(), self._merchants.settle()):
+            group.create_task(each)
+
     def end(self) -> None:
         """Ask for nothing more; what was asked is still answered."""
         self._over = True
+        self._merchants.close()
 
-    async def flow(self, target: int, group: asyncio.TaskGroup) -> None:
-        """Ask for more whenever fewer than ``target`` are in flight."""
-        self.target = target
+    async def _flow(self, group: asyncio.TaskGroup) -> None:
+        """Ask for more whenever fewer than the target are in flight."""
         while not self._over:
             self.in_flight = await self._count()
-            for _ in range(target - self.in_flight - self._asking):
+            for _ in range(self.target - self.in_flight - self._asking):
                 self._asking += 1
                 group.create_task(self._ask_for_something())
             await asyncio.sleep(_LOOK_S)
 
-    async def provoke(self, coverage: Coverage, group: asyncio.TaskGroup) -> None:
+    async def _provoke(self, coverage: Coverage, group: asyncio.TaskGroup) -> None:
         """Have somebody do what leads to moments that are wanting, again and again."""
         while not self._over:
             if self.in_flight <= _MANY * self.target:
                 group.create_task(self._go(coverage.provocation()))
             await asyncio.sleep(_PROVOKED_EACH_S)
 
-    async def grow(self, group: asyncio.TaskGroup) -> None:
+    async def _grow(self, group: asyncio.TaskGroup) -> None:
         """Somebody new now and then."""
         while not self._over:
             group.create_task(self._newcomers.deposit_first(self._order))
             await asyncio.sleep(_NEWCOMER_EACH_S)
 
-    async def pay_in(self) -> None:
+    async def _pay_in(self) -> None:
         """Coins from outside for somebody now and then. What the chain has of it is judged later."""
         while not self._over:
             await self._let_coins_come()
             await asyncio.sleep(_COINS_EACH_S)
+
+    async def fill_gap(self) -> None:
+        """A nonce that was given back holds up those behind it until somebody sends with it."""
+        if await self._database[RETURNED_NONCES].count_documents({"free": 1}):
+            await self._ask("/v1/purchases", self._random.choice(self._customers), SENT_BY_NONCE)
 
     async def _go(self, provocation: Provocation) -> None:
         """A vendor declines whatever comes next, be it another's; so what comes there late is waited for."""
@@ -103,6 +119,8 @@ class Traffic:
                 await self._newcomers.come(provocation, self._order)
             case way if way == COINS:
                 await self._let_coins_come()
+            case way if way == SALE:
+                await self._merchants.ask()
             case path if path in self._makers:
                 customer = self._random.choice(self._customers)
                 asked = await self._ask(path, customer, provocation.wish)
@@ -127,10 +145,9 @@ class Traffic:
         self.asked[FROM_OUTSIDE] += await self._stack.control("POST", "tatum/incoming", sent)
 
     async def _count(self) -> int:
-        query: dict[str, Any] = {"status": {"$in": IN_FLIGHT}}
         try:
             async with asyncio.timeout(_COUNT_WITHIN_S):
-                return await self._database["sagas"].count_documents(query)
+                return await self._database["sagas"].count_documents(in_flight(SystemClock().now()))
         except (PyMongoError, TimeoutError):
             return self.in_flight
 

@@ -37,7 +37,7 @@ class Weather:
         self.happened: Counter[str] = Counter()
         self.in_flight_at_kills: list[int] = []
         for name in PRODUCT:
-            stack.wires[name].may_die = self._is_enough
+            stack.wires[name].may_die = self._may_die
 
     async def rage(self, blows: Iterator[Blow], ends_at: float) -> None:
         """Blow after blow until that moment of the monotonic clock."""
@@ -96,6 +96,13 @@ class Weather:
     def _is_enough(self) -> bool:
         return IN_FLIGHT_MIN <= self._traffic.in_flight <= _TOO_MANY * self._traffic.target
 
+    def _may_die(self) -> bool:
+        """Asked right before a crash."""
+        enough = self._is_enough()
+        if enough:
+            self.in_flight_at_kills.append(self._traffic.in_flight)
+        return enough
+
     async def _ready(self) -> bool:
         """Whether enough is in flight, and everybody who was killed is at work again."""
         return self._is_enough() and not any(self._stack.wires[name].silent for name in PRODUCT)
@@ -128,8 +135,7 @@ class Weather:
         dead = {name for name in self._lurking if not self._stack.wires[name].armed}
         if not dead:
             return
-        for name in sorted(dead):
-            self._count(f"crash {name}")
+        self.happened.update(f"crash {name}" for name in dead)
         for name in PRODUCT:
             self._stack.wires[name].armed = ()
         self._lurking = set()
