@@ -106,7 +106,10 @@ PATIENCE = timedelta(hours=6)
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The bounds of one provider's effects. ``patience`` is with a provider that is away, not with a lost answer."""
+    """The bounds of one provider's effects.
+
+    ``patience`` is with whatever keeps a call from being made, and not with lost answers.
+    """
 
     capabilities: Capabilities
     timeout: timedelta
@@ -131,8 +134,8 @@ def may_begin(effect: Effect, now: datetime) -> bool:
 def next_move(effect: Effect, now: datetime, policy: Policy) -> Next:
     """What to do about an effect whose outcome is open, before anything was looked up."""
     if effect.status is EffectStatus.PLANNED:
-        is_early = effect.attempts < policy.attempts_max or now < effect.first_sent_at + policy.patience
-        return Next.SEND if is_early and not _key_has_expired(effect, now, policy) else Next.GIVE_UP
+        may_send = _is_worth_another(effect, now, policy) and not _key_has_expired(effect, now, policy)
+        return Next.SEND if may_send else Next.GIVE_UP
     if now < quiet_until(effect, policy):
         return Next.WAIT
     return Next.FIND
@@ -142,9 +145,16 @@ def next_move_when_absent(effect: Effect, now: datetime, policy: Policy) -> Next
     """What to do when, after the quiet period, the provider knows nothing of the effect."""
     if effect.status is EffectStatus.CANCELLING:
         return Next.CONCLUDE_ABSENT if _absence_is_final(effect, policy) else Next.PARK
-    if effect.attempts < policy.attempts_max and _resend_is_safe(effect, now, policy):
-        return Next.SEND
-    return Next.GIVE_UP
+    may_send = _is_worth_another(effect, now, policy) and _resend_is_safe(effect, now, policy)
+    return Next.SEND if may_send else Next.GIVE_UP
+
+
+def _is_worth_another(effect: Effect, now: datetime, policy: Policy) -> bool:
+    """Lost answers count. What was not done, or recorded by somebody who told no more, is tried for as long as there is
+    patience: a machine too busy to make its calls in time has sent nothing, and who comes after it cannot tell.
+    """
+    is_lost = effect.status is EffectStatus.UNKNOWN
+    return effect.attempts < policy.attempts_max or (not is_lost and now < effect.first_sent_at + policy.patience)
 
 
 def _resend_is_safe(effect: Effect, now: datetime, policy: Policy) -> bool:

@@ -105,6 +105,11 @@ def test_before_anything_is_looked_up(line: str) -> None:
 # provider's fence, status, attempts so far, hours since the first send, already approved, what to do
 WHEN_ABSENT = """
 key       sending     1   1  no   SEND
+key       sending     3   0  no   SEND
+key       sending     3   1  no   GIVE_UP
+approval  sending     9   0  no   SEND
+none      sending     3   0  no   GIVE_UP
+key       unknown     3   0  no   GIVE_UP
 key       unknown     1   1  no   SEND
 key       unknown     2  39  no   SEND
 key       unknown     2  40  no   GIVE_UP

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from app.ledger.changes import Change, Duplicate, Posted
 from app.sandbox.faults import KINDS
 from tests.orchestrator.scenarios import SCENARIOS, Outside, Scenario, require_end
 from tests.worlds import Customer, World
@@ -86,6 +87,30 @@ async def test_a_fault_in_the_refund_refunds_once(calm_world: World, rich_ada: C
 @pytest.mark.parametrize("fault", SENDS_GO_WRONG)
 async def test_a_fault_in_a_push_pushes_once(calm_world: World, rich_ada: Customer, fault: str) -> None:
     await run(calm_world, SCENARIOS["withdrawal"], rich_ada, ("unit create_payment", fault, 2))
+
+
+class SlowDoor:
+    """Recording a call takes longer than the call may, so it is not begun; after so many times it does not any more."""
+
+    def __init__(self, world: World, times: int) -> None:
+        self._world = world
+        self._door = world.runtime.door
+        self.left = times
+
+    async def submit(self, change: Change, *, deadline_s: float = 10.0) -> Posted | Duplicate:
+        verdict = await self._door.submit(change, deadline_s=deadline_s)
+        if self.left and any(each.document.get("type") == "sending" for each in change.companions):
+            self.left -= 1
+            self._world.clock.advance(self._world.settings.provider_timeout_s)
+            await self._world.expire_leases()
+        return verdict
+
+
+async def test_a_machine_too_slow_to_begin_its_calls_gives_up_nothing(calm_world: World, rich_ada: Customer) -> None:
+    door = SlowDoor(calm_world, times=12)
+    calm_world.work_through(door)
+    await run(calm_world, SCENARIOS["deposit"], rich_ada)
+    assert door.left == 0
 
 
 async def test_a_request_that_was_changed_since_it_was_recorded_is_not_sent_again(
