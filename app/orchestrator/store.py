@@ -24,6 +24,8 @@ from app.plumbing.collections import CollectionSpec, ids_of_book
 from app.plumbing.gathered import Gathered
 
 _DATE = {"$type": "date"}
+_TEXT = {"$gt": ""}
+"""What a partial index must ask for to serve whoever looks for a text: of a type alone the server concludes nothing."""
 
 DOUBTFUL = frozenset({EffectStatus.SENDING.value, EffectStatus.UNKNOWN.value, EffectStatus.CANCELLING.value})
 """The calls whose outcome is not known."""
@@ -38,7 +40,7 @@ COLLECTIONS = (
         indexes=(
             IndexModel([("wake_at", ASCENDING)], partialFilterExpression={"wake_at": _DATE}),
             IndexModel([("woken_at", ASCENDING)], partialFilterExpression={"woken_at": _DATE}),
-            IndexModel([("waits", ASCENDING)]),
+            IndexModel([("waits", ASCENDING)], name="by_wait", partialFilterExpression={"waits": _TEXT}),
             IndexModel([("book", ASCENDING), ("user_id", ASCENDING), ("created_at", DESCENDING)]),
             IndexModel([("book", ASCENDING), ("created_at", DESCENDING)]),
             IndexModel([("status", ASCENDING), ("type", ASCENDING), ("created_at", DESCENDING)], name=BY_STATUS),
@@ -48,10 +50,11 @@ COLLECTIONS = (
         EFFECTS,
         indexes=(
             IndexModel([("saga_id", ASCENDING)]),
-            IndexModel([("provider_ref", ASCENDING)]),
-            IndexModel([("approved_ref", ASCENDING)]),
+            *(
+                IndexModel([(ref, ASCENDING)], name=f"by_{ref}", partialFilterExpression={ref: _TEXT})
+                for ref in ("provider_ref", "approved_ref")
+            ),
             IndexModel([("request.nonce", ASCENDING)], partialFilterExpression={"request.nonce": {"$exists": True}}),
-            IndexModel([("provider", ASCENDING), ("operation", ASCENDING), ("status", ASCENDING)]),
             IndexModel([("provider", ASCENDING), ("first_sent_at", ASCENDING)]),
             IndexModel(
                 [("status", ASCENDING), ("first_sent_at", ASCENDING)],

@@ -3,11 +3,12 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from pymongo.asynchronous.database import AsyncDatabase
 
 from app.inbox.store import InboxStore
 from app.ledger.changes import Change, Document, Door, Duplicate, Posted
-from app.orchestrator.journal import SAGAS
+from app.orchestrator.journal import EFFECTS, SAGAS
 from app.orchestrator.measures import Measures
 from app.orchestrator.measures_store import MeasuresStore
 from app.orchestrator.store import COLLECTIONS, SagaStore
@@ -54,6 +55,9 @@ async def test_who_looks_round_scans_no_collection(database: AsyncDatabase[dict[
     await sagas.claim(NOW, 5.0, 10)
     await sagas.wake(["unit:payment:1"], NOW)
     await sagas.in_doubt()
+    await sagas.effects_behind(["unit:payment:1"])
+    await sagas.effects_where({"provider": "tatum", "operation": "send", "request.amount": "1"}, 10, newest_first=True)
+    await sagas.books_waiting_for(["unit:payment:1"])
     await InboxStore(database).due(NOW, 10)
     await MeasuresStore(database, Measures()).read(NOW)
     await database.command("profile", 0)
@@ -61,3 +65,23 @@ async def test_who_looks_round_scans_no_collection(database: AsyncDatabase[dict[
     await database.drop_collection("system.profile")
     assert len(asked) > 8
     assert [each["command"] for each in asked if "COLLSCAN" in each["planSummary"]] == []
+
+
+@pytest.mark.parametrize(
+    ("collection", "index", "query"),
+    [
+        (SAGAS, "by_wait", {"waits": {"$in": ["unit:payment:1"]}}),
+        (EFFECTS, "by_provider_ref", {"provider_ref": {"$in": ["1", "2"]}}),
+        (EFFECTS, "by_approved_ref", {"approved_ref": "1"}),
+    ],
+)
+async def test_an_index_of_what_is_there_serves_whoever_looks_for_it(
+    database: AsyncDatabase[dict[str, Any]], collection: str, index: str, query: dict[str, Any]
+) -> None:
+    """It leaves out whatever has no reference; the server refuses one that would not do."""
+    plan = await database[collection].find(query).hint(index).explain()
+    assert index in str(plan["queryPlanner"]["winningPlan"])
+    await database[collection].insert_one({"_id": "default/none", **dict.fromkeys(query), "waits": []})
+    entries = (await database.command("validate", collection))["keysPerIndex"]
+    assert entries[index] == 0
+    await database[collection].delete_many({})
