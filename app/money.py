@@ -6,11 +6,11 @@ The bound keeps every amount exact in MongoDB's Decimal128 (34 digits) with a di
 
 import re
 from csv import DictReader
-from dataclasses import dataclass
 from importlib.resources import files
 from typing import Literal, Self
 
 from app.errors import AmountOutOfBounds, CurrencyMismatch, InvalidAmount, UnknownCurrency
+from app.values import dataclass
 
 MINOR_BOUND = 10**33
 """Every stored amount satisfies ``|minor| < MINOR_BOUND``."""

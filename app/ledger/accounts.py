@@ -4,12 +4,12 @@ One sign everywhere: a balance is credits minus debits. What we owe a customer i
 the coins in custody) is negative, and every currency of a book sums to zero.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from app.ids import derived_id, stored_id
 from app.money import Asset, Money
+from app.values import dataclass
 
 
 class AccountStatus(StrEnum):

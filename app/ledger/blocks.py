@@ -7,7 +7,6 @@ block that follows. Leaves and nodes are hashed apart (RFC 6962, section 2.1): a
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 import orjson
@@ -15,6 +14,7 @@ import orjson
 from app.clock import rfc3339
 from app.ledger.changes import Document
 from app.plumbing.decimals import from_decimal128
+from app.values import dataclass
 
 GENESIS = "0" * 64
 """What the first block of a stream has for its predecessor."""

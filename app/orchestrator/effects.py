@@ -16,12 +16,12 @@ shortcuts of these lose money is known from a model check (docs/decisions).
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, StrEnum, auto
 from typing import Any
 
 from app.providers.capabilities import Capabilities
+from app.values import dataclass
 
 
 class EffectStatus(StrEnum):

@@ -6,7 +6,7 @@ alone, and the next meets its refusal by itself.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from app.clock import Clock
 from app.errors import Busy, WalletError
@@ -16,6 +16,7 @@ from app.orchestrator.passages import Passage, moving, told
 from app.orchestrator.saga import Call, Look, Outcome, Ready
 from app.orchestrator.scribe import Scribe
 from app.orchestrator.work import Work, work_on
+from app.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,9 @@ class Onward:
     def _following(self, passage: Passage) -> tuple[list[Passage], Announced | None]:
         """The inner steps right behind it, and the record of a call behind those that has nothing to examine."""
         following: list[Passage] = []
+        now = self._clock.now()
         while not passage.released:
-            work = work_on(passage.work.flow, passage.saga, self._clock.now())
+            work = work_on(passage.work.flow, passage.saga, now)
             action = work.action
             if callable(action):
                 passage = moving(work, finished(work), action(work.run))

@@ -4,7 +4,6 @@ What follows from a passage without a look outside is another passage, so severa
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
@@ -14,6 +13,7 @@ from app.orchestrator.lifecycle import ENDS, move, phase_of
 from app.orchestrator.saga import Outcome, Saga, Way
 from app.orchestrator.watches import Watch, watch_companion
 from app.orchestrator.work import Work
+from app.values import dataclass
 
 _STATUSES = {"done": "done", "undone": "undone", "fail": "failed", "call_off": "waiting"}
 _EVENTS = {"call_off": "called-off"}

@@ -1,7 +1,6 @@
 """A saga at hand: its definition, the step it stands in, which of the step's actions, and what that may know. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -10,6 +9,7 @@ from app.orchestrator.effects import EffectStatus
 from app.orchestrator.journal import SagaRecord
 from app.orchestrator.lifecycle import is_awaiting, phase_of, way_of
 from app.orchestrator.saga import Action, Run, Saga, Step, Way
+from app.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)
