@@ -11,10 +11,19 @@ from app.orchestrator.effects import Effect, EffectStatus
 from app.orchestrator.flows.chain import MISSING_SEND
 from app.orchestrator.flows.crypto_deposit import MISSING_DEPOSIT
 from app.orchestrator.flows.late import Recovery
-from app.orchestrator.flows.recovery import KINDS, recovery_from_effect, recovery_from_watch
+from app.orchestrator.flows.recovery import (
+    KINDS,
+    PULL_LANDED,
+    PUSH_LANDED,
+    recovery_from_effect,
+    recovery_from_watch,
+)
 from app.orchestrator.watches import WatchRecord, WatchStatus
 
 _ENDED_IN_VAIN = frozenset({EffectStatus.REJECTED, EffectStatus.CANCELLED})
+
+_GONE = frozenset({MISSING_SEND, MISSING_DEPOSIT, PULL_LANDED, PUSH_LANDED})
+"""Kinds of watches on what has left its chain, and on what a person has ended that its provider had taken on."""
 
 
 class Bearing(Enum):
@@ -60,7 +69,7 @@ def recovery_of_effect(effect: Effect, object_id: str, seen: Any) -> Recovery | 
 
 def misses(watch: WatchRecord) -> bool:
     """Whether a watch is on what is taken to be gone, so that it is there is what it is for."""
-    return watch.kind in {MISSING_SEND, MISSING_DEPOSIT} and watch.status is not WatchStatus.TRIPPED
+    return watch.kind in _GONE and watch.status is not WatchStatus.TRIPPED
 
 
 def recovery_of_watch(watch: WatchRecord, seen: Any) -> Recovery | None:

@@ -4,6 +4,7 @@ import pytest
 
 from app.errors import ApprovalRefused, Missing
 from app.ids import new_id
+from app.ledger.acts import Answerable
 from app.money import BTC, USD, Asset
 from app.orchestrator.flows import chart
 from tests.orchestrator.commanded import give
@@ -93,6 +94,23 @@ async def test_a_pull_that_was_marked_absent_and_settles_is_the_customers(calm_w
     assert [each.status for each in await recoveries_of(world, saga_id)] == ["completed"]
     assert await world.available(wilma.dollars_id) == "600.00"
     await world.audit()
+
+
+async def test_news_of_what_was_marked_absent_is_looked_into_at_once(calm_world: World, wilma: Customer) -> None:
+    world = calm_world
+    await world.dial("unit get_payment", "decline", times=1_000)
+    saga_id = await world.deposit(wilma)
+    await world.settle()
+    await world.calm_down()
+    await give(world, "mark_absent", saga_id, "the bank's clerk has no such payment")
+    (effect,) = await world.runtime.sagas.effects_of(saga_id)
+    told = {"type": "payment.sent", "refs": f"unit:payment:{effect.provider_ref}"}
+    event = await world.runtime.database["inbox"].find_one(told)
+    assert event is not None
+    await world.runtime.replays.replay(BOOK, event["_id"], Answerable("usr_operator", "look again", "key"))
+    await world.settle()
+    assert [each.status for each in await recoveries_of(world, saga_id)] == ["completed"]
+    assert await world.available(wilma.dollars_id) == "600.00"
 
 
 async def test_coins_that_were_queued_are_not_signed_any_more(calm_world: World, wilma: Customer) -> None:
