@@ -44,9 +44,8 @@ class Approvals:
         Raises Missing (no such operation), ProviderUnavailable, ApprovalRefused.
         """
         for _ in range(_ATTEMPTS_MAX):
-            named = {"$or": [{"approved_ref": pending_id}, {"provider_ref": pending_id}]}
-            known = await self._store.effects_where({"provider": TATUM, "operation": "send", **named}, _CANDIDATES_MAX)
-            approved = [each for each in known if each.approved_ref == pending_id]
+            known = await self._store.effects_behind([f"{TATUM}:kms:{pending_id}"])
+            approved = [each for each in known if each.provider == TATUM and each.approved_ref == pending_id]
             if approved:
                 return approved[0].saga_id
             effect = await self._find_unapproved(await self._pending(pending_id), known)
@@ -76,11 +75,11 @@ class Approvals:
 
     async def _that_may_have_made(self, pending: PendingSend) -> Sequence[Effect]:
         """Found by the nonce or the inputs that are theirs alone, where there are such; else by whom they pay what."""
-        query: dict[str, Any] = {"provider": TATUM, "operation": "send", "status": {"$in": _OPEN}, "approved_ref": None}
         takers = await self._takers(pending)
         if takers:
-            query["saga_id"] = {"$in": takers}
-        elif pending.nonce is not None:
+            return [effect for saga_id in takers for effect in await self._store.effects_of(saga_id)]
+        query: dict[str, Any] = {"provider": TATUM, "operation": "send", "status": {"$in": _OPEN}, "approved_ref": None}
+        if pending.nonce is not None:
             query["request.nonce"] = pending.nonce
         else:
             query["request.amount"] = str(pending.amount)
@@ -100,6 +99,6 @@ class Approvals:
 
 def _fitting(pending: PendingSend, effects: Sequence[Effect]) -> list[Effect]:
     """Those that may still happen, have approved nothing yet, and are to do what the operation does."""
-    return [
-        each for each in effects if each.status.value in _OPEN and each.approved_ref is None and asks_for(each, pending)
-    ]
+    sends = (each for each in effects if (each.provider, each.operation) == (TATUM, "send"))
+    undecided = (each for each in sends if each.status.value in _OPEN and each.approved_ref is None)
+    return [each for each in undecided if asks_for(each, pending)]

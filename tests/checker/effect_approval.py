@@ -24,6 +24,13 @@ class _Asking:
         self._operation = operation
         self._saga_id = saga_id
 
+    async def effects_behind(self, refs: Sequence[str]) -> list[Effect]:
+        (named,) = (ref.rpartition(":")[2] for ref in refs)
+        return await self.effects_where({"$or": [{"provider_ref": named}, {"approved_ref": named}]}, 1)
+
+    async def effects_of(self, saga_id: str) -> list[Effect]:
+        return await self.effects_where({"saga_id": saga_id}, 1)
+
     async def effects_where(self, query: Mapping[str, Any], limit: int) -> list[Effect]:
         return cast("list[Effect]", await ask("effects", query))
 
