@@ -50,10 +50,16 @@ class MeasuresStore:
         stopped, first = {"status": PARKED}, [("updated_at", ASCENDING)]
         parked = await sagas.find_one(stopped, {"updated_at": 1}, sort=first, max_time_ms=_MS_MAX)
         figures.parked_oldest.set(_age_s(parked["updated_at"], now) if parked else 0)
-        due = {"wake_at": {"$type": "date", "$lte": now}, "status": {"$in": CLAIMABLE}}
+        waited = [await self._longest(moment, now) for moment in ("wake_at", "woken_at")]
+        figures.due_oldest.set(max(waited))
+
+    async def _longest(self, moment: str, now: datetime) -> int:
+        """For how long, in seconds, the first saga that such a moment has made due has waited for whoever claims it."""
+        due = {moment: {"$type": "date", "$lte": now}, "status": {"$in": CLAIMABLE}}
         unclaimed = {**due, "$expr": {"$lt": ["$lease_until", "$$NOW"]}}
-        longest = await sagas.find_one(unclaimed, {"wake_at": 1}, sort=[("wake_at", ASCENDING)], max_time_ms=_MS_MAX)
-        figures.due_oldest.set(_age_s(longest["wake_at"], now) if longest else 0)
+        first = [(moment, ASCENDING)]
+        found = await self._database[SAGAS].find_one(unclaimed, {moment: 1}, sort=first, max_time_ms=_MS_MAX)
+        return _age_s(found[moment], now) if found else 0
 
     async def _doubtful(self, now: datetime) -> None:
         """Call by call: on a provider's in-doubt account a pull and a refund of one amount cancel each other out."""

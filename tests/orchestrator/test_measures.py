@@ -87,6 +87,19 @@ async def test_a_process_that_reads_no_figures_shows_none(world: World) -> None:
     assert value(measures, "wallet_saga_due_oldest_seconds") == 0
 
 
+async def test_a_saga_that_was_woken_is_due_as_one_whose_time_has_come(world: World) -> None:
+    measures, sagas = world.runtime.measures, world.runtime.database["sagas"]
+    ada = await world.customer("ada")
+    await world.deposit(ada)
+    await world.work()
+    saga = await sagas.find_one({"status": "waiting"})
+    assert saga is not None
+    await sagas.update_one({"_id": saga["_id"]}, {"$set": {"wake_at": world.clock.now() + timedelta(days=1)}})
+    await world.runtime.sagas.wake(saga["waits"], world.clock.now())
+    await MeasuresStore(world.runtime.database, measures).read(world.clock.now() + timedelta(minutes=10))
+    assert value(measures, "wallet_saga_due_oldest_seconds") == 600
+
+
 async def test_how_long_the_oldest_has_been_parked(world: World) -> None:
     measures = world.runtime.measures
     ada = await world.customer("ada")
