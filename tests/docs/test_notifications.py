@@ -9,7 +9,7 @@ import orjson
 import pytest
 from pydantic import SecretStr
 
-from app.orchestrator.notices import notification_types
+from app.orchestrator.notices import ENDINGS, notification_types
 from app.outbox.notifications import Notification
 from app.outbox.signing import new_secret, signed_headers
 from tests.docs.pages import ROOT, Page
@@ -57,3 +57,7 @@ def test_the_content_has_the_fields_that_the_page_shows() -> None:
 
 def test_every_type_that_no_flow_sends_is_on_the_page() -> None:
     assert set(notification_types([])) <= set(PAGE.code)
+
+
+def test_every_ending_of_a_flow_is_on_the_page() -> None:
+    assert {f".{ending}" for ending in ENDINGS} <= set(PAGE.code)
