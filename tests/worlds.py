@@ -38,7 +38,6 @@ from app.orchestrator.flows import FLOWS
 from app.orchestrator.flows.chart import bank, custody
 from app.orchestrator.inventory import fund_inventory
 from app.orchestrator.journal import SagaRecord
-from app.orchestrator.keeping import Keeping
 from app.orchestrator.lookout import Lookout
 from app.orchestrator.observations import Observations
 from app.orchestrator.onboarding import Onboardings
@@ -49,7 +48,6 @@ from app.orchestrator.saga import Saga
 from app.orchestrator.scribe import Scribe
 from app.orchestrator.starting import Asked, Flows
 from app.orchestrator.store import SagaStore
-from app.orchestrator.treasury_store import TreasuryStore
 from app.orchestrator.watch_store import WatchStore
 from app.plumbing.collections import ids_of_book
 from app.runtime import Runtime, open_runtime
@@ -188,10 +186,8 @@ class World:
     def outside(self) -> Outside:
         """What every worker's steps may reach."""
         runtime = self.runtime
-        watches, treasury = WatchStore(runtime.database), TreasuryStore(runtime.database)
-        keeping = Keeping(runtime.ledger, runtime.sagas, watches, treasury, runtime.users, runtime.desk.cases)
         reviews = Reviews(runtime.people, runtime.users)
-        return Outside(runtime.providers, runtime.bank_links, keeping, reviews, runtime.sealer)
+        return Outside(runtime.providers, runtime.bank_links, runtime.keeping, reviews, runtime.sealer)
 
     def engine(
         self,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from app.compliance.case_store import CaseStore
 from app.identity.store import Users
+from app.inbox.store import InboxStore
 from app.ledger.accounts import Account
 from app.ledger.changes import Document
 from app.ledger.documents import transaction_from
@@ -26,6 +27,7 @@ class Keeping:
     treasury: TreasuryStore
     users: Users
     cases: CaseStore
+    inbox: InboxStore
 
     async def account(self, account_id: str) -> Account | None:
         """The account as it is."""
@@ -66,6 +68,10 @@ class Keeping:
     async def numbering(self, address_id: str, mined: int) -> tuple[Document | None, Document | None]:
         """How far a treasury address has counted, and the lowest nonce that was given back to it."""
         return await self.treasury.numbering(address_id, mined)
+
+    async def named_beside(self, ref: str) -> Sequence[str]:
+        """What vendors' events about that object name with it."""
+        return (await self.inbox.named_together([ref]))[ref]
 
     async def inputs_in_use(self, chain: str) -> list[Document]:
         """The treasury's inputs on that chain that sends have taken, and not spent for good."""

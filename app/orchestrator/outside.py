@@ -51,6 +51,10 @@ class Kept(Protocol):
         """How far a treasury address has counted, and the lowest nonce from ``mined`` on that was given back to it."""
         ...
 
+    async def named_beside(self, ref: str) -> Sequence[str]:
+        """What vendors' events about that object name with it: where to look, and no more than that."""
+        ...
+
     async def inputs_in_use(self, chain: str) -> list[Document]:
         """The treasury's inputs on that chain that sends have taken, and not spent for good."""
         ...

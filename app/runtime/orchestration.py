@@ -6,6 +6,7 @@ from datetime import timedelta
 from app.compliance.case_store import CaseStore
 from app.compliance.kyc import Reviews
 from app.identity.step_up import StepUp
+from app.inbox.store import InboxStore
 from app.orchestrator.approvals import Approvals
 from app.orchestrator.card_prompts import CardPrompts
 from app.orchestrator.driver import Driver
@@ -85,7 +86,7 @@ def policies_of(settings: Settings) -> dict[str, Policy]:
 def _keeping(records: Records) -> Keeping:
     database = records.database
     watches, treasury, cases = WatchStore(database), TreasuryStore(database), CaseStore(database)
-    return Keeping(records.ledger, records.sagas, watches, treasury, records.users, cases)
+    return Keeping(records.ledger, records.sagas, watches, treasury, records.users, cases, InboxStore(database))
 
 
 def _orders(ground: Ground, records: Records, vendors: Vendors, doors: Doors, flows: Flows, wallets: Wallets) -> Orders:

@@ -108,6 +108,9 @@ class Ports:
     async def numbering(self, address_id: str, mined: int) -> tuple[None, None]:
         return None, None
 
+    async def named_beside(self, ref: str) -> Sequence[str]:
+        return ()
+
     async def inputs_in_use(self, chain: str) -> list[dict[str, Any]]:
         return []
 

@@ -18,7 +18,15 @@ from app.orchestrator.effects import Effect, Sent
 from app.orchestrator.flows import chart
 from app.orchestrator.flows.ach import returned_meanwhile
 from app.orchestrator.flows.params import money
-from app.orchestrator.flows.spending import Spending, absent_for_now, inputs_of, settling_time
+from app.orchestrator.flows.spending import (
+    Spending,
+    absent_for_now,
+    as_broadcast,
+    carried_out_by,
+    inputs_of,
+    is_one_of_a_kind,
+    settling_time,
+)
 from app.orchestrator.flows.stops import lost_verdict
 from app.orchestrator.outside import Outside
 from app.orchestrator.saga import Failed, Outcome, Progress, Ready, Run, Settled, Stuck, Waiting
@@ -49,6 +57,8 @@ MISSED_FOR = timedelta(days=14)
 """How long what a chain has taken back is looked for: as long as Bitcoin's pool keeps what no block takes
 (``-mempoolexpiry``, 336 hours). What is heard of it afterwards counts all the same.
 """
+
+_TRANSACTION = f"{TATUM}:tx:"
 
 _QUEUE_LAG = timedelta(minutes=1)
 """How long after a send the vendor's queue may not list it yet."""
@@ -176,6 +186,9 @@ class Send:
 
     async def look(self, effect: Effect, outside: Outside) -> Sighting:
         """What became of the approved operation; before approval, whether the queue still holds ours."""
+        told = await self._as_told(effect, outside)
+        if told is not None:
+            return told
         coins = outside.providers.coins
         pending = await coins.pending_send(effect.ref)
         given_up = pending is not None and pending.tx_id is None and await self._is_given_up(effect, coins)
@@ -193,6 +206,21 @@ class Send:
             return Sighting(same, await coins.transaction(chain, same.tx_id, enough=enough))
         again = found if rival is None else await coins.transaction(chain, tx_id, enough=enough)
         return Sighting(pending, again, rival)
+
+    async def _as_told(self, effect: Effect, outside: Outside) -> Sighting | None:
+        """The transaction that an event has named with the operation, where it is mined and only this send can be it:
+        then the queue has nothing to add.
+        """
+        if self.spending is None or effect.approved_ref is None or not is_one_of_a_kind(effect.request):
+            return None
+        chain = effect.request["chain"]
+        beside = await outside.kept.named_beside(f"{TATUM}:kms:{effect.approved_ref}")
+        named = dict.fromkeys(ref.removeprefix(_TRANSACTION) for ref in beside if ref.startswith(_TRANSACTION))
+        for tx_id in named:
+            found = await outside.providers.coins.transaction(chain, tx_id, enough=_depth_asked_for(effect))
+            if found is not None and found.status == "mined" and carried_out_by(effect.request, found):
+                return Sighting(as_broadcast(effect, tx_id), found)
+        return None
 
     async def _is_given_up(self, effect: Effect, coins: SendsCoins) -> bool:
         """The vendor has no word for a failed operation but its webhook: it is one that has left the queue unsent."""

@@ -95,11 +95,9 @@ class Spending:
 
     async def carried_out(self, effect: Effect, outside: Outside) -> PendingSend | None:
         """The send as the chain shows it, whatever its queue says: mined with what it took, paying whom it was to."""
-        request = effect.request
-        amount = Money.parse(request["amount"], asset(request["currency"]))
-        for each in await self._mined_with(request, outside):
-            if carried_out_by(request, each):
-                return PendingSend(effect.ref, request["chain"], request["to"], amount, each.tx_id)
+        for each in await self._mined_with(effect.request, outside):
+            if carried_out_by(effect.request, each):
+                return as_broadcast(effect, each.tx_id)
         return None
 
     async def _mined_with(self, request: Mapping[str, Any], outside: Outside) -> Sequence[ChainTransaction]:
@@ -138,6 +136,13 @@ def absent_for_now(run: Run, ref: str, patience: timedelta) -> Waiting | None:
     if since is None:
         return Waiting(Outcome(result={"absent_since": run.now}), until=run.now + patience, refs=(ref,))
     return Waiting(until=since + patience, refs=(ref,)) if run.now < since + patience else None
+
+
+def as_broadcast(effect: Effect, tx_id: str) -> PendingSend:
+    """The send's operation, as its queue has it once it was broadcast."""
+    request = effect.request
+    amount = Money.parse(request["amount"], asset(request["currency"]))
+    return PendingSend(effect.ref, request["chain"], request["to"], amount, tx_id)
 
 
 def carried_out_by(request: Mapping[str, Any], found: ChainTransaction) -> bool:
