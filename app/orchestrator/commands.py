@@ -303,11 +303,12 @@ def _write_off(met: Situation) -> Decision:
 def _still_to_count(met: Situation) -> list[Effect]:
     """The calls that may yet move what is written off; if they do, that is a recovery's to book.
 
-    One that was answered counts as long as its step has money on the way.
+    One that was answered counts as long as its step has money on the way, or what it waits for could still be stopped.
     """
     step, way = phase_of(met.state)[1], way_of(met.state)
     under_way = left_on_the_way(each for each in met.postings if step_of(each.kind) == step)
-    answered = {EffectStatus.CONFIRMED} if under_way else set()
+    stoppable = way is Way.CALL_OFF or (met.flow is not None and met.may_be_called_off)
+    answered = {EffectStatus.CONFIRMED} if under_way or stoppable else set()
     ids = {current_effect_id(met.saga, step, each) for each in ({way, Way.DO} if way is Way.CALL_OFF else {way})}
     return [each for each in met.effects if each.id in ids and each.status in _OPEN | answered]
 

@@ -12,6 +12,7 @@ from app.orchestrator.flows.chain import MISSING_SEND
 from app.orchestrator.flows.crypto_deposit import MISSING_DEPOSIT
 from app.orchestrator.flows.late import Recovery
 from app.orchestrator.flows.recovery import (
+    CARD_PAID,
     KINDS,
     PULL_LANDED,
     PUSH_LANDED,
@@ -22,7 +23,7 @@ from app.orchestrator.watches import WatchRecord, WatchStatus
 
 _ENDED_IN_VAIN = frozenset({EffectStatus.REJECTED, EffectStatus.CANCELLED})
 
-_GONE = frozenset({MISSING_SEND, MISSING_DEPOSIT, PULL_LANDED, PUSH_LANDED})
+_GONE = frozenset({MISSING_SEND, MISSING_DEPOSIT, PULL_LANDED, PUSH_LANDED, CARD_PAID})
 """Kinds of watches on what has left its chain, and on what a person has ended that its provider had taken on."""
 
 

@@ -1,5 +1,7 @@
 """What was written off, and takes place after all, is taken from where it was written off to, and from nobody twice."""
 
+from typing import Any
+
 import pytest
 
 from app.errors import ApprovalRefused, Missing
@@ -8,7 +10,8 @@ from app.ledger.acts import Answerable
 from app.money import BTC, USD, Asset
 from app.orchestrator.flows import chart
 from tests.orchestrator.commanded import give
-from tests.orchestrator.late import recoveries_of
+from tests.orchestrator.late import recoveries_of, watches_of
+from tests.orchestrator.pulls import pulling
 from tests.worlds import BOOK, Customer, World
 
 
@@ -70,13 +73,47 @@ async def test_a_pull_that_settles_after_all_is_the_customers(calm_world: World,
     await world.audit()
 
 
+async def test_a_pull_that_was_marked_absent_and_is_told_of_is_looked_at_at_once(
+    calm_world: World, wilma: Customer
+) -> None:
+    world = calm_world
+    saga_id = await pulling(world, wilma, "deposit", at="Pending")
+    await park(world, saga_id)
+    await give(world, "mark_absent", saga_id, "the bank's clerk has no such payment")
+    assert await world.available(wilma.dollars_id) == "600.00"
+    await world.audit()
+
+
+@pytest.mark.parametrize("command", ["write_off", "mark_absent"])
+async def test_a_card_payment_that_was_ended_and_is_paid_is_the_customers(
+    calm_world: World, wilma: Customer, command: str
+) -> None:
+    world = calm_world
+    saga_id = await world.top_up(wilma)
+    await world.work()
+    await park(world, saga_id)
+    await give(world, command, saga_id, "the customer says that they did not pay")
+    (recovery,) = await recoveries_of(world, saga_id)
+    assert (recovery.status, recovery.params["happened"]) == ("completed", "paid")
+    assert await world.available(wilma.dollars_id) == "600.00"
+    assert len(await watches_of(world, recovery.id)) == 2
+    await world.audit()
+
+
+async def park(world: World, saga_id: str) -> None:
+    """As a defect does, where it stands."""
+    saga = await world.saga(saga_id)
+    stopped: dict[str, Any] = {"state": "parked", "parked_from": saga.state, "status": "parked", "wake_at": None}
+    await world.runtime.database["sagas"].update_one(
+        {"_id": saga_id}, {"$set": {**stopped, "waits": []}, "$inc": {"version": 1}}
+    )
+
+
 async def queued(world: World, customer: Customer) -> tuple[str, str]:
     """A send that waits for its signature, parked by a defect; its saga's stored id, and the queued operation."""
     saga_id = await world.send_coins(customer)
     await world.work()
-    saga = await world.saga(saga_id)
-    stopped = {"state": "parked", "parked_from": saga.state, "status": "parked", "wake_at": None}
-    await world.runtime.database["sagas"].update_one({"_id": saga_id}, {"$set": stopped, "$inc": {"version": 1}})
+    await park(world, saga_id)
     await parked(world, saga_id, "await:deliver")
     (effect,) = await world.runtime.sagas.effects_of(saga_id)
     return saga_id, effect.ref

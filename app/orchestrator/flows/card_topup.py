@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from app.ids import book_of
+from app.ledger.accounts import Account
 from app.ledger.transactions import credit, debit
 from app.money import Money
 from app.orchestrator.effects import Effect, Sent
@@ -31,6 +32,9 @@ DISPUTE_WINDOW = timedelta(days=540)
 """How long a payment may be disputed: card networks give a cardholder 120 days, counted from when what was paid for was
 to be had, and at most 540 from the payment.
 """
+
+CHARGE = "create_payment_intent"
+"""The call that has a customer pay."""
 
 _FIRST_LOOK = timedelta(seconds=5)
 """When an unpaid payment of which nothing is told is first looked at; then after as long again as it has waited."""
@@ -70,25 +74,29 @@ def became(run: Run, payment_id: str, seen: PaymentSeen) -> Progress:
     if payment.status is CardPaymentStatus.CANCELED:
         return Failed("cancelled")
     if payment.status is CardPaymentStatus.SUCCEEDED and seen.charge is not None and seen.charge.fee is not None:
-        return Settled(_paid(run, seen.charge.amount, seen.charge.fee), _watches(run, payment_id, seen.charge))
+        account_id = run.params.account_id
+        return Settled(
+            paid(run, account_id, seen.charge.amount, seen.charge.fee),
+            watches_on(run, account_id, payment_id, seen.charge),
+        )
     return Waiting(refs=refs)
 
 
-def _paid(run: Run, amount: Money, fee: Money) -> Outcome:
-    topup: CardTopup = run.params
+def paid(run: Run, account: Account | str, amount: Money, fee: Money) -> Outcome:
+    """The money is the customer's, and the fee was taken."""
     legs = (
         debit(chart.card_balance(run.book, amount.asset), amount - fee),
         *((debit(chart.card_fees(run.book, fee.asset), fee),) if fee else ()),
-        credit(topup.account_id, amount),
+        credit(account, amount),
     )
     return Outcome((run.transaction("paid", *legs),), result={"paid_at": run.now})
 
 
-def _watches(run: Run, payment_id: str, charge: CardCharge) -> tuple[Watch, Watch]:
-    topup: CardTopup = run.params
+def watches_on(run: Run, account_id: str, payment_id: str, charge: CardCharge) -> tuple[Watch, Watch]:
+    """The watches on a payment that may yet be refunded, or disputed."""
     none = money(charge.amount - charge.amount)
     until = run.now + DISPUTE_WINDOW
-    facts = {"amount": money(charge.amount), "account_id": topup.account_id, "payment_id": payment_id}
+    facts = {"amount": money(charge.amount), "account_id": account_id, "payment_id": payment_id}
     refund = Watch(CARD_REFUND, f"{STRIPE}:payment_intent:{payment_id}", until, {**facts, "refunded": none})
     disputed = {**facts, "disputed": none, "dispute_fee": none}
     return refund, Watch(CARD_DISPUTE, f"{STRIPE}:charge:{charge.id}", until, disputed)
@@ -113,7 +121,7 @@ class Charge:
     """
 
     provider: str = STRIPE
-    operation: str = "create_payment_intent"
+    operation: str = CHARGE
 
     async def examine(self, run: Run, outside: Outside) -> Progress | None:
         """A customer who was stopped since acceptance is not asked to pay."""

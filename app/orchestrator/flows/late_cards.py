@@ -6,6 +6,7 @@
 | a payment was disputed | customer, or receivable / cards · cardfee_out / cards |
 | a dispute was won, or a refund failed | the mirror |
 | a payout that was paid has failed | cards / customer |
+| a payment was paid that a person had ended | cards, cardfee_out / customer |
 | a move took place that was given up | nothing here: a person decides |
 
 A charge may be taken back in parts, and given back again. What is booked is the difference to what was booked before,
@@ -19,11 +20,11 @@ from app.ledger.accounts import Account
 from app.ledger.transactions import Leg, credit, debit
 from app.money import Money
 from app.orchestrator.flows import chart
-from app.orchestrator.flows.card_topup import CARD_DISPUTE, CARD_REFUND, DISPUTE_WINDOW
+from app.orchestrator.flows.card_topup import CARD_DISPUTE, CARD_REFUND, DISPUTE_WINDOW, paid, see, watches_on
 from app.orchestrator.flows.late import Recovery, customers_account
 from app.orchestrator.flows.params import money, read_money
 from app.orchestrator.outside import Outside
-from app.orchestrator.saga import Outcome, Progress, Run, Settled, Stuck
+from app.orchestrator.saga import Outcome, Progress, Run, Settled, Stuck, Waiting
 from app.orchestrator.watches import Watch
 from app.providers.card_ports import CardCharge, CardPayout, CardPayoutStatus
 
@@ -119,6 +120,27 @@ class PayoutFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class PaidAfterAll:
+    """A payment that a person had ended, and that the customer has made. It is watched like any other from then on."""
+
+    freezes: bool = False
+
+    async def look(self, object_id: str, facts: Mapping[str, str], outside: Outside) -> CardCharge | None:  # noqa: ARG002
+        return (await see(object_id, outside)).charge
+
+    def happened(self, seen: CardCharge | None) -> str | None:
+        return None if seen is None else "paid"
+
+    def book(self, run: Run, seen: CardCharge) -> Progress:
+        recovery: Recovery = run.params
+        if seen.fee is None:
+            return Waiting(refs=(recovery.ref,))
+        account = customers_account(run, seen.amount.asset)
+        watches = watches_on(run, recovery.facts["account_id"], recovery.object_id, seen)
+        return Settled(paid(run, account, seen.amount, seen.fee), watches)
+
+
+@dataclass(frozen=True, slots=True)
 class MoveLanded:
     """A transfer, its reversal or a payout that took place although it was concluded that it did not.
 
@@ -174,6 +196,6 @@ def _watch_on(run: Run, kind: str, booked: Mapping[str, str]) -> Watch:
 
 
 REFUNDED, DISPUTED, STILL_DISPUTED = Refunded(), Disputed(freezes=True), Disputed(freezes=False)
-PAYOUT_FAILED, MOVE_LANDED = PayoutFailed(), MoveLanded()
+PAYOUT_FAILED, MOVE_LANDED, PAID_AFTER_ALL = PayoutFailed(), MoveLanded(), PaidAfterAll()
 KIND_OF_MOVES = "card-move-landed"
 DISPUTE_KINDS = {CARD_DISPUTE: DISPUTED, CARD_DISPUTED: STILL_DISPUTED}

@@ -13,12 +13,19 @@ from app.ledger.store import ACCOUNT_ACTS
 from app.orchestrator.effects import Effect, EffectStatus
 from app.orchestrator.flows.ach import ACH_PULL, ACH_PUSH, RETURN_WINDOW, UNIT
 from app.orchestrator.flows.card_moves import CARD_PAYOUT_WATCH
-from app.orchestrator.flows.card_topup import CARD_REFUND, STRIPE
+from app.orchestrator.flows.card_topup import CARD_REFUND, CHARGE, DISPUTE_WINDOW, STRIPE
 from app.orchestrator.flows.chain import CHAIN_SEND, MISSING_SEND, TATUM, undelivered
 from app.orchestrator.flows.crypto_deposit import CHAIN_DEPOSIT, MISSING_DEPOSIT
 from app.orchestrator.flows.late import Kind, Recovery, customers_account
 from app.orchestrator.flows.late_ach import LANDED_PULL, LANDED_PUSH, RETURNED_PULL, RETURNED_PUSH
-from app.orchestrator.flows.late_cards import DISPUTE_KINDS, KIND_OF_MOVES, MOVE_LANDED, PAYOUT_FAILED, REFUNDED
+from app.orchestrator.flows.late_cards import (
+    DISPUTE_KINDS,
+    KIND_OF_MOVES,
+    MOVE_LANDED,
+    PAID_AFTER_ALL,
+    PAYOUT_FAILED,
+    REFUNDED,
+)
 from app.orchestrator.flows.late_chain import COINS_LEFT, REORGANISED, SEND_MINED_AGAIN
 from app.orchestrator.flows.late_deposit import DEPOSIT_MINED_AGAIN, DEPOSIT_UNDONE
 from app.orchestrator.outside import Outside
@@ -26,6 +33,8 @@ from app.orchestrator.saga import Look, Outcome, Progress, Run, Saga, Settled, S
 from app.orchestrator.watches import Watch, WatchRecord, WatchStatus, tripped
 
 PULL_LANDED, PUSH_LANDED, COINS_GONE = "ach-pull-landed", "ach-push-landed", "coins-left"
+CARD_PAID = "card-paid-after-all"
+"""The kind of watches on card payments that a person has ended."""
 
 KINDS: Mapping[str, Kind] = {
     ACH_PULL: RETURNED_PULL,
@@ -36,6 +45,7 @@ KINDS: Mapping[str, Kind] = {
     **DISPUTE_KINDS,
     CARD_PAYOUT_WATCH: PAYOUT_FAILED,
     KIND_OF_MOVES: MOVE_LANDED,
+    CARD_PAID: PAID_AFTER_ALL,
     CHAIN_DEPOSIT: DEPOSIT_UNDONE,
     MISSING_DEPOSIT: DEPOSIT_MINED_AGAIN,
     PULL_LANDED: LANDED_PULL,
@@ -95,7 +105,12 @@ def watch_on_ended(effect: Effect, result: Mapping[str, Any], now: datetime) -> 
 
     ``result`` is the step's. Coins that were not broadcast yet are noticed when they are (``departures.py``).
     """
-    if effect.status is not EffectStatus.CONFIRMED or not needs_recovery(effect):
+    if effect.status is not EffectStatus.CONFIRMED:
+        return None
+    if (effect.provider, effect.operation) == (STRIPE, CHARGE):
+        facts = {"amount": effect.request["price"], "account_id": effect.request["account_id"]}
+        return Watch(CARD_PAID, f"{STRIPE}:payment_intent:{effect.ref}", now + DISPUTE_WINDOW, facts)
+    if not needs_recovery(effect):
         return None
     if effect.provider == UNIT:
         supposed = recovery_from_effect(effect, effect.ref, "")
