@@ -19,7 +19,7 @@ from app.orchestrator.flows import FLOWS
 from app.orchestrator.journal import SagaRecord
 from app.orchestrator.lifecycle import ENDS, PARKED, diagram
 from app.orchestrator.operators import Order, Situations
-from app.orchestrator.progress import sentence, way_of_call
+from app.orchestrator.progress import current_step, sentence, way_of_call
 from app.orchestrator.saga import Way
 from app.orchestrator.store import CLAIMABLE, SagaStore
 from app.orchestrator.story import summary
@@ -184,7 +184,9 @@ def _listed(saga: SagaRecord) -> str:
 
 def _line(saga: SagaRecord) -> str:
     reason = f"  ({saga.reason})" if saga.reason else ""
-    return f"{public_id(saga.id)}  {saga.type}  {saga.state}  {rfc3339(saga.updated_at)}{reason}"
+    step = current_step(saga)
+    stands = f"{saga.status} at {step}" if step else saga.status
+    return f"{public_id(saga.id)}  {saga.type}  {stands}  {rfc3339(saga.updated_at)}{reason}"
 
 
 def _who() -> str:

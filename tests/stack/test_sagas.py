@@ -36,6 +36,7 @@ async def test_a_refund_that_was_refused_is_shown_with_its_calls_and_given_up(
     assert any(line.startswith(public) for line in await listed(settings, status="parked", kind="purchase"))
     assert not any(line.startswith(public) for line in await listed(settings, status="completed"))
     lines = await traced(settings, BOOK, public)
+    assert lines[0].startswith(f"{public}  purchase  parked at collect  ")
     assert [words(line) for line in lines[1:]] == [
         ["done", "record"],
         ["parked", "collect"],
