@@ -4,7 +4,7 @@ The three collections always change together, through the one door: a saga is gu
 an effect by its version, and an event must not be there yet.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import field, replace
 from datetime import datetime
 from operator import attrgetter
@@ -109,19 +109,16 @@ def birth(saga: SagaRecord, events: tuple[Event, ...]) -> tuple[Companion, ...]:
     """The companions that bring a saga into the world."""
     born = replace(saga, events=len(events))
     document = {**saga_document(born, released=True), "fence": 0, "book": saga.id.partition("/")[0]}
-    told = (*_event_companions(saga, saga.events, events), *notifications(None, born))
-    return (Companion(SAGAS, saga.id, ABSENT, document), *told)
+    return (Companion(SAGAS, saga.id, ABSENT, document), page(born, 0, lines(born, events)), *notifications(None, born))
 
 
 def progress(
     before: SagaRecord, after: SagaRecord, events: tuple[Event, ...], *, released: bool
 ) -> tuple[Companion, ...]:
     """The companions that move a saga on by these events, whether or not ``after`` counts them already."""
-    version, told = before.version + 1, before.events + len(events)
-    counted = (
-        after if (after.version, after.events) == (version, told) else replace(after, version=version, events=told)
-    )
-    return (moved(before, counted, released=released), *telling(before, counted, events))
+    counted = replace(after, version=before.version + 1, events=before.events + len(events))
+    history = (page(before, before.events, lines(counted, events)),) if events else ()
+    return (moved(before, counted, released=released), *history, *notifications(before, counted))
 
 
 def moved(before: SagaRecord, after: SagaRecord, *, released: bool) -> Companion:
@@ -130,34 +127,35 @@ def moved(before: SagaRecord, after: SagaRecord, *, released: bool) -> Companion
     return Companion(SAGAS, before.id, guard, saga_document(after, released=released))
 
 
-def telling(before: SagaRecord, after: SagaRecord, events: tuple[Event, ...]) -> tuple[Companion, ...]:
-    """The companions of what is told of it: its events, which ``after`` counts already, and its notifications."""
-    return (*_event_companions(after, before.events, events), *notifications(before, after))
+def lines(saga: SagaRecord, events: tuple[Event, ...]) -> list[Document]:
+    """What is told of a saga that these events have left so."""
+    at, status = saga.updated_at, saga.status
+    return [
+        {"at": at, "type": event.type, "step": event.step, "status": status, "facts": dict(event.facts)}
+        for event in events
+    ]
 
 
-def _event_companions(saga: SagaRecord, earlier: int, events: tuple[Event, ...]) -> tuple[Companion, ...]:
-    return tuple(
-        Companion(
-            EVENTS,
-            event_id(saga.id, earlier + number),
-            ABSENT,
-            {
-                "saga_id": saga.id,
-                "seq": earlier + number,
-                "at": saga.updated_at,
-                "type": event.type,
-                "step": event.step,
-                "status": saga.status,
-                "facts": dict(event.facts),
-            },
-        )
-        for number, event in enumerate(events, start=1)
-    )
+def page(saga: SagaRecord, earlier: int, told: list[Document]) -> Companion:
+    """The lines of a saga's history that one commit writes, behind so many earlier ones."""
+    last = page_id(saga.id, earlier + len(told))
+    return Companion(EVENTS, last, ABSENT, {"saga_id": saga.id, "first": earlier + 1, "told": told})
 
 
-def event_id(saga_id: str, seq: int) -> str:
-    """An event's id: its saga and its number there."""
-    return f"{saga_id}#{seq:06d}"
+def page_id(saga_id: str, last: int) -> str:
+    """The id of a page of history: its saga, and the number of its last line."""
+    return f"{saga_id}#{last:06d}"
+
+
+def events_on(page: Document) -> list[Document]:
+    """The events on a page, each with its number."""
+    saga_id, first = page["saga_id"], page["first"]
+    return [{"saga_id": saga_id, "seq": seq, **line} for seq, line in enumerate(page["told"], start=first)]
+
+
+def events_in(companions: Iterable[Companion]) -> list[Document]:
+    """The events that companions tell of."""
+    return [event for each in companions if each.collection == EVENTS for event in events_on(each.document)]
 
 
 def effect_id(saga_id: str, step: str, way: Way = Way.DO, *, generation: int = 0) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
 from app.ledger.changes import Change, Companion, Door, Duplicate, Posted
-from app.orchestrator.journal import EVENTS, SAGAS
+from app.orchestrator.journal import SAGAS, events_in
 
 _REQUEST_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 _STEP_S = (0.01, 0.1, 0.5, 1, 5, 15, 60, 300, 1_800, 7_200, 43_200, 172_800, 604_800)
@@ -120,7 +120,7 @@ class Measures:
     def observe_change(self, change: Change) -> None:
         """A change has become true."""
         saga = next((each.document for each in change.companions if each.collection == SAGAS), None)
-        events = [each.document for each in change.companions if each.collection == EVENTS]
+        events = events_in(change.companions)
         if saga is not None:
             for number, event in enumerate(events):
                 self._observe_event(saga, event, {later["step"] for later in events[number:]})

@@ -8,8 +8,9 @@ from itertools import chain
 from typing import Any
 
 from app.ledger.changes import Change, Companion
-from app.orchestrator.journal import Event, SagaRecord, moved, telling
+from app.orchestrator.journal import Event, SagaRecord, lines, moved, page
 from app.orchestrator.lifecycle import ENDS, move, phase_of
+from app.orchestrator.notices import notifications
 from app.orchestrator.saga import Outcome, Saga, Way
 from app.orchestrator.watches import Watch, watch_companion
 from app.orchestrator.work import Work
@@ -42,14 +43,16 @@ def change_of(first: Passage, following: Iterable[Passage] = ()) -> Change:
 
     What follows a fact is a request all the same: refused, nothing of the change becomes true.
     """
-    passages = (first, *following)
+    passages, before = (first, *following), first.work.saga
     last, postings = passages[-1], [each.outcome.transactions for each in passages]
-    told = (telling(each.work.saga, each.saga, each.events) for each in passages)
+    told = list(chain.from_iterable(lines(each.saga, each.events) for each in passages))
+    told_of = (notifications(each.work.saga, each.saga) for each in passages)
     written = ((*each.companions, *each.outcome.companions) for each in passages)
+    history = (page(before, before.events, told),) if told else ()
     return Change(
         first.work.run.book,
         tuple(chain.from_iterable(postings)),
-        (moved(first.work.saga, last.saga, released=last.released), *chain(*told, *written)),
+        (moved(before, last.saga, released=last.released), *history, *chain(*told_of, *written)),
         first.outcome.openings,
         fact=first.fact,
         requests=sum(map(len, postings[1:])) if first.fact else 0,

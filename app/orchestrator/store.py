@@ -18,7 +18,7 @@ from app.ledger.changes import Document
 from app.ledger.feed_store import Place
 from app.orchestrator.doubt import IN_DOUBT, InDoubt, sum_up
 from app.orchestrator.effects import Effect, EffectStatus
-from app.orchestrator.journal import EFFECTS, EVENTS, SAGAS, SagaRecord, effect_from, event_id, saga_from
+from app.orchestrator.journal import EFFECTS, EVENTS, SAGAS, SagaRecord, effect_from, events_on, page_id, saga_from
 from app.orchestrator.lifecycle import ENDS
 from app.plumbing.collections import CollectionSpec, ids_of_book
 from app.plumbing.gathered import Gathered
@@ -185,8 +185,9 @@ class SagaStore:
 
     async def events(self, saga_id: str, after: int, limit: int) -> list[Document]:
         """A saga's history behind that number, oldest first."""
-        query = {"_id": {"$gt": event_id(saga_id, after), "$lt": f"{saga_id}#~"}}
-        return await self._database[EVENTS].find(query).sort("_id", ASCENDING).limit(limit).to_list()
+        query = {"_id": {"$gt": page_id(saga_id, after), "$lt": f"{saga_id}#~"}}
+        pages = await self._database[EVENTS].find(query).sort("_id", ASCENDING).limit(limit).to_list()
+        return [event for each in pages for event in events_on(each) if event["seq"] > after][:limit]
 
 
 def _lease(lease_s: float, *, raise_fence: bool) -> dict[str, Any]:

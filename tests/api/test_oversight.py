@@ -132,7 +132,7 @@ async def test_a_saga_of_another_release_is_still_its_owners_to_read(tenant: Ten
     saga_id = await park(tenant)
     sagas, events = tenant.runtime.database["sagas"], tenant.runtime.database["saga_events"]
     await sagas.update_one({"_id": stored_id("acme", saga_id)}, {"$set": {"def_version": 99}})
-    await events.update_one({"type": "parked"}, {"$set": {"type": "done"}})
+    await events.update_one({"told.type": "parked"}, {"$set": {"told.$.type": "done"}})
     shown, story = [
         (await tenant.call("GET", f"/v1/sagas/{saga_id}{path}", by="bob")).json() for path in ("", "/story")
     ]

@@ -12,6 +12,7 @@ from typing import Any
 import bson
 
 from app.orchestrator.flows import FLOWS
+from app.orchestrator.journal import events_on
 from app.orchestrator.lifecycle import is_call, may
 from app.orchestrator.saga import Saga, Step
 
@@ -99,7 +100,7 @@ class Transactions:
         flows, events = self._of(content)
         match content[command], command:
             case "saga_events", "insert":
-                events.extend(written)
+                events.extend(event for page in written for event in events_on(page))
             case "sagas", "insert":
                 flows.update({born["_id"]: born["type"] for born in written})
             case "card_authorizations", "insert" | "update":

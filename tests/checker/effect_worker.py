@@ -16,7 +16,7 @@ from app.money import BTC, Money
 from app.orchestrator.driver import Driver
 from app.orchestrator.effects import Effect, Policy, Rules, Sent
 from app.orchestrator.flows.chain import ChainTerms, Send
-from app.orchestrator.journal import EFFECTS, EVENTS, SAGAS, SagaRecord, effect_from, saga_from
+from app.orchestrator.journal import EFFECTS, EVENTS, SAGAS, SagaRecord, effect_from, events_in, saga_from
 from app.orchestrator.outside import Outside
 from app.orchestrator.saga import Outcome, Progress, Run, Saga, Settled, Step, Waiting
 from app.orchestrator.scribe import Scribe
@@ -236,7 +236,7 @@ class Program:
 
     def _read(self, record: SagaRecord, change: Change) -> Commit:
         documents = {each.collection: each for each in change.companions if each.collection != EVENTS}
-        events = [each.document["type"] for each in change.companions if each.collection == EVENTS]
+        events = [each["type"] for each in events_in(change.companions)]
         saga, effect = documents.get(SAGAS), documents.get(EFFECTS)
         if saga is None:
             return Commit(None, None, 0, released=False, mark=False, told="late answer, beside the saga")

@@ -12,7 +12,7 @@ from app.ledger.changes import Change
 from app.orchestrator.driver import Driver
 from app.orchestrator.effects import Effect, Policy
 from app.orchestrator.flows.recovery import RECOVERY
-from app.orchestrator.journal import EFFECTS, SAGAS, SagaRecord, effect_companion, effect_from, saga_from
+from app.orchestrator.journal import EFFECTS, SAGAS, SagaRecord, effect_companion, effect_from, events_in, saga_from
 from app.orchestrator.lifecycle import ENDS, PARKED
 from app.orchestrator.lookout import Lookout
 from app.orchestrator.outside import Outside
@@ -271,6 +271,6 @@ def _canceled_charge(world: World, number: int) -> Iterator[tuple[str, Any, Worl
 
 
 def _told(change: Change) -> str:
-    events = [str(each.document["type"]) for each in change.companions if each.collection == "saga_events"]
+    events = [str(each["type"]) for each in events_in(change.companions)]
     postings = [each.kind for each in change.transactions]
     return " ".join(filter(None, ("+".join(events) or "a wait", f"[{', '.join(postings)}]" if postings else "")))

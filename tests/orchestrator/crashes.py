@@ -4,7 +4,7 @@ from collections.abc import Awaitable
 
 from app.errors import StaleGuard
 from app.ledger.changes import Change, Door, Duplicate, Posted
-from app.orchestrator.journal import EVENTS
+from app.orchestrator.journal import EVENTS, events_in
 
 
 class Crashed(BaseException):
@@ -13,8 +13,7 @@ class Crashed(BaseException):
 
 def steps_told(change: Change) -> list[str]:
     """The steps that a change tells of, in order: more than one where several moved on in one commit."""
-    told = (str(each.document["step"]) for each in change.companions if each.collection == EVENTS)
-    return list(dict.fromkeys(filter(None, told)))
+    return list(dict.fromkeys(filter(None, (str(each["step"]) for each in events_in(change.companions)))))
 
 
 def refuse_several(change: Change) -> None:
@@ -66,11 +65,7 @@ class StumblingDoor:
     async def submit(self, change: Change, *, deadline_s: float = 10.0) -> Posted | Duplicate:
         if self.dead:
             raise Crashed
-        told = tuple(
-            f"{each.document['type']} {each.document['step']}"
-            for each in change.companions
-            if each.collection == EVENTS
-        )
+        told = tuple(f"{each['type']} {each['step']}" for each in events_in(change.companions))
         if told in self._died_at:
             return await self._door.submit(change, deadline_s=deadline_s)
         self._died_at.add(told)

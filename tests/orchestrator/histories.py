@@ -13,9 +13,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from app.ledger.changes import Change, Document, Door, Duplicate, Posted
+from app.ledger.changes import Change, Companion, Document, Door, Duplicate, Posted
 from app.ledger.transactions import Transaction
-from app.orchestrator.journal import EFFECTS, EVENTS, SAGAS
+from app.orchestrator.journal import EFFECTS, EVENTS, SAGAS, events_on, page_id
 from app.orchestrator.watches import WATCHES
 from tests.orchestrator.crashes import Crashed, refuse_several
 from tests.orchestrator.scenarios import SCENARIOS
@@ -148,9 +148,10 @@ class Historian:
         for each in change.companions:
             self.words.learn(each.document)
         written = [
-            {"in": each.collection, "id": self.words.said(each.id), "is": self.words.said(each.document)}
+            {"in": collection, "id": self.words.said(document_id), "is": self.words.said(document)}
             for each in change.companions
             if each.collection in KEPT
+            for collection, document_id, document in _documents(each)
         ]
         return [*written, *({"posted": each.kind, "legs": self._legs(each)} for each in change.transactions)]
 
@@ -168,6 +169,15 @@ class Historian:
                 key = (written["in"], self.words.meant(written["id"], None))
                 left[key] = {**left.get(key, {}), **written["is"]}
         return left
+
+
+def _documents(companion: Companion) -> Iterator[tuple[str, str, Document]]:
+    """What a companion writes; of a page of history each event, as if it had a document of its own."""
+    if companion.collection != EVENTS:
+        yield companion.collection, companion.id, companion.document
+        return
+    for event in events_on(companion.document):
+        yield EVENTS, page_id(event["saga_id"], event["seq"]), event
 
 
 def path_of(flow: str, version: int, scenario: str) -> Path:
