@@ -198,3 +198,15 @@ async def test_of_a_send_whose_answer_is_not_known_yet_nothing_is_fetched_howeve
     assert (await world.desk.get("/control/tatum/calls")).json()["items"] == before
     kept = await in_inbox(world, "told", "tatum")
     assert (kept["status"], kept["attempts"]) == ("received", 3)
+
+
+async def test_what_nobody_knows_is_looked_for_once_it_is_no_news(world: World) -> None:
+    await world.runtime.inbox.receive([event("unheard-of", "unit:payment:999999997", kind="payment.clearing")])
+    asked = []
+    for pause_s in (0, 0.2, 0.4, 0.8):
+        world.clock.advance(pause_s)
+        await world.runtime.observations.work_off()
+        calls = await world.desk.get("/control/unit/calls", params={"operation": "get_payment"})
+        asked.append(len(calls.json()["items"]))
+    assert [each - asked[0] for each in asked] == [0, 0, 0, 1]
+    assert (await in_inbox(world, "unheard-of"))["attempts"] == 4
