@@ -35,7 +35,6 @@ EXCEPTIONS = {
     "unpublished": "a worker publishes for all books, when it is hinted, and once a poll",
     "owed": "a worker delivers for all books, likewise",
     "address_at": "a vendor's event names an address, and not our book",
-    "effects_where": "the key daemon names a pending operation, and not our book; the chain makes these few",
 }
 
 Asked = tuple[str, str, str, Mapping[str, Any]]
