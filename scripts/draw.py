@@ -16,7 +16,7 @@ _OPENING = """\
 # Flows
 
 Drawn by `./scripts/draw` from the definitions in `app/orchestrator/flows/`; a test fails when this page is older than
-they are. `wallet saga graph NAME` prints the same diagram.
+they are. `wallet saga graph NAME --version N` prints the same diagram.
 
 A state is a step and a phase: `do`, `awaiting` (the outside world must settle first), `undo`, `awaiting_undo_of`;
 `call_off` and `awaiting_end_of`, where what is under way can be stopped. Left out are the move to `parked` that every
