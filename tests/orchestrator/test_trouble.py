@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from app.ledger.changes import Change, Duplicate, Posted
+from app.orchestrator.journal import events_in
 from app.sandbox.faults import KINDS
 from tests.orchestrator.scenarios import SCENARIOS, Outside, Scenario, require_end
 from tests.worlds import Customer, World
@@ -99,7 +100,7 @@ class SlowDoor:
 
     async def submit(self, change: Change, *, deadline_s: float = 10.0) -> Posted | Duplicate:
         verdict = await self._door.submit(change, deadline_s=deadline_s)
-        if self.left and any(each.document.get("type") == "sending" for each in change.companions):
+        if self.left and any(event["type"] == "sending" for event in events_in(change.companions)):
             self.left -= 1
             self._world.clock.advance(self._world.settings.provider_timeout_s)
             await self._world.expire_leases()
