@@ -15,6 +15,7 @@ from app.ledger.changes import Change, Door, Duplicate, Posted
 from app.money import USD, Money
 from app.orchestrator.flows import FLOWS
 from app.orchestrator.flows.ach import RETURN_WINDOW, Pull
+from app.orchestrator.journal import events_in
 from app.orchestrator.watches import WatchStatus
 from tests.orchestrator.late import give_back, recoveries_of, watches_of
 from tests.orchestrator.scenarios import SCENARIOS, SETTINGS, Outside, Scenario
@@ -128,7 +129,7 @@ class LateDoor:
 
     async def submit(self, change: Change, *, deadline_s: float = 10.0) -> Posted | Duplicate:
         verdict = await self._door.submit(change, deadline_s=deadline_s)
-        sends = [each.document for each in change.companions if each.document.get("type") == "sending"]
+        sends = [event for event in events_in(change.companions) if event["type"] == "sending"]
         if any(each["step"] == "deliver" and each["facts"]["attempt"] == self._attempt for each in sends):
             await give_back(self._world, (await pulls(self._world))[-1]["id"])
         return verdict
