@@ -53,12 +53,13 @@ def open_wallets(
     cards = CardIssuing(door, ledger, card_records, records.users, providers.cards, clock)
     card_use = CardUse(door, card_records, clock, answer_s=settings.card_answer_s, limits=limits)
     receivers, previews = Receivers(ledger, records.users), Previews(BatchStore(database), clock)
-    background.start(receivers.reads)
+    store = WalletStore(database)
+    background.start(receivers.reads, store.links)
     return Wallets(
         offered=Offered(settings.assets.split(), settings.assets_by_tenant),
         transfers=Transfers(door, ledger, receivers, previews, fee_bps=settings.transfer_fee_bps, limits=limits),
         recipients=recipients_of(settings, database, door, ledger, records.users, rates),
-        bank_links=BankLinks(WalletStore(database), providers.banks, ground.sealer, clock),
+        bank_links=BankLinks(store, providers.banks, ground.sealer, clock),
         quotes=_quotes(ground, records, vendors, doors),
         network_fees=NetworkFees(providers.rates, providers.network, settings.tatum_wallets),
         addresses=DepositAddresses(

@@ -6,6 +6,7 @@ from pymongo import ASCENDING, IndexModel
 from pymongo.asynchronous.database import AsyncDatabase
 
 from app.plumbing.collections import CollectionSpec
+from app.plumbing.gathered import Gathered
 
 QUOTES, BANK_LINKS = "quotes", "bank_links"
 
@@ -23,6 +24,7 @@ class WalletStore:
 
     def __init__(self, database: AsyncDatabase[dict[str, Any]]) -> None:
         self._database = database
+        self.links = Gathered(self._read_links)
 
     async def quote_of(self, quote_id: str, user_id: str) -> dict[str, Any] | None:
         """The user's quote of that stored id."""
@@ -34,7 +36,10 @@ class WalletStore:
 
     async def bank_link(self, link_id: str) -> dict[str, Any] | None:
         """The link of that stored id."""
-        return await self._database[BANK_LINKS].find_one({"_id": link_id})
+        return await self.links.get(link_id)
+
+    async def _read_links(self, ids: list[str]) -> dict[str, dict[str, Any]]:
+        return {each["_id"]: each async for each in self._database[BANK_LINKS].find({"_id": {"$in": ids}})}
 
     async def bank_links_at(self, item_id: str, limit: int) -> list[dict[str, Any]]:
         """The links made with that login at a bank."""
