@@ -11,11 +11,12 @@ from app.plumbing.mongo import Database
 from tests.chaos.customers import Customer
 
 Document = dict[str, Any]
+_TIMEOUT_S = 30.0
 
 
 async def incoming(sandbox_url: str) -> list[Document]:
     """Every mined transaction that the key daemon did not send."""
-    async with httpx2.AsyncClient(base_url=sandbox_url, trust_env=False) as sandbox:
+    async with httpx2.AsyncClient(base_url=sandbox_url, trust_env=False, timeout=_TIMEOUT_S) as sandbox:
         told = (await sandbox.get("/control/tatum/book")).json()["transactions"]
     return [each for each in told if each["kms_id"] is None and each["status"] == "confirmed"]
 

@@ -9,19 +9,22 @@ import httpx2
 Document = dict[str, Any]
 _PAGE = 1_000
 _AT_ONCE = 8
+_TIMEOUT_S = 30.0
 _OF_THE_BANK = {"Authorization": "Bearer merchant"}
 
 
 async def questions(sandbox_url: str) -> list[Document]:
-    """Every question it has asked us, and what it was decided to be. Raises httpx2.TransportError."""
-    async with httpx2.AsyncClient(base_url=sandbox_url, trust_env=False) as bank:
+    """Every question it has asked us, and what it was decided to be."""
+    async with httpx2.AsyncClient(base_url=sandbox_url, trust_env=False, timeout=_TIMEOUT_S) as bank:
         return list((await bank.get("/control/unit/book")).json()["card_requests"])
 
 
 async def authorizations(sandbox_url: str, asked: Sequence[Document]) -> dict[str, str]:
     """The status of each authorization that the questions have led to, by its id."""
     slots = asyncio.Semaphore(_AT_ONCE)
-    async with httpx2.AsyncClient(base_url=f"{sandbox_url}/unit", headers=_OF_THE_BANK, trust_env=False) as bank:
+    async with httpx2.AsyncClient(
+        base_url=f"{sandbox_url}/unit", headers=_OF_THE_BANK, trust_env=False, timeout=_TIMEOUT_S
+    ) as bank:
 
         async def status(authorization_id: str) -> tuple[str, str]:
             async with slots:
@@ -35,7 +38,9 @@ async def authorizations(sandbox_url: str, asked: Sequence[Document]) -> dict[st
 async def movements(sandbox_url: str) -> list[Document]:
     """What merchants have taken, and given back: id, direction and amount in cents of each."""
     found: list[Document] = []
-    async with httpx2.AsyncClient(base_url=f"{sandbox_url}/unit", headers=_OF_THE_BANK, trust_env=False) as bank:
+    async with httpx2.AsyncClient(
+        base_url=f"{sandbox_url}/unit", headers=_OF_THE_BANK, trust_env=False, timeout=_TIMEOUT_S
+    ) as bank:
         while True:
             page = f"filter[type]=purchaseTransaction&page[limit]={_PAGE}&page[offset]={len(found)}"
             listed = (await bank.get(f"/transactions?{page}")).json()["data"]

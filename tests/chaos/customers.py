@@ -88,9 +88,12 @@ class Crowd:
         return customer
 
     async def apply(self, name: str) -> str:
-        """Somebody new, of whom no more than their application for verification is known; the applicant's id."""
+        """Somebody new, of whom no more than their application for verification is known; the applicant's id.
+
+        Raises TurnedAway when they are refused.
+        """
         stranger = await self._come(name)
-        return str((await stranger.send("POST", "/v1/kyc/sessions", {})).json()["applicant_id"])
+        return str((await _granted(stranger, "/v1/kyc/sessions", {}))["applicant_id"])
 
     async def officer(self) -> Customer:
         """Somebody who works in compliance."""

@@ -32,6 +32,7 @@ from tests.chaos.telling import told_of
 _DECIDED = {"confirmed", "rejected", "cancelled"}
 ENDED = {"completed", "compensated"}
 _AT_ONCE = 8
+_TIMEOUT_S = 30.0
 Document = dict[str, Any]
 
 
@@ -129,7 +130,7 @@ def _judge_transit(audit: Audit, sagas: Mapping[str, Document]) -> Iterator[str]
 
 
 async def _vendor_books(sandbox_url: str) -> tuple[list[Document], list[Document], dict[str, list[Document]]]:
-    async with httpx2.AsyncClient(base_url=sandbox_url, trust_env=False) as sandbox:
+    async with httpx2.AsyncClient(base_url=sandbox_url, trust_env=False, timeout=_TIMEOUT_S) as sandbox:
         payments = (await sandbox.get("/control/unit/book")).json()["payments"]
         sent = (await sandbox.get("/control/tatum/book")).json()["transactions"]
         cards = (await sandbox.get("/control/stripe/book")).json()

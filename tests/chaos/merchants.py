@@ -6,10 +6,7 @@ from functools import partial
 from random import Random
 from typing import Any
 
-import httpx2
-
 from app.plumbing.mongo import Database
-from tests.chaos.card_book import questions
 from tests.chaos.customers import Customer
 from tests.chaos.desk import at_desk
 from tests.chaos.waiting import within
@@ -62,11 +59,8 @@ class Merchants:
         """What was authorized comes to its end some time later."""
         while not self._over:
             await asyncio.sleep(_LOOK_EACH_S)
-            try:
-                asked = await questions(self._sandbox_url)
-            except httpx2.TransportError:
-                continue
-            for each in asked:
+            book = await at_desk(self._sandbox_url, "GET", "unit/book")
+            for each in book["card_requests"] if book is not None else ():
                 if each["authorization_id"] is not None and each["id"] not in self._settled:
                     self._settled.add(each["id"])
                     await self._end(each)

@@ -65,7 +65,11 @@ class Newcomers:
 
     async def _be_turned_away(self, provocation: Provocation) -> None:
         """Somebody whom the verification vendor refuses, or the bank for their number."""
-        applicant = await self._crowd.apply(self._name())
+        try:
+            applicant = await self._crowd.apply(self._name())
+        except TurnedAway as refusal:
+            self.turned_away.append(str(refusal))
+            return
         if provocation.ssn:
             await self._tell("sumsub/person", {"applicant_id": applicant, "info": {"tin": provocation.ssn}})
         await self._tell("sumsub/review", {"applicant_id": applicant, "reviewAnswer": provocation.verdict})
