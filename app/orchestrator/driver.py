@@ -191,13 +191,14 @@ class Driver:
         return None if saga is None else self._onward.announced(passage, call, effect)
 
     async def _make(self, announced: Announced, lease: Lease) -> Standing | None:
-        """Make the recorded call if the lease outlives it, and record the answer; one that comes after the saga was
-        taken over is kept too.
+        """Make the recorded call, and record the answer; one that comes after the saga was taken over is kept too.
+
+        Where the lease does not outlive it, or recording it took too long, nobody but us knows that it was not made.
         """
         work, call, effect = announced.work, announced.call, announced.effect
         covered = await lease.covers(self._policies[call.provider].timeout.total_seconds())
         if not covered or not self._rules.may_begin(effect, self._clock.now()):
-            return None
+            return await self._unsent(work, effect, Unavailable(call.provider, "too-late-to-begin"))
         try:
             sent = await call.send(effect, self._outside)
         except Declined as declined:
