@@ -33,7 +33,7 @@ WAKE_UPS = 200
 _WINDOW_QUICK_S = 2.0
 _POLL_S = 0.5
 _INSERTED_AT_ONCE = 2_000
-_SAMPLES = 7
+_SAMPLES = 8
 
 
 def count(plan: Plan) -> int:
@@ -45,9 +45,13 @@ def measure(bench: Bench) -> list[Row]:
     """The rows of this section."""
     found: defaultdict[str, list[Sample]] = defaultdict(list)
     for _ in bench.rounds:
-        for way in ("inner", "outside"):
+        for told_as, way, callers in (
+            ("inner", "inner", CALLERS),
+            ("outside", "outside", CALLERS),
+            ("alone", "outside", 1),
+        ):
             with _database(bench) as database:
-                found[way].append(_take(bench, database, way, CALLERS))
+                found[told_as].append(_take(bench, database, way, callers))
         with _database(bench) as database:
             bench.within(database, partial(_make_due, DUE_SAGAS))
             found["start"].append(_take(bench, database, "start", 0))
@@ -169,6 +173,7 @@ def _rows(found: dict[str, list[Sample]]) -> list[Row]:
             "from the start of the process, imports included",
         ),
         Row(SECTION, "waiting sagas, none due: the worker", "%", idle, at_most(2), "of a core"),
+        _latency("one saga alone, from start to end, p99", found["alone"], None, "5 effects, 7 commits in one process"),
         _latency("one of them woken by a webhook, p99", found["webhook"], at_most(100), "the goal is for p95"),
         _latency("woken by a hint, p99", found["hint"], None, ""),
         _latency("found by the poll alone, p99", found["poll"], None, f"a poll every {told(_POLL_S, 's')}"),
@@ -176,16 +181,21 @@ def _rows(found: dict[str, list[Sample]]) -> list[Row]:
 
 
 def _rate(measure: str, samples: list[Sample], goal: float) -> Row:
-    cpu = ", ".join(
-        f"{name} {told(median(1e3 * sample.cpu.get(name, 0) / max(sample.per_s, 1) for sample in samples), 'ms')}"
-        for name in samples[0].cpu
-    )
     p50 = told(median(sample.p50_ms for sample in samples), "ms")
     figures = tuple(sample.per_s for sample in samples)
-    return Row(SECTION, measure, "/s", figures, at_least(goal), f"CPU a saga: {cpu}; p50 {p50}")
+    return Row(SECTION, measure, "/s", figures, at_least(goal), f"{_cpu_each(samples)}; p50 {p50}")
 
 
 def _latency(measure: str, samples: list[Sample], goal: Goal | None, detail: str) -> Row:
     p50 = f"p50 {told(median(sample.p50_ms for sample in samples), 'ms')}"
     figures = tuple(sample.p99_ms for sample in samples)
-    return Row(SECTION, measure, "ms", figures, goal, "; ".join(filter(None, [p50, detail])))
+    return Row(SECTION, measure, "ms", figures, goal, "; ".join(filter(None, [p50, _cpu_each(samples), detail])))
+
+
+def _cpu_each(samples: list[Sample]) -> str:
+    """What each saga, or each wake-up, costs the processes that have to do with it."""
+    each = ", ".join(
+        f"{name} {told(median(1e3 * sample.cpu.get(name, 0) / max(sample.per_s, 1) for sample in samples), 'ms')}"
+        for name in samples[0].cpu
+    )
+    return f"CPU each: {each}"
