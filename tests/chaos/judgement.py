@@ -19,7 +19,7 @@ from app.plumbing.mongo import Database
 from app.stack.books import verified
 from tests.chaos.arrivals import deposits, incoming, judge_arrivals
 from tests.chaos.bank_judgement import judge_bank, judge_bank_balance
-from tests.chaos.card_book import movements
+from tests.chaos.card_book import movements, questions
 from tests.chaos.card_judgement import judge_cards
 from tests.chaos.card_use_judgement import judge_card_use
 from tests.chaos.chain_judgement import judge_chain, judge_nonces
@@ -44,6 +44,7 @@ class Judgement:
     open_sagas: list[str] = field(default_factory=list)
     ended: Counter[str] = field(default_factory=Counter)
     effects: Counter[str] = field(default_factory=Counter)
+    cards: Counter[str] = field(default_factory=Counter)
     books: str = ""
 
 
@@ -60,13 +61,16 @@ async def judge(
     found.differences.extend(audit.breaks)
     found.differences.extend(_judge_transit(audit, sagas))
     effects = await database["effects"].find({}).to_list()
-    found.effects = Counter(f"{each['provider']} {each['operation']} {each['status']}" for each in effects)
+    found.effects = Counter(map(_counted_as, effects))
     payments, sent, cards = await _vendor_books(stack.sandbox_url)
     found.differences.extend(_judge_open(effects, sagas))
     found.differences.extend(judge_bank(_of(effects, "unit", "create_payment"), payments, sagas))
     found.differences.extend(await judge_card_use(database, stack.sandbox_url))
+    by_card = await movements(stack.sandbox_url)
+    found.cards = Counter(each["status"] for each in await questions(stack.sandbox_url))
+    found.cards.update(each["direction"] for each in by_card)
     if not found.open_sagas:
-        found.differences.extend(await judge_bank_balance(database, payments, await movements(stack.sandbox_url)))
+        found.differences.extend(await judge_bank_balance(database, payments, by_card))
         found.differences.extend(await judge_nonces(database, sent))
     found.differences.extend(judge_chain(_of(effects, "tatum", "send"), sent, sagas))
     found.differences.extend(judge_cards(effects, cards, sagas))
@@ -75,13 +79,19 @@ async def judge(
     return found
 
 
+def _counted_as(effect: Document) -> str:
+    chain = effect["request"].get("chain")
+    return " ".join(filter(None, (effect["provider"], effect["operation"], chain, effect["status"])))
+
+
 def _of(effects: Sequence[Document], provider: str, operation: str) -> list[Document]:
     return [each for each in effects if (each["provider"], each["operation"]) == (provider, operation)]
 
 
 def _judge_sagas(found: Judgement, sagas: Mapping[str, Document], now: datetime) -> None:
     for saga in sagas.values():
-        found.ended[f"{saga['type']} {saga['status']}"] += 1
+        kind = f" of {saga['params']['kind']}" if saga["type"] == "recovery" else ""
+        found.ended[f"{saga['type']}{kind} {saga['status']}"] += 1
         if saga["status"] in ENDED:
             continue
         told = f"{public_id(saga['_id'])} {saga['type']} {saga['status']} in {saga['parked_from'] or saga['state']}"

@@ -25,6 +25,7 @@ def show(outcome: Outcome) -> None:
     _show_counts("Asked for", outcome.asked)
     _show_counts("Sagas", outcome.judgement.ended)
     _show_counts("Effects", outcome.judgement.effects)
+    _show_counts("Questions about virtual cards, and what merchants took or gave back", outcome.judgement.cards)
     flights = outcome.in_flight_at_kills
     say(f"In flight at each kill and freeze: at least {min(flights, default=0)}, {len(flights)} times")
     say(f"Accepted: {outcome.accepted}; quiet {outcome.quiet_after_s:.1f} s after the last blow")
