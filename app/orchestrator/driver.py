@@ -55,6 +55,10 @@ READ_REFUSED = "read-refused"
 """Why a saga is parked whose provider will not tell how things stand; the provider's own reason follows."""
 
 
+class UnknownDefinition(Exception):
+    """This process does not have the definition: some other release must go on with the saga."""
+
+
 class Lease(Protocol):
     """The claim under which a saga is driven."""
 
@@ -86,7 +90,7 @@ class Driver:
         self._rules = rules
 
     async def advance(self, standing: Standing, lease: Lease) -> Standing | None:
-        """Take the saga one commit further."""
+        """Take the saga one commit further. Raises UnknownDefinition."""
         try:
             if isinstance(standing, Announced):
                 return await self._make(standing, lease)
@@ -97,8 +101,7 @@ class Driver:
     async def _go_on(self, saga: SagaRecord) -> Standing | None:
         flow = self._flows.get((saga.type, saga.def_version))
         if flow is None:
-            await self._scribe.park_unknown(saga)
-            return None
+            raise UnknownDefinition(f"{saga.type} {saga.def_version}")
         work = work_on(flow, saga, self._clock.now())
         action = work.action
         if callable(action):

@@ -14,7 +14,7 @@ from app.clock import Clock
 from app.errors import StaleGuard, WalletError
 from app.ids import book_of
 from app.ledger.changes import Change, Door
-from app.orchestrator.driver import Driver
+from app.orchestrator.driver import Driver, UnknownDefinition
 from app.orchestrator.journal import SAGAS, Event, SagaRecord, progress
 from app.orchestrator.lifecycle import PARKED
 from app.orchestrator.onward import Announced, Standing
@@ -101,12 +101,15 @@ class Engine:
             while current is not None:
                 saga = current.saga if isinstance(current, Announced) else current
                 current = await self._driver.advance(current, claim)
+        except UnknownDefinition:
+            log.warning("saga-definition-unknown", saga_id=saga.id, saga_type=saga.type, def_version=saga.def_version)
+            await self._note_error(saga, "definition-unknown", "UnknownDefinition")
         except Exception as error:
             if isinstance(error, StaleGuard) and error.collection == SAGAS:
                 log.info("saga-taken-over", saga_id=saga.id, state=saga.state)
                 return
             log.exception("saga-step-failed", saga_id=saga.id, state=saga.state)
-            await self._note_error(saga, type(error).__name__)
+            await self._note_error(saga, "internal-error", type(error).__name__)
         finally:
             correlation_id.reset(token)
 
@@ -154,8 +157,11 @@ class Engine:
         except TimeoutError:
             return
 
-    async def _note_error(self, saga: SagaRecord, reason: str) -> None:
-        """An unexpected failure: try again later, a bounded number of times, then hand the saga to a person."""
+    async def _note_error(self, saga: SagaRecord, reason: str, error: str) -> None:
+        """An unexpected failure: try again later, a bounded number of times, then hand the saga to a person.
+
+        While releases overlap, whoever tries next may be of another one.
+        """
         now = self._clock.now()
         errors = saga.errors + 1
         after = replace(
@@ -163,8 +169,8 @@ class Engine:
         )
         events: tuple[Event, ...] = ()
         if errors >= _ERRORS_MAX:
-            after = replace(after, state=PARKED, parked_from=saga.state, wake_at=None, reason="internal-error")
-            events = (Event("parked", "", {"reason": reason}),)
+            after = replace(after, state=PARKED, parked_from=saga.state, wake_at=None, reason=reason)
+            events = (Event("parked", "", {"reason": error}),)
             log.warning("saga-parked", saga_id=saga.id, reason=reason)
         try:
             await self._door.submit(

@@ -5,7 +5,6 @@ is parked. They raise TakenOver when another holder had written the same.
 """
 
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime, timedelta
 from fractions import Fraction
 
@@ -13,10 +12,9 @@ import structlog
 
 from app.clock import Clock
 from app.errors import StaleGuard
-from app.ids import book_of
 from app.ledger.changes import Change, Companion, Door, Duplicate
-from app.orchestrator.journal import Event, SagaRecord, begun_anew, progress
-from app.orchestrator.lifecycle import PARKED, move
+from app.orchestrator.journal import Event, SagaRecord, begun_anew
+from app.orchestrator.lifecycle import move
 from app.orchestrator.passages import Passage, change_of, told
 from app.orchestrator.saga import Outcome
 from app.orchestrator.work import Work
@@ -93,13 +91,6 @@ class Scribe:
         )
         saga = begun_anew(saga, work.step.name, work.way)
         return await self.write(Passage(work, saga, outcome, companions, (event,), fact=True, released=True))
-
-    async def park_unknown(self, saga: SagaRecord) -> None:
-        """A definition this process does not have: some other version of the product must go on with it."""
-        log.error("saga-definition-unknown", saga_id=saga.id, saga_type=saga.type, def_version=saga.def_version)
-        parked = replace(saga, state=PARKED, parked_from=saga.state, wake_at=None, reason="definition-unknown")
-        event = Event("parked", "", {"reason": "definition-unknown"})
-        await self._door.submit(Change(book_of(saga.id), companions=progress(saga, parked, (event,), released=True)))
 
     async def sleep(
         self,

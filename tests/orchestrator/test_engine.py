@@ -126,11 +126,25 @@ async def test_a_saga_that_breaks_its_worker_holds_up_no_other(calm_world: World
     assert (await calm_world.saga(broken)).status == "running"
 
 
-async def test_a_definition_that_this_process_does_not_have_is_parked(calm_world: World) -> None:
+async def test_a_definition_that_no_process_has_is_parked_in_the_end(calm_world: World) -> None:
+    calm_world.surprises_welcome = True
     saga_id = await started(calm_world, toy(step("a", note)), flows={})
     await calm_world.settle()
     saga = await calm_world.saga(saga_id)
     assert (saga.status, saga.reason, saga.parked_from) == ("parked", "definition-unknown", "do:a")
+
+
+async def test_a_worker_of_an_earlier_release_leaves_a_saga_to_those_of_the_next(calm_world: World) -> None:
+    """For as long as both are at work, whichever comes first."""
+    calm_world.surprises_welcome = True
+    flow = toy(step("a", note))
+    saga_id = await started(calm_world, flow, flows={})
+    assert await calm_world.runtime.engine.claim_and_drive()
+    assert not await calm_world.runtime.engine.claim_and_drive()
+    calm_world.work_through(calm_world.runtime.door, {("toy", 1): flow})
+    await calm_world.settle()
+    saga = await calm_world.saga(saga_id)
+    assert (saga.status, saga.errors) == ("completed", 0)
 
 
 async def test_a_saga_is_pinned_to_the_version_it_began_with(calm_world: World) -> None:
