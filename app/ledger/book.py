@@ -14,7 +14,7 @@ from the owner's receivable. A closed account has no hold that reserves anything
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -44,6 +44,7 @@ from app.ledger.standing import StandingChange, require_legal
 from app.ledger.streams import Stream
 from app.ledger.transactions import Hold, Leg, Side, Status, Transaction
 from app.money import Money
+from app.values import replace
 
 Verdict = Posted | Duplicate | WalletError
 

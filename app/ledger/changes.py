@@ -5,7 +5,7 @@ a quote). A companion always writes what it read: reading alone would be write s
 """
 
 from collections.abc import Mapping
-from dataclasses import field, replace
+from dataclasses import field
 from typing import Any, Protocol
 
 from app.errors import Unbalanced
@@ -14,7 +14,7 @@ from app.ledger.accounts import Account
 from app.ledger.limits import Spending
 from app.ledger.standing import StandingChange
 from app.ledger.transactions import Transaction
-from app.values import dataclass
+from app.values import dataclass, replace
 
 Document = dict[str, Any]
 Guard = Mapping[str, str | int]

@@ -4,11 +4,10 @@ A fact has already happened outside, so refusing it would only make the books wr
 suspense; a debit beyond what is available lands, for the part that is missing, in its owner's receivable.
 """
 
-from dataclasses import replace
-
 from app.ledger.accounts import Account, AccountStatus, receivable, suspense
 from app.ledger.transactions import Leg, Side
 from app.money import Money
+from app.values import replace
 
 
 def divert(leg: Leg, account: Account, book: str) -> tuple[Leg, ...]:

@@ -5,7 +5,7 @@ Pure.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from app.errors import UserFrozen
@@ -13,6 +13,7 @@ from app.ids import book_of, stored_id
 from app.ledger.accounts import CUSTOMER, Account, AccountStatus
 from app.ledger.changes import ABSENT, Companion, Document
 from app.ledger.limits import STANDARD
+from app.values import replace
 
 OWNERS = "owners"
 

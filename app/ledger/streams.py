@@ -6,10 +6,8 @@ lets it go if its epoch has been raised meanwhile.
 Slots are few and used again, so the chains of blocks are few and long, and a system account has one stripe per slot.
 """
 
-from dataclasses import replace
-
 from app.ledger.blocks import GENESIS, Block
-from app.values import dataclass
+from app.values import dataclass, replace
 
 LEASE_S = 10
 """How long a stream stays its owner's without a sign of life."""

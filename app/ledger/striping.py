@@ -4,12 +4,11 @@ Only accounts without a floor are striped: what has a limit must be one number. 
 slot behind a tilde; whoever adds up an account adds its stripes.
 """
 
-from dataclasses import replace
-
 from app.ids import base_id, striped_id
 from app.ledger.accounts import Account
 from app.ledger.changes import Change
 from app.ledger.transactions import Leg, Transaction
+from app.values import replace
 
 
 def striped(change: Change, slot: str) -> Change:

@@ -7,7 +7,7 @@ money for the credited one, and a release gives it back. Both are fixed at birth
 import hashlib
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import field, replace
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 
@@ -18,7 +18,7 @@ from app.errors import MetadataInvalid, NotReversible, Unbalanced
 from app.ids import base_id, book_of, derived_id, public_id, stored_id
 from app.ledger.accounts import Account
 from app.money import Money
-from app.values import dataclass
+from app.values import dataclass, replace
 
 MetadataValue = str | int | bool | None
 

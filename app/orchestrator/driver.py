@@ -5,7 +5,6 @@ another holder's fence is above ours. Nothing is written about an outside call t
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
@@ -48,6 +47,7 @@ from app.orchestrator.scribe import Scribe, TakenOver
 from app.orchestrator.store import SagaStore
 from app.orchestrator.work import Work, work_on
 from app.providers.outcomes import Declined, OutcomeUnknown, Unavailable
+from app.values import replace
 
 _EFFECT_RETRIES = 5
 

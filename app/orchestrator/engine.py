@@ -5,7 +5,6 @@ latency and never a saga. MongoDB is the only queue.
 """
 
 import asyncio
-from dataclasses import replace
 from datetime import timedelta
 
 import structlog
@@ -20,6 +19,7 @@ from app.orchestrator.lifecycle import PARKED
 from app.orchestrator.onward import Announced, Standing
 from app.orchestrator.store import SagaStore
 from app.plumbing.correlation import correlation_id
+from app.values import replace
 
 _IN_FLIGHT_MAX = 128
 _BREATH_S = 0.01

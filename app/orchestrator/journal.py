@@ -5,7 +5,7 @@ an effect by its version, and an event must not be there yet.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import field, replace
+from dataclasses import field
 from datetime import datetime
 from operator import attrgetter
 from typing import Any
@@ -16,7 +16,7 @@ from app.orchestrator.effects import Effect, EffectStatus
 from app.orchestrator.lifecycle import public_status
 from app.orchestrator.notices import notifications
 from app.orchestrator.saga import Way, direction
-from app.values import dataclass
+from app.values import dataclass, replace
 
 SAGAS, EFFECTS, EVENTS = "sagas", "effects", "saga_events"
 

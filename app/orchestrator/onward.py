@@ -6,7 +6,6 @@ alone, and the next meets its refusal by itself.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from app.clock import Clock
 from app.errors import Busy, WalletError
@@ -16,7 +15,7 @@ from app.orchestrator.passages import Passage, moving, told
 from app.orchestrator.saga import Call, Look, Outcome, Ready
 from app.orchestrator.scribe import Scribe
 from app.orchestrator.work import Work, work_on
-from app.values import dataclass
+from app.values import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)

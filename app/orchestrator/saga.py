@@ -6,7 +6,7 @@ and may then wait for the outside world to settle. A ``Look`` only reads outside
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import field, replace
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
@@ -24,7 +24,7 @@ from app.money import Money
 from app.orchestrator.effects import Effect, Sent
 from app.orchestrator.outside import Outside
 from app.orchestrator.watches import Watch
-from app.values import dataclass
+from app.values import dataclass, replace
 
 
 class Way(StrEnum):
