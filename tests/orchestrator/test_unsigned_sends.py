@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -11,11 +11,12 @@ from app.money import ASSETS, BTC, Money
 from app.orchestrator.effects import Effect, EffectStatus
 from app.orchestrator.flows.chain import REORG_WINDOW, ChainTerms, Send, Sighting
 from app.orchestrator.flows.late import Recovery
-from app.orchestrator.flows.late_chain import COINS_LEFT
+from app.orchestrator.flows.late_chain import COINS_LEFT, REORGANISED, SEND_MINED_AGAIN
 from app.orchestrator.flows.spending import SPENDING
 from app.orchestrator.progress import order_status
-from app.orchestrator.saga import Failed, Run, Stuck, Waiting, Way
-from app.providers.chain_ports import PendingSend
+from app.orchestrator.saga import Failed, Run, Settled, Stuck, Waiting, Way
+from app.orchestrator.watches import Watch
+from app.providers.chain_ports import ChainTransaction, Paid, PendingSend
 from tests.orchestrator.crashes import FallingDoor, outlive
 from tests.orchestrator.late import case_of, recoveries_of, watches_of
 from tests.orchestrator.scenarios import Outside
@@ -23,6 +24,7 @@ from tests.worlds import NOW, Customer, World
 
 EVM = "0x81BAE876B70513C9DECc608EEd549977A81AFA1c"
 DAY = timedelta(days=1)
+ETH = ASSETS["ETH"]
 COINS = Money(100, BTC)
 SEND = Send(lambda _run: ChainTerms("bitcoin", EVM, COINS), SPENDING)
 QUEUED = PendingSend("op-1", "bitcoin", EVM, COINS, None)
@@ -91,6 +93,33 @@ def test_coins_that_were_broadcast_late_and_are_never_mined_are_put_before_a_per
     assert first.until == NOW + 14 * DAY
     ended = COINS_LEFT.book(run_at(first.until, first.outcome.result, params=late), never)
     assert ended == Stuck("coins-left-vanished")
+
+
+def mined(status: Literal["mined", "reverted"]) -> ChainTransaction:
+    paid = (Paid("value", EVM, Money(1, ETH)),)
+    return ChainTransaction("1", status, 1, 1_000, Money(21_000, ETH), paid)
+
+
+@pytest.mark.parametrize("was_confirmed", [False, True])
+def test_the_fee_of_a_send_is_booked_once_however_often_the_chain_changes_its_mind(*, was_confirmed: bool) -> None:
+    """What was reverted has burnt it, and what was confirmed has paid it."""
+    effect, to_pay = accepted(approved=True), Send(lambda _run: ChainTerms("ethereum", EVM, Money(1, ETH)), SPENDING)
+    seen = Sighting(replace(QUEUED, tx_id="1"), mined("mined" if was_confirmed else "reverted"))
+    first = to_pay.judge(run_at(NOW), effect, seen)
+    assert isinstance(first, Settled | Failed)
+    (watch,) = first.watches
+    if was_confirmed:
+        taken_back = REORGANISED.book(run_at(NOW, params=recovery_of(watch)), mined("reverted"))
+        assert isinstance(taken_back, Settled)
+        (watch,) = taken_back.watches
+    again = SEND_MINED_AGAIN.book(run_at(NOW, params=recovery_of(watch)), mined("mined"))
+    assert isinstance(again, Settled)
+    assert [each.kind for each in again.outcome.transactions] == ["deliver.left"]
+
+
+def recovery_of(watch: Watch) -> Recovery:
+    facts = {**watch.facts, "account_id": "default/acc_1"}
+    return Recovery(kind=watch.kind, ref=watch.ref, happened="", saga_id="s", step="deliver", facts=facts)
 
 
 async def test_a_confirmed_send_that_the_chain_has_lost_parks_when_its_window_is_over(

@@ -86,6 +86,9 @@ class ChainTerms:
     amount: Money
 
 
+_FEE = "fee"
+
+
 @dataclass(frozen=True, slots=True)
 class Sighting:
     """What the queue and the chain know of a send; ``rival``: why it cannot be mined any more, if that is so.
@@ -249,7 +252,9 @@ class Send:
         found = seen.transaction
         if found is not None and found.status == "reverted":
             outcome = Outcome((*broadcast, *self._reverted(run, found)), result={"tx_id": tx_id})
-            return Failed("reverted", outcome, (self._undelivered(run, tx_id),))
+            return Failed(
+                "reverted", outcome, (undelivered(f"{TATUM}:tx:{tx_id}", fee_paid(self._facts(run)), run.now),)
+            )
         if found is None or found.status != "mined" or not self._is_deep(run, found):
             outcome = Outcome(broadcast, result={} if known else {"tx_id": tx_id})
             waiting = Waiting(outcome, refs=(*waits, f"{TATUM}:tx:{tx_id}"))
@@ -355,6 +360,16 @@ def delivered(ref: str, facts: Mapping[str, str], now: datetime) -> Watch:
 def undelivered(ref: str, facts: Mapping[str, str], now: datetime) -> Watch:
     """The watch on one that was broadcast, and given up."""
     return Watch(MISSING_SEND, ref, now + MISSED_FOR, facts)
+
+
+def fee_paid(facts: Mapping[str, str]) -> Mapping[str, str]:
+    """What is known of a send whose fee is in the books: mined again, it pays it to other miners, and once."""
+    return {**facts, _FEE: "paid"}
+
+
+def is_fee_paid(facts: Mapping[str, str]) -> bool:
+    """Whether the books have its fee."""
+    return facts.get(_FEE) == "paid"
 
 
 def asks_for(effect: Effect, pending: PendingSend) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from app.ledger.transactions import credit, debit
 from app.orchestrator.flows import chart
-from app.orchestrator.flows.chain import MISSED_FOR, TATUM, Sighting, delivered, undelivered
+from app.orchestrator.flows.chain import MISSED_FOR, TATUM, Sighting, delivered, fee_paid, is_fee_paid, undelivered
 from app.orchestrator.flows.late import Recovery, customers_account
 from app.orchestrator.flows.spending import absent_for_now, settling_time
 from app.orchestrator.outside import Outside
@@ -43,7 +43,7 @@ class Reorganised:
         amount = recovery.amount
         account, custody = customers_account(run, amount.asset), chart.custody(run.book, amount.asset)
         back = run.transaction("reverted", debit(custody, amount), credit(account, amount))
-        return Settled(Outcome((back,)), (undelivered(recovery.ref, recovery.facts, run.now),))
+        return Settled(Outcome((back,)), (undelivered(recovery.ref, fee_paid(recovery.facts), run.now),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ def _left(run: Run, found: ChainTransaction) -> Settled:
     amount, fee = recovery.amount, found.fee
     account, custody = customers_account(run, amount.asset), chart.custody(run.book, amount.asset)
     postings = [run.transaction("left", debit(account, amount), credit(custody, amount))]
-    if fee:
+    if fee and not is_fee_paid(recovery.facts):
         paid = chart.network_fees_paid(run.book, fee.asset)
         postings.append(run.transaction("fee", debit(paid, fee), credit(chart.custody(run.book, fee.asset), fee)))
     watch = delivered(f"{TATUM}:tx:{found.tx_id}", recovery.facts, run.now)
