@@ -61,6 +61,7 @@ async def test_a_return_takes_from_the_customer_what_they_have_and_stops_the_acc
     case = await case_of(world, recovery.id)
     assert case is not None
     assert (case["happened"], case["concerns"], case["status"]) == ("returned", saga_id, "open")
+    assert (str(case["amount"]), case["currency"]) == ("10000", "USD"), "above a limit two officers decide"
     await world.audit()
 
 

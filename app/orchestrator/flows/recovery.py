@@ -31,6 +31,7 @@ from app.orchestrator.flows.late_deposit import DEPOSIT_MINED_AGAIN, DEPOSIT_UND
 from app.orchestrator.outside import Outside
 from app.orchestrator.saga import Look, Outcome, Progress, Run, Saga, Settled, Step, Stuck, Waiting
 from app.orchestrator.watches import Watch, WatchRecord, WatchStatus, tripped
+from app.plumbing.decimals import to_decimal128
 
 PULL_LANDED, PUSH_LANDED, COINS_GONE = "ach-pull-landed", "ach-push-landed", "coins-left"
 CARD_PAID = "card-paid-after-all"
@@ -142,6 +143,8 @@ def open_case(run: Run) -> Outcome:
         "saga_id": run.saga_id,
         "concerns": recovery.saga_id,
         "ref": recovery.ref,
+        "amount": to_decimal128(recovery.amount.minor),
+        "currency": recovery.amount.asset.code,
         "status": "open",
         "opened_at": run.now,
         "version": 1,
