@@ -13,6 +13,7 @@ from app.plumbing.logging import configure_logging
 from app.plumbing.loops import kept_up
 from app.plumbing.running import settle_collector
 from app.runtime import Runtime, open_runtime
+from app.runtime.background import Loop
 from app.settings import Environment, Settings
 
 _SANDBOX_COINS = 1_000
@@ -27,22 +28,28 @@ async def run(runtime: Runtime) -> None:
         await _fund_sandbox(runtime)
     log.info("worker-started")
     async with asyncio.TaskGroup() as group:
-        group.create_task(kept_up("sweeping", runtime.sweeping.run), name="sweeping")
-        group.create_task(kept_up("silence", runtime.silence.run), name="silence")
-        group.create_task(kept_up("address-sweeping", runtime.chain_news.address_sweeping.run), name="address-sweeping")
-        group.create_task(
-            kept_up("treasury-sweeping", runtime.chain_news.treasury_sweeping.run), name="treasury-sweeping"
-        )
-        group.create_task(kept_up("unblocking", runtime.chain_news.unblocking.run), name="unblocking")
-        group.create_task(kept_up("sagas", runtime.engine.run), name="sagas")
-        group.create_task(kept_up("inbox", runtime.observations.run), name="inbox")
-        group.create_task(kept_up("watches", runtime.lookout.run), name="watches")
-        group.create_task(kept_up("expiry", runtime.expiry.run), name="expiry")
+        for name, loop in _loops(runtime).items():
+            group.create_task(kept_up(name, loop.run), name=name)
         group.create_task(runtime.hints.listen(lambda _: _look(runtime)), name="hints")
-        group.create_task(kept_up("monitoring", runtime.desk.monitoring.run), name="monitoring")
-        group.create_task(runtime.publication.run(), name="publication")
-        group.create_task(runtime.courier.run(), name="courier")
         group.create_task(runtime.written.listen(lambda _: _tell(runtime)), name="written")
+
+
+def _loops(runtime: Runtime) -> dict[str, Loop]:
+    news = runtime.chain_news
+    return {
+        "sweeping": runtime.sweeping,
+        "silence": runtime.silence,
+        "address-sweeping": news.address_sweeping,
+        "treasury-sweeping": news.treasury_sweeping,
+        "unblocking": news.unblocking,
+        "sagas": runtime.engine,
+        "inbox": runtime.observations,
+        "watches": runtime.lookout,
+        "expiry": runtime.expiry,
+        "monitoring": runtime.desk.monitoring,
+        "publication": runtime.publication,
+        "courier": runtime.courier,
+    }
 
 
 async def serve(settings: Settings) -> None:
@@ -62,19 +69,9 @@ async def serve(settings: Settings) -> None:
 
 def stop(runtime: Runtime) -> None:
     """Close every loop."""
-    runtime.engine.close()
-    runtime.observations.close()
-    runtime.lookout.close()
-    runtime.expiry.close()
-    runtime.sweeping.close()
-    runtime.silence.close()
-    runtime.chain_news.address_sweeping.close()
-    runtime.chain_news.treasury_sweeping.close()
-    runtime.chain_news.unblocking.close()
+    for loop in _loops(runtime).values():
+        loop.close()
     runtime.hints.close()
-    runtime.desk.monitoring.close()
-    runtime.publication.close()
-    runtime.courier.close()
     runtime.written.close()
 
 
