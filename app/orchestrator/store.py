@@ -16,7 +16,7 @@ from pymongo.errors import AutoReconnect
 from app.ids import book_of, new_id
 from app.ledger.changes import Document
 from app.ledger.feed_store import Place
-from app.orchestrator.doubt import IN_DOUBT, InDoubt, sum_up
+from app.orchestrator.doubt import IN_DOUBT
 from app.orchestrator.effects import Effect, EffectStatus
 from app.orchestrator.journal import EFFECTS, EVENTS, SAGAS, SagaRecord, effect_from, events_on, page_id, saga_from
 from app.orchestrator.lifecycle import ENDS
@@ -177,11 +177,6 @@ class SagaStore:
         order = DESCENDING if newest_first else ASCENDING
         cursor = self._database[EFFECTS].find(query).sort("first_sent_at", order).limit(limit)
         return [effect_from(document) async for document in cursor]
-
-    async def in_doubt(self) -> list[InDoubt]:
-        """How much is in doubt, by provider and currency, over all books; few effects are ever open at one time."""
-        cursor = self._database[EFFECTS].find({"status": {"$in": OPEN_EFFECTS}})
-        return sum_up([effect_from(document) async for document in cursor])
 
     async def events(self, saga_id: str, after: int, limit: int) -> list[Document]:
         """A saga's history behind that number, oldest first."""

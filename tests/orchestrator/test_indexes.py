@@ -11,7 +11,7 @@ from app.ledger.changes import Change, Document, Door, Duplicate, Posted
 from app.orchestrator.journal import EFFECTS, SAGAS
 from app.orchestrator.measures import Measures
 from app.orchestrator.measures_store import MeasuresStore
-from app.orchestrator.store import COLLECTIONS, SagaStore
+from app.orchestrator.store import COLLECTIONS, OPEN_EFFECTS, SagaStore
 from tests.orchestrator.crashes import refuse_several
 from tests.orchestrator.test_engine import note, started, step, toy
 from tests.worlds import World
@@ -54,7 +54,7 @@ async def test_who_looks_round_scans_no_collection(database: AsyncDatabase[dict[
     sagas = SagaStore(database)
     await sagas.claim(NOW, 5.0, 10)
     await sagas.wake(["unit:payment:1"], NOW)
-    await sagas.in_doubt()
+    await sagas.effects_where({"status": {"$in": OPEN_EFFECTS}}, 10)
     await sagas.effects_behind(["unit:payment:1"])
     await sagas.effects_where({"provider": "tatum", "operation": "send", "request.amount": "1"}, 10, newest_first=True)
     await sagas.books_waiting_for(["unit:payment:1"])
