@@ -6,6 +6,7 @@ alone, and the next meets its refusal by itself.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 from app.clock import Clock
 from app.errors import Busy, WalletError
@@ -58,22 +59,26 @@ class Onward:
         return announced or saga
 
     def _following(self, passage: Passage) -> tuple[list[Passage], Announced | None]:
-        """The inner steps right behind it, and the record of a call behind those that has nothing to examine."""
+        """The inner steps right behind it, and the record of a call behind those that has nothing to examine.
+
+        What cannot even be worked out is not our step's fault: it fails by itself when its turn comes, and is counted.
+        """
         following: list[Passage] = []
         now = self._clock.now()
-        while not passage.released:
-            work = work_on(passage.work.flow, passage.saga, now)
-            action = work.action
-            if callable(action):
-                passage = moving(work, finished(work), action(work.run))
-            elif work.begun or isinstance(action, Look) or action.examine is not None:
-                break
-            else:
-                passage, effect = self.announcing(work, action, None, Ready())
-                return [*following, passage], self.announced(passage, action, effect)
-            if not passage.is_plain:
-                break
-            following.append(passage)
+        with suppress(Exception):
+            while not passage.released:
+                work = work_on(passage.work.flow, passage.saga, now)
+                action = work.action
+                if callable(action):
+                    passage = moving(work, finished(work), action(work.run))
+                elif work.begun or isinstance(action, Look) or action.examine is not None:
+                    break
+                else:
+                    passage, effect = self.announcing(work, action, None, Ready())
+                    return [*following, passage], self.announced(passage, action, effect)
+                if not passage.is_plain:
+                    break
+                following.append(passage)
         return following, None
 
     def announcing(self, work: Work, call: Call, earlier: Effect | None, ready: Ready) -> tuple[Passage, Effect]:

@@ -13,7 +13,7 @@ from app.orchestrator.outside import Outside
 from app.orchestrator.saga import Call, Examine, Outcome, Progress, Run, Saga, Settled, Step
 from app.providers.outcomes import Declined
 from tests.orchestrator.crashes import steps_told
-from tests.orchestrator.test_engine import note, refuse, started, step, toy
+from tests.orchestrator.test_engine import break_down, note, refuse, started, step, toy
 from tests.worlds import World
 
 PROVIDER = "unit"
@@ -154,3 +154,13 @@ async def test_what_is_refused_together_is_done_as_far_as_it_goes(calm_world: Wo
     assert (saga.status, saga.reason) == ("compensated", "insufficient-funds")
     done = [each for each in await calm_world.trace(saga.id) if each.startswith("done")]
     assert done == ["done record", *(f"done {name}" for name in names[: last - 1])]
+
+
+async def test_what_cannot_be_worked_out_keeps_no_answer_from_being_written(calm_world: World) -> None:
+    calm_world.surprises_welcome = True
+    flow = toy(outside("a", Instant()), step("b", note), step("c", break_down))
+    saga_id = await started(calm_world, flow)
+    assert await calm_world.runtime.engine.claim_and_drive()
+    saga = await calm_world.saga(saga_id)
+    assert (saga.state, saga.errors) == ("do:c", 1)
+    assert (await calm_world.trace(saga_id))[-2:] == ["done a", "done b"]
