@@ -68,17 +68,19 @@ class Onward:
         with suppress(Exception):
             while not passage.released:
                 work = work_on(passage.work.flow, passage.saga, now)
-                action = work.action
+                action, announced = work.action, None
                 if callable(action):
                     passage = moving(work, finished(work), action(work.run))
                 elif work.begun or isinstance(action, Look) or action.examine is not None:
                     break
                 else:
                     passage, effect = self.announcing(work, action, None, Ready())
-                    return [*following, passage], self.announced(passage, action, effect)
+                    announced = self.announced(passage, action, effect)
                 if not passage.is_plain:
                     break
                 following.append(passage)
+                if announced is not None:
+                    return following, announced
         return following, None
 
     def announcing(self, work: Work, call: Call, earlier: Effect | None, ready: Ready) -> tuple[Passage, Effect]:
