@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import Any, TypeVar
 
-from app.plumbing.running import run
+from app.plumbing.running import run, settle_collector
 from bench.measuring import Sample
 
 READY = "ready"
@@ -25,6 +25,7 @@ def serve_one_job(read: Callable[[dict[str, Any]], Job], work: Callable[[Job, Re
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     async def ready() -> None:
+        settle_collector()  # as whatever serves does, so that all that is compared has it
         _say(READY)
         await asyncio.to_thread(sys.stdin.readline)
 
