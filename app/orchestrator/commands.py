@@ -242,7 +242,10 @@ def _mark_absent(met: Situation, evidence: str | None) -> Decision:
     if not evidence:
         raise EvidenceMissing(Command.MARK_ABSENT)
     cancelled = _ended(effect, "marked-absent")
-    mirrored = mirror_of(met.run, met.postings) if effect.status in taken_on else call.refused(met.run)
+    if effect.status in taken_on:
+        mirrored = mirror_of(met.run, met.postings).followed_by(Outcome(companions=_given_back(met, effect)))
+    else:
+        mirrored = call.refused(met.run)
     mirrored = mirrored.followed_by(Outcome(companions=_watched(met, effect)))
     if met.may_unwind:
         return _unwinding(met, "marked-absent", mirrored, cancelled)

@@ -9,6 +9,7 @@ from app.ids import new_id
 from app.ledger.acts import Answerable
 from app.money import BTC, USD, Asset
 from app.orchestrator.flows import chart
+from app.orchestrator.treasury import INPUTS
 from tests.orchestrator.commanded import give
 from tests.orchestrator.late import recoveries_of, watches_of
 from tests.orchestrator.pulls import pulling
@@ -150,15 +151,21 @@ async def test_news_of_what_was_marked_absent_is_looked_into_at_once(calm_world:
     assert await world.available(wilma.dollars_id) == "600.00"
 
 
-async def test_coins_that_were_queued_are_not_signed_any_more(calm_world: World, wilma: Customer) -> None:
+@pytest.mark.parametrize(("command", "given_up"), [("write_off", 100_000), ("mark_absent", 0)])
+async def test_coins_that_were_queued_are_not_signed_any_more(
+    calm_world: World, wilma: Customer, command: str, given_up: int
+) -> None:
     world = calm_world
     before, sent = await written_off(world, BTC), len(await world.chain_transactions())
     saga_id, operation = await queued(world, wilma)
-    await give(world, "write_off", saga_id)
+    taken = {"taken_by": saga_id}
+    assert await world.runtime.database[INPUTS].count_documents(taken) == 1
+    await give(world, command, saga_id, "the daemon's operator has removed it")
     with pytest.raises((ApprovalRefused, Missing)):
         await world.runtime.approvals.approve(operation)
     assert len(await world.chain_transactions()) == sent
-    assert await written_off(world, BTC) == before + 100_000
+    assert await world.runtime.database[INPUTS].count_documents(taken) == 0
+    assert await written_off(world, BTC) == before + given_up
     await world.audit()
 
 
