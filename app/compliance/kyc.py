@@ -27,17 +27,26 @@ async def start_session(principal: Principal, users: Users, people: VerifiesPeop
 
 
 class Reviews:
-    """Fetches reviews, and notes on our users what they say."""
+    """Fetches reviews, and notes on our users what they say.
+
+    Nobody told when it became so, and two clocks are never compared: it counts as of the last decision that was known
+    when the vendor was asked, and in its place alone. Whatever is decided meanwhile is the later one.
+    """
 
     def __init__(self, people: VerifiesPeople, users: Users) -> None:
         self._people = people
         self._users = users
 
     async def fetch(self, applicant_id: str) -> Review | None:
-        """The review as it stands, noted as ``apply_review`` does. Raises what reading from the vendor raises."""
+        """The review as it stands, noted unless something has been decided while the answer was on its way.
+
+        Raises what reading from the vendor raises.
+        """
+        known = await self._users.by_applicant(applicant_id)
         review = await self._people.review(applicant_id)
-        if review is not None:
-            await apply_review(review, self._users)
+        if known is not None and review is not None:
+            as_known = known.level_at or known.created_at
+            await self._users.set_level(known.stored_id, _level_of(review), as_known, over=(known.compliance_level,))
         return review
 
 
@@ -58,12 +67,10 @@ async def reuse_verification(
     return await users.start_verification(user.stored_id, applicant.id)
 
 
-async def apply_review(review: Review, users: Users, at: datetime | None = None) -> User | None:
+async def apply_review(review: Review, users: Users, at: datetime) -> User | None:
     """Note where the verification stood at that moment, unless a later one is known. None: no user of ours.
 
-    Without a moment, because nobody told of it, it counts as of the last one known: two clocks are never compared, so
-    a later event is always the later one. Of two events of one moment the more decided is right: the other was read
-    before it, whenever it is written.
+    Of two events of one moment the more decided is right: the other was read before it, whenever it is written.
 
     The absence of a green verdict means not verified, so a review that is opened again takes the permission away.
     """
@@ -72,10 +79,12 @@ async def apply_review(review: Review, users: Users, at: datetime | None = None)
     if user is None:
         return None
     await users.start_verification(user.stored_id, review.applicant_id)
-    level: ComplianceLevel = "pending" if review.level == "none" else review.level
-    if at is None:
-        return await users.set_level(user.stored_id, level, user.level_at or user.created_at)
+    level = _level_of(review)
     return await users.set_level(user.stored_id, level, at, over=LEVELS[: LEVELS.index(level) + 1])
+
+
+def _level_of(review: Review) -> ComplianceLevel:
+    return "pending" if review.level == "none" else review.level
 
 
 def require_verified(user: User) -> None:

@@ -1,10 +1,13 @@
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import cast
 
 import httpx2
 
-from app.compliance.kyc import apply_review
+from app.compliance.kyc import Reviews, apply_review
+from app.identity.store import Users
 from app.ids import derived_id
-from app.providers.ports import Review
+from app.providers.ports import Review, VerifiesPeople
 from app.runtime import Runtime
 from tests.issuer import ISSUER, TENANT_CLAIM, Issuer
 
@@ -81,6 +84,36 @@ async def test_a_review_that_is_opened_again_takes_the_permission_away(
 
     me = await client.get("/v1/me", headers=headers)
     assert me.json()["compliance_level"] == "pending"
+
+
+class OvertakenPeople:
+    """The vendor's answer is on its way while its own event of a verdict is read, noted, and done with."""
+
+    def __init__(self, users: Users, at: datetime) -> None:
+        self._users = users
+        self._at = at
+
+    async def review(self, applicant_id: str) -> Review:
+        answer = Review(applicant_id, f"acme.{ALICE}", "pending")
+        await apply_review(replace(answer, level="verified"), self._users, self._at)
+        return answer
+
+
+async def test_an_answer_that_a_verdict_has_overtaken_takes_nothing_back(
+    client: httpx2.AsyncClient, issuer: Issuer, runtime: Runtime
+) -> None:
+    headers = issuer.authorization(**{TENANT_CLAIM: "acme"})
+    await client.post("/v1/kyc/sessions", headers=headers)
+    noon = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    await apply_review(Review("applicant-1", f"acme.{ALICE}", "pending"), runtime.users, noon)
+    people = cast("VerifiesPeople", OvertakenPeople(runtime.users, noon))
+
+    seen = await Reviews(people, runtime.users).fetch("applicant-1")
+
+    assert seen is not None
+    assert seen.level == "pending"
+    me = await client.get("/v1/me", headers=headers)
+    assert me.json()["compliance_level"] == "verified"
 
 
 async def test_a_review_of_nobody_we_know_is_told_apart(runtime: Runtime) -> None:
