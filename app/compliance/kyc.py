@@ -67,8 +67,11 @@ async def reuse_verification(
     return await users.start_verification(user.stored_id, applicant.id)
 
 
-async def apply_review(review: Review, users: Users, at: datetime) -> User | None:
-    """Note where the verification stood at that moment, unless a later one is known. None: no user of ours.
+async def apply_review(review: Review, users: Users, at: datetime, known: User | None = None) -> User | None:
+    """Note where the verification stood at that moment, unless a later one is known.
+
+    None: no user of ours, or something has been decided since ``known`` was read, before the vendor was asked. Then it
+    has to be asked again.
 
     Of two events of one moment the more decided is right: the other was read before it, whenever it is written.
 
@@ -80,7 +83,11 @@ async def apply_review(review: Review, users: Users, at: datetime) -> User | Non
         return None
     await users.start_verification(user.stored_id, review.applicant_id)
     level = _level_of(review)
-    return await users.set_level(user.stored_id, level, at, over=LEVELS[: LEVELS.index(level) + 1])
+    noted = await users.set_level(user.stored_id, level, at, over=LEVELS[: LEVELS.index(level) + 1], known=known)
+    decided = (noted.compliance_level, noted.level_at)
+    if known is None or decided in {(level, at), (known.compliance_level, known.level_at)}:
+        return noted
+    return None
 
 
 def _level_of(review: Review) -> ComplianceLevel:

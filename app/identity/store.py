@@ -117,17 +117,24 @@ class Users:
         return self._recent.remember(_present(document))
 
     async def set_level(
-        self, stored_user_id: str, level: ComplianceLevel, at: datetime, *, over: Sequence[ComplianceLevel] = LEVELS
+        self,
+        stored_user_id: str,
+        level: ComplianceLevel,
+        at: datetime,
+        *,
+        over: Sequence[ComplianceLevel] = LEVELS,
+        known: User | None = None,
     ) -> User:
         """Set the level as decided at that moment, unless a later decision is known already; of those that were decided
-        at the very same moment it replaces the ones named.
+        at the very same moment it replaces the ones named. ``known``: only while the level is still as it was then.
 
         Raises Missing when there is no such user.
         """
         same_moment = {"level_at": at, "compliance_level": {"$in": list(over)}}
         not_later = {"$or": [{"level_at": None}, {"level_at": {"$lt": at}}, same_moment]}
+        as_known = {} if known is None else {"level_at": known.level_at, "compliance_level": known.compliance_level}
         await self._users.update_one(
-            {"_id": stored_user_id, **not_later},
+            {"$and": [{"_id": stored_user_id}, as_known, not_later]},
             [
                 {
                     "$set": {

@@ -245,11 +245,13 @@ class Observations:
 
     async def _review(self, refs: list[str], at: datetime) -> bool:
         for ref in refs:
+            applicant_id = ref.rpartition(":")[2]
+            known = await self._users.by_applicant(applicant_id)
             try:
-                review = await self._people.review(ref.rpartition(":")[2])
+                review = await self._people.review(applicant_id)
             except ProviderOutcome:
                 return False
-            if review is None or await apply_review(review, self._users, at) is None:
+            if review is None or await apply_review(review, self._users, at, known) is None:
                 return False
         return True
 

@@ -116,6 +116,23 @@ async def test_an_answer_that_a_verdict_has_overtaken_takes_nothing_back(
     assert me.json()["compliance_level"] == "verified"
 
 
+async def test_an_event_that_a_look_has_overtaken_is_looked_into_again(
+    client: httpx2.AsyncClient, issuer: Issuer, runtime: Runtime
+) -> None:
+    """The look counts as of the last decision known, which is before the event; it has seen more all the same."""
+    headers = issuer.authorization(**{TENANT_CLAIM: "acme"})
+    await client.post("/v1/kyc/sessions", headers=headers)
+    known, noon = await runtime.users.by_applicant("applicant-1"), datetime(2026, 11, 20, 12, tzinfo=UTC)
+    assert known is not None
+    stale = Review("applicant-1", f"acme.{ALICE}", "pending")
+    await runtime.users.set_level(known.stored_id, "verified", known.created_at, over=("pending",))
+
+    assert await apply_review(stale, runtime.users, noon, known) is None
+
+    me = await client.get("/v1/me", headers=headers)
+    assert me.json()["compliance_level"] == "verified"
+
+
 async def test_a_review_of_nobody_we_know_is_told_apart(runtime: Runtime) -> None:
     when = datetime(2026, 11, 20, 12, tzinfo=UTC)
     for reference in ("acme.usr_nobody", "no reference of ours", ""):
